@@ -1,0 +1,69 @@
+// What agent and server say over the WebSocket that the agent opens at GET /api/v1/agent/socket.
+// One JSON document per text frame. Every message that changes something carries an id chosen by its sender and is
+// repeated until acknowledged, so receivers treat a second delivery as done already.
+import { z } from 'zod'
+import { Artifact, Capture } from '../model/capture.ts'
+import { Incident } from '../model/incident.ts'
+import { Target } from '../model/target.ts'
+
+/** Raised when an older peer would misunderstand; the server refuses agents of another number. */
+export const protocolNumber = 1
+
+/** Agent to server. */
+export const AgentMessage = z.discriminatedUnion('type', [
+  z.object({
+    type: z.literal('hello'),
+    protocol: z.number().int(),
+    node: z.string(),
+    version: z.string(),
+    startedMs: z.number(),
+  }),
+  /** State of the recorder, every few seconds; also the heart-beat. */
+  z.object({
+    type: z.literal('status'),
+    nowMs: z.number(),
+    recording: z.boolean(),
+    /** Why it is not recording, or what it fell back to. */
+    message: z.string().optional(),
+    event: z.string().optional(),
+    ringHz: z.number(),
+    ringSeconds: z.number(),
+    ringBytes: z.number(),
+    targets: z.number().int(),
+    samples: z.number().int(),
+    lostSamples: z.number().int(),
+    cpuSeconds: z.number(),
+    rssBytes: z.number(),
+    spooled: z.number().int(),
+  }),
+  /** An incident as the agent knows it now; the server keeps the newest and answers `stored` once it is durable. */
+  z.object({ type: z.literal('incident'), seq: z.number().int(), incident: Incident }),
+  /** A capture as it stands; likewise. */
+  z.object({ type: z.literal('capture'), seq: z.number().int(), capture: Capture }),
+  /** Metadata of an artifact whose bytes were uploaded before; likewise. */
+  z.object({ type: z.literal('artifact'), seq: z.number().int(), artifact: Artifact }),
+])
+export type AgentMessage = z.infer<typeof AgentMessage>
+
+/** Server to agent. */
+export const ServerMessage = z.discriminatedUnion('type', [
+  z.object({ type: z.literal('welcome'), protocol: z.number().int(), version: z.string() }),
+  z.object({ type: z.literal('refused'), code: z.string(), message: z.string() }),
+  /** The message with this `seq` is on disk and need not be repeated. */
+  z.object({ type: z.literal('stored'), seq: z.number().int() }),
+  /** Carry out a capture now (a person asked, or an alert came). */
+  z.object({
+    type: z.literal('start-capture'),
+    captureId: z.string(),
+    incidentId: z.string().optional(),
+    rule: z.string(),
+    reason: z.string(),
+    triggerKind: z.enum(['alert', 'manual', 'schedule']),
+    captureKind: z.string(),
+    target: Target,
+    lookBackMs: z.number(),
+    forMs: z.number(),
+  }),
+  z.object({ type: z.literal('stop-capture'), captureId: z.string() }),
+])
+export type ServerMessage = z.infer<typeof ServerMessage>

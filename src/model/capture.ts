@@ -1,0 +1,109 @@
+// One request carried out: what was asked, what each probe did, which artifacts came of it.
+import { z } from 'zod'
+import { Target } from './target.ts'
+import { Trigger } from './trigger.ts'
+
+/** Version of the stored shape below; raise it with a step in `upgradeCapture` and a fixture of the old form. */
+export const captureVersion = 1
+
+export const mediaTypes = {
+  pprof: 'application/vnd.google.pprof+gzip',
+  perfData: 'application/vnd.linux.perf.data',
+  perfScript: 'text/vnd.linux.perf-script+gzip',
+  folded: 'text/vnd.flamegraph.folded',
+  svg: 'image/svg+xml',
+  usage: 'application/vnd.spikecam.usage+json',
+  json: 'application/json',
+  text: 'text/plain; charset=utf-8',
+} as const
+
+/** Immutable bytes in the blob store, addressed by what they are. */
+export const Artifact = z.object({
+  id: z.string(),
+  captureId: z.string(),
+  /** File name shown at download: host, time and scope in it. */
+  name: z.string(),
+  mediaType: z.string(),
+  sizeBytes: z.number().int(),
+  sha256: z.string().regex(/^[0-9a-f]{64}$/),
+  /** The probe that made it. */
+  probe: z.string(),
+  createdMs: z.number(),
+})
+export type Artifact = z.infer<typeof Artifact>
+
+export const ProbeResult = z.object({
+  probe: z.string(),
+  outcome: z.enum(['ok', 'partial', 'failed', 'skipped', 'empty']),
+  /** A code of `errors.ts` when failed. */
+  code: z.string().optional(),
+  /** Why it was skipped, is empty or failed; one sentence. */
+  message: z.string().optional(),
+  startedMs: z.number().optional(),
+  endedMs: z.number().optional(),
+  /** End of the tool's stderr, bounded. */
+  stderrTail: z.string().optional(),
+})
+export type ProbeResult = z.infer<typeof ProbeResult>
+
+/** Shown beside every picture; each loss is counted, never hidden. */
+export const Quality = z.object({
+  samples: z.number().int(),
+  /** Samples the kernel or perf reported as lost. */
+  lostSamples: z.number().int(),
+  /** Samples whose call chain was cut at the kernel's depth limit. */
+  truncatedStacks: z.number().int(),
+  /** Share (0 to 1) of frames without a function name. */
+  unsymbolizedShare: z.number(),
+  /** Event that really was sampled, such as `cpu-clock`; said when it is a fall-back. */
+  event: z.string(),
+  /** True when the wanted event (hardware cycles) was not to be had. */
+  eventFallback: z.boolean().default(false),
+  /** Spans in which nothing was recorded. */
+  gaps: z.array(z.object({ fromMs: z.number(), toMs: z.number(), reason: z.string() })).default([]),
+  notes: z.array(z.string()).default([]),
+})
+export type Quality = z.infer<typeof Quality>
+
+export const captureStates = [
+  'recording',
+  'uploading',
+  'complete',
+  'partial',
+  'failed',
+  'refused',
+  'cancelled',
+] as const
+export type CaptureState = (typeof captureStates)[number]
+
+export const Capture = z.object({
+  version: z.literal(captureVersion),
+  id: z.string(),
+  incidentId: z.string().optional(),
+  node: z.string(),
+  target: Target,
+  trigger: Trigger,
+  kind: z.string(),
+  state: z.enum(captureStates),
+  requestedMs: z.number(),
+  /** First and last moment that the evidence covers. */
+  fromMs: z.number(),
+  toMs: z.number(),
+  /** Where the ring's samples end and the deep ones begin. */
+  boundaryMs: z.number().optional(),
+  ringHz: z.number().optional(),
+  deepHz: z.number().optional(),
+  probes: z.array(ProbeResult).default([]),
+  quality: Quality.optional(),
+  /** Why it was refused or failed, or how far it is. */
+  message: z.string().optional(),
+})
+export type Capture = z.infer<typeof Capture>
+
+/**
+ * Reads a stored capture of any version into today's shape, one step per version.
+ * @throws Failure-free: throws ZodError when the document is of no known version; callers say which row it was
+ */
+export function upgradeCapture(document: unknown): Capture {
+  return Capture.parse(document)
+}

@@ -1,0 +1,102 @@
+// The closed table of failures: permanent codes, HTTP status, exit code, and the next step to print.
+// A retired code is never reused; `docs/errors.md` is compared with this table by a test.
+
+/** Exit codes of the program: 0 done with data, and these. */
+export const exitCodes = {
+  usage: 2,
+  refused: 3,
+  notFound: 4,
+  partial: 5,
+  empty: 6,
+  permission: 7,
+  timeout: 8,
+  interrupted: 130,
+} as const
+
+interface FailureRow {
+  readonly status: number
+  readonly exit: number
+  readonly advice: string
+}
+
+export const failures = {
+  USAGE: { status: 400, exit: 2, advice: 'Run the command with --help.' },
+  BAD_REQUEST: { status: 400, exit: 2, advice: 'See /api/v1/openapi.json for what this route takes.' },
+  BAD_CONFIG: { status: 400, exit: 2, advice: 'Fix the named key; `spikecam up --help` lists every option.' },
+  NOT_A_PROFILE: { status: 422, exit: 2, advice: 'Run `spikecam convert --help` for the formats that are known.' },
+  MALFORMED: { status: 422, exit: 2, advice: 'The file is damaged beyond what could be read; record it again.' },
+  TOO_LARGE: { status: 413, exit: 2, advice: 'Raise the limit named in the message, or cut the input.' },
+  INCOMPATIBLE: { status: 422, exit: 2, advice: 'Merge and diff take profiles of the same sample types.' },
+  REFUSED: { status: 429, exit: 3, advice: 'The message names the guard and the setting that would change it.' },
+  NOT_FOUND: { status: 404, exit: 4, advice: 'Run `spikecam list` to see what exists.' },
+  TARGET_GONE: { status: 404, exit: 4, advice: 'The process ended; what the ring holds of it can still be captured.' },
+  EMPTY: {
+    status: 422,
+    exit: 6,
+    advice: 'Nothing was sampled: the target was idle, or it is not the one that is busy.',
+  },
+  NOT_PERMITTED: { status: 403, exit: 7, advice: 'Run as root, or run `spikecam doctor` to see the missing right.' },
+  UNAUTHORIZED: { status: 401, exit: 7, advice: 'Pass the token of this server with --token or SPIKECAM_TOKEN.' },
+  PERF_FORBIDDEN: {
+    status: 403,
+    exit: 7,
+    advice: 'Run as root, or run: sysctl kernel.perf_event_paranoid=-1 (or give the process CAP_PERFMON).',
+  },
+  TOOL_MISSING: { status: 424, exit: 7, advice: 'Install the named tool: on Debian `apt-get install linux-perf`.' },
+  PORT_IN_USE: { status: 500, exit: 2, advice: 'Choose another address with --listen, or stop the other program.' },
+  DATA_NOT_WRITABLE: { status: 500, exit: 7, advice: 'Choose another folder with --data, or make it writable.' },
+  DATA_IN_USE: {
+    status: 500,
+    exit: 2,
+    advice: 'Stop the other spikecam on this folder, or choose another with --data.',
+  },
+  DATA_TOO_NEW: { status: 500, exit: 2, advice: 'Upgrade spikecam, or choose another folder with --data.' },
+  DISK_FULL: { status: 507, exit: 3, advice: 'Free some disk space, or lower the budget with --data-budget.' },
+  TIMEOUT: { status: 504, exit: 8, advice: 'Raise the deadline, or look at the node: it may be overloaded.' },
+  UNREACHABLE: {
+    status: 502,
+    exit: 4,
+    advice: 'Is the server running? Start one with `spikecam up`, or pass --server.',
+  },
+  PROTOCOL: { status: 426, exit: 2, advice: 'Agent and server are of different versions; upgrade the older one.' },
+  TOOL_FAILED: { status: 500, exit: 5, advice: 'The details hold the end of what the tool wrote to stderr.' },
+  INTERNAL: { status: 500, exit: 5, advice: 'This is a bug in spikecam; please report it with the details.' },
+} as const satisfies Record<string, FailureRow>
+
+export type FailureCode = keyof typeof failures
+
+/** Plain JSON that goes into logs, API answers and manifests. */
+export type FailureDetails = Record<string, unknown>
+
+/** The one error class: `code` is what is compared, `message` says what happened to which thing. */
+export class Failure extends Error {
+  readonly code: FailureCode
+  readonly details: FailureDetails
+
+  constructor(code: FailureCode, message: string, options: { cause?: unknown; details?: FailureDetails } = {}) {
+    super(message, options.cause === undefined ? undefined : { cause: options.cause })
+    this.name = 'Failure'
+    this.code = code
+    this.details = options.details ?? {}
+  }
+
+  /** The next step, from the table. */
+  get advice(): string {
+    return failures[this.code].advice
+  }
+
+  /** Exit code of the program for this failure. */
+  get exit(): number {
+    return failures[this.code].exit
+  }
+}
+
+/** Any thrown value as a `Failure`; what is not one already becomes INTERNAL with its stack in the details. */
+export function asFailure(error: unknown): Failure {
+  if (error instanceof Failure) return error
+  const message = error instanceof Error ? error.message : String(error)
+  return new Failure('INTERNAL', message, {
+    cause: error,
+    details: error instanceof Error && error.stack ? { stack: error.stack } : {},
+  })
+}

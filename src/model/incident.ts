@@ -1,0 +1,41 @@
+// Everything about one target's episode, on one time axis.
+import { z } from 'zod'
+import { Target } from './target.ts'
+import { Trigger } from './trigger.ts'
+
+export const incidentVersion = 1
+
+export const incidentStates = ['capturing', 'complete', 'partial', 'failed'] as const
+export type IncidentState = (typeof incidentStates)[number]
+
+/** A row of "which function": share is of the spike's samples in this target, 0 to 1. */
+export const TopRow = z.object({
+  function: z.string(),
+  module: z.string().optional(),
+  selfShare: z.number(),
+  totalShare: z.number(),
+})
+export type TopRow = z.infer<typeof TopRow>
+
+export const Incident = z.object({
+  version: z.literal(incidentVersion),
+  id: z.string(),
+  node: z.string(),
+  target: Target,
+  trigger: Trigger,
+  state: z.enum(incidentStates),
+  /** When the rise began, as far as the usage series shows. */
+  onsetMs: z.number(),
+  /** When it was noticed. */
+  noticedMs: z.number(),
+  /** When usage fell back, absent while it lasts. */
+  endedMs: z.number().optional(),
+  /** When the last artifact of the first capture was stored. */
+  evidenceMs: z.number().optional(),
+  /** The quiet part before the rise that "before" in the diff means. */
+  baseline: z.object({ fromMs: z.number(), toMs: z.number() }).optional(),
+  /** Busiest functions of the target during the spike, heaviest self first; filled when evidence is complete. */
+  top: z.array(TopRow).default([]),
+  message: z.string().optional(),
+})
+export type Incident = z.infer<typeof Incident>

@@ -1,0 +1,41 @@
+// Who is looked at: one process, one container, or the whole node.
+import { z } from 'zod'
+
+export const runtimes = ['go', 'jvm', 'node', 'python', 'native', 'unknown'] as const
+export type Runtime = (typeof runtimes)[number]
+
+/**
+ * A target as it was when it was looked at. A process is known by PID *and* start time, because PIDs are reused;
+ * a container by its runtime id. Fields that do not apply are absent.
+ */
+export const Target = z.object({
+  kind: z.enum(['process', 'container', 'node']),
+  node: z.string(),
+  /** PID in the host's namespace. */
+  pid: z.number().int().optional(),
+  /** Field 22 of /proc/PID/stat, clock ticks since boot (proc(5)). */
+  startTicks: z.number().int().optional(),
+  /** Name of the main thread, at most 15 bytes (proc(5) comm). */
+  comm: z.string().optional(),
+  /** Command line with arguments joined by blanks; secrets already redacted. */
+  cmdline: z.string().optional(),
+  exe: z.string().optional(),
+  runtime: z.enum(runtimes).optional(),
+  /** Path of the cgroup below its mount, as in /proc/PID/cgroup. */
+  cgroup: z.string().optional(),
+  containerId: z.string().optional(),
+  container: z.string().optional(),
+  pod: z.string().optional(),
+  namespace: z.string().optional(),
+  workload: z.string().optional(),
+})
+export type Target = z.infer<typeof Target>
+
+/** One line that names a target to a person: `cart-0/app (pod shop/cart-0)`, `node server.js (pid 4242)`, `node vm1`. */
+export function printTarget(target: Target): string {
+  if (target.pod)
+    return `${target.namespace ?? 'default'}/${target.pod}${target.container ? `/${target.container}` : ''}`
+  if (target.kind === 'node') return `node ${target.node}`
+  if (target.pid !== undefined) return `${target.comm ?? 'process'} (pid ${target.pid})`
+  return target.container ?? target.containerId?.slice(0, 12) ?? target.cgroup ?? target.node
+}

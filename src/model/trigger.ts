@@ -1,0 +1,27 @@
+// Why a capture happens.
+import { z } from 'zod'
+
+export const triggerKinds = ['spike', 'alert', 'manual', 'schedule'] as const
+export type TriggerKind = (typeof triggerKinds)[number]
+
+/** What the spike watcher saw; all CPU figures are in cores (1 = one core fully busy). */
+export const SpikeEvidence = z.object({
+  /** `level`: over the threshold for long enough; `jump`: risen over the own recent baseline. */
+  cause: z.enum(['level', 'jump']),
+  cores: z.number(),
+  baselineCores: z.number(),
+  thresholdCores: z.number(),
+  /** How long it had held when it fired. */
+  heldMs: z.number(),
+})
+export type SpikeEvidence = z.infer<typeof SpikeEvidence>
+
+export const Trigger = z.object({
+  kind: z.enum(triggerKinds),
+  /** Name of the rule that fired, or who asked. */
+  rule: z.string(),
+  /** One sentence for people: what was seen. */
+  reason: z.string(),
+  spike: SpikeEvidence.optional(),
+})
+export type Trigger = z.infer<typeof Trigger>
