@@ -1,0 +1,713 @@
+// The one table of commands and options: `--help`, docs/config.md, environment variables and the keys of the YAML file
+// all come from it. Reading is pure: argv, environment and the file's content in, a plain object out; whoever calls
+// opens files and sockets afterwards.
+import { nearest } from './lib/nearest.ts'
+import { parseBytes, parseDurationMs } from './lib/units.ts'
+import { Failure } from './model/errors.ts'
+
+interface CommandRow {
+  /** What stands after the command, as people read it. */
+  readonly args: string
+  /** How many words that may be. */
+  readonly count: readonly [min: number, max: number]
+  readonly summary: string
+  /** What a newcomer needs to know beyond the summary. */
+  readonly details?: string
+  readonly examples?: readonly string[]
+}
+
+export const commands = {
+  up: {
+    args: '',
+    count: [0, 0],
+    summary: 'Record this machine, notice CPU spikes, show them in a browser. Agent and server in one process.',
+    examples: ['spikecam up', 'spikecam up --listen 127.0.0.1:0 --data /tmp/try --open'],
+  },
+  agent: {
+    args: '',
+    count: [0, 0],
+    summary: 'Record this node and send what was caught to a server.',
+    examples: ['spikecam agent --server http://spikecam.example:7575'],
+  },
+  server: {
+    args: '',
+    count: [0, 0],
+    summary: 'Keep and show what agents send.',
+    examples: ['spikecam server --listen 0.0.0.0:7575 --data /var/lib/spikecam'],
+  },
+  capture: {
+    args: 'KIND TARGET',
+    count: [1, 2],
+    summary: 'Record now: the seconds before this moment, from the ring, and the seconds after it.',
+    details:
+      'KIND is cpu.\nTARGET is pid/N, container/ID, pod/NAME or node; without one it is the whole node.\n' +
+      'Ctrl-C ends the recording early and keeps what there is; a second Ctrl-C leaves at once.',
+    examples: ['spikecam capture cpu pid/4242 --for 20s', 'spikecam capture cpu node --for 5s -o - > node.pb.gz'],
+  },
+  list: {
+    args: '',
+    count: [0, 0],
+    summary: 'The incidents that the server holds, newest first.',
+    examples: ['spikecam list', 'spikecam list -o json'],
+  },
+  get: {
+    args: 'ID',
+    count: [1, 1],
+    summary: 'One incident or capture with everything known about it.',
+    details: 'ID may be cut short as long as it names only one.',
+    examples: ['spikecam get inc-01k8', 'spikecam get inc-01k8 -o json'],
+  },
+  open: {
+    args: '[ID]',
+    count: [0, 1],
+    summary: 'Open an incident in the browser; without ID the list of them.',
+  },
+  download: {
+    args: 'ID',
+    count: [1, 1],
+    summary: 'Save the artifacts of an incident or capture, or one artifact.',
+    examples: ['spikecam download inc-01k8 -o evidence/', 'spikecam download art-01k8 -o - > cpu.pb.gz'],
+  },
+  stop: { args: 'ID', count: [1, 1], summary: 'End a running capture early and keep what it has.' },
+  ring: { args: 'status', count: [0, 1], summary: 'What the always-on recording of each node holds right now.' },
+  top: {
+    args: 'FILE',
+    count: [1, 1],
+    summary: 'The busiest functions of a profile, heaviest self first.',
+    examples: ['spikecam top perf.data', 'curl -s http://127.0.0.1:6060/debug/pprof/profile | spikecam top - -o json'],
+  },
+  flame: {
+    args: 'FILE',
+    count: [1, 1],
+    summary: 'A flame graph of a profile: one SVG or HTML file that needs nothing else.',
+    examples: ['spikecam flame perf.data -o cpu.svg', 'perf script | spikecam flame - -o cpu.html'],
+  },
+  convert: {
+    args: 'IN... [OUT]',
+    count: [1, 1000],
+    summary: 'Read one or more profiles and write them as another format; several are merged.',
+    details:
+      'The format of OUT comes from its name (.pb.gz, .folded, .perf-script.txt, .speedscope.json, .svg, .html, .json),\n' +
+      'or from --to. `-` is stdin or stdout; with --to and only one file, OUT is stdout. .gz and .zst are read anywhere.',
+    examples: ['spikecam convert perf.data cpu.pb.gz', 'spikecam convert cpu.pb.gz --to folded | grep cart'],
+  },
+  diff: {
+    args: 'BEFORE AFTER',
+    count: [2, 2],
+    summary: 'What grew and what shrank between two profiles, made comparable first.',
+    examples: ['spikecam diff quiet.pb.gz spike.pb.gz', 'spikecam diff quiet.pb.gz spike.pb.gz -o diff.svg'],
+  },
+  info: {
+    args: 'FILE',
+    count: [1, 1],
+    summary: 'What a file is, how many samples it holds, from when to when, and how good its symbols are.',
+  },
+  doctor: {
+    args: '',
+    count: [0, 0],
+    summary: 'Check whether this machine can be recorded, and say what to do where it cannot.',
+  },
+} as const satisfies Record<string, CommandRow>
+
+export type CommandName = keyof typeof commands
+
+/** Where a main listens; port 0 = any free one. */
+export interface ListenAddress {
+  readonly host: string
+  readonly port: number
+}
+
+/** What a default may depend on. */
+export interface World {
+  readonly isRoot: boolean
+  readonly home: string
+  readonly hostname: string
+}
+
+interface OptionRow {
+  /** Name after `--`, and the key in the YAML file; the environment variable is SPIKECAM_ and the same in capitals. */
+  readonly flag: string
+  readonly short?: string
+  readonly type: 'text' | 'number' | 'duration' | 'bytes' | 'share' | 'address' | 'boolean' | 'choice'
+  readonly choices?: readonly string[]
+  /** Written as a person would type it; read by the same code. */
+  readonly default?: string
+  /** A default that depends on the machine, and how the help describes it. */
+  readonly defaultOf?: { readonly text: string; readonly value: (world: World) => string }
+  /** Least and greatest number allowed, in the unit of the value. */
+  readonly range?: readonly [min: number, max: number]
+  /** Stands for the value in the help. */
+  readonly hint?: string
+  readonly help: string
+  readonly commands: readonly CommandName[]
+}
+
+const recorders = ['up', 'agent'] as const
+const keepers = ['up', 'server'] as const
+const clients = ['capture', 'list', 'get', 'open', 'download', 'stop', 'ring'] as const
+const readers = ['top', 'flame', 'convert', 'diff', 'info'] as const
+const printers = ['list', 'get', 'ring', 'doctor', 'capture', 'download', ...readers] as const
+
+export const optionTable = {
+  listen: {
+    flag: 'listen',
+    type: 'address',
+    default: '127.0.0.1:7575',
+    help: 'Address of the API and the UI; port 0 takes any free one.',
+    commands: keepers,
+  },
+  dataDir: {
+    flag: 'data',
+    type: 'text',
+    hint: 'DIR',
+    defaultOf: {
+      text: '/var/lib/spikecam as root, else ~/.local/share/spikecam',
+      value: ({ isRoot, home }) => (isRoot ? '/var/lib/spikecam' : `${home}/.local/share/spikecam`),
+    },
+    help: 'Folder for everything that is kept.',
+    commands: ['up', 'server', 'agent', 'doctor'],
+  },
+  // 10 GB: a month of one capture per hour at the 10 MB that perf.data, pprof and SVG of 40 s make together.
+  dataBudgetBytes: {
+    flag: 'data-budget',
+    type: 'bytes',
+    default: '10GB',
+    range: [16e6, 1e15],
+    help: 'Evidence beyond this size is dropped, oldest first.',
+    commands: keepers,
+  },
+  configFile: {
+    flag: 'config',
+    type: 'text',
+    hint: 'FILE',
+    help: 'YAML file with any of these options as keys, without the dashes.',
+    commands: ['up', 'server', 'agent'],
+  },
+  open: {
+    flag: 'open',
+    type: 'boolean',
+    help: 'Open the UI in a browser once it answers.',
+    commands: ['up', 'server'],
+  },
+  server: {
+    flag: 'server',
+    type: 'text',
+    hint: 'URL',
+    default: 'http://127.0.0.1:7575',
+    help: 'The server to talk to.',
+    commands: ['agent', ...clients],
+  },
+  token: {
+    flag: 'token',
+    type: 'text',
+    help: 'Shared secret between the server and its agents and clients.',
+    commands: ['up', 'server', 'agent', ...clients],
+  },
+  node: {
+    flag: 'node',
+    type: 'text',
+    hint: 'NAME',
+    defaultOf: { text: 'the host name', value: ({ hostname }) => hostname },
+    help: 'Name under which this node appears.',
+    commands: recorders,
+  },
+  // Not 50: a rate that shares no factor with timers keeps samples from marching in step with them.
+  ringHz: {
+    flag: 'ring-hz',
+    type: 'number',
+    default: '49',
+    range: [1, 1000],
+    help: 'Stack samples per second and CPU of the always-on recording.',
+    commands: recorders,
+  },
+  ringSeconds: {
+    flag: 'ring-seconds',
+    type: 'number',
+    default: '300',
+    range: [10, 86_400],
+    help: 'How far back the always-on recording reaches.',
+    commands: recorders,
+  },
+  // 300 s of two busy cores at 49 Hz are 30 000 samples; with stacks shared they need a tenth of this.
+  ringBytes: {
+    flag: 'ring-bytes',
+    type: 'bytes',
+    default: '64MB',
+    range: [1e6, 1e12],
+    help: 'Memory the always-on recording may take; when full it reaches back less far.',
+    commands: recorders,
+  },
+  deepHz: {
+    flag: 'deep-hz',
+    type: 'number',
+    default: '99',
+    range: [1, 10_000],
+    help: 'Stack samples per second and CPU while a capture runs.',
+    commands: recorders,
+  },
+  event: {
+    flag: 'event',
+    type: 'choice',
+    choices: ['auto', 'cycles', 'cpu-clock'],
+    default: 'auto',
+    help: 'What drives the sampling; auto takes hardware cycles where they work, else cpu-clock, and says which.',
+    commands: recorders,
+  },
+  perf: {
+    flag: 'perf',
+    type: 'text',
+    hint: 'PROGRAM',
+    default: 'perf',
+    help: 'The perf program to run.',
+    commands: [...recorders, 'doctor'],
+  },
+  usageIntervalMs: {
+    flag: 'usage-interval',
+    type: 'duration',
+    default: '200ms',
+    range: [50, 5000],
+    help: 'How often CPU usage is looked at.',
+    commands: recorders,
+  },
+  spikeLevel: {
+    flag: 'spike-level',
+    type: 'share',
+    default: '80%',
+    range: [0.01, 1000],
+    help: 'CPU above which a target spikes: share of one core, or of its CPU limit where that is less.',
+    commands: recorders,
+  },
+  spikeHoldMs: {
+    flag: 'spike-hold',
+    type: 'duration',
+    default: '600ms',
+    range: [0, 600_000],
+    help: 'How long it must stay above before it counts.',
+    commands: recorders,
+  },
+  spikeJump: {
+    flag: 'spike-jump',
+    type: 'share',
+    default: '50%',
+    range: [0.01, 1000],
+    help: 'Rise over the own recent baseline that counts as a spike even below the level: share of one core.',
+    commands: recorders,
+  },
+  spikeJumpFactor: {
+    flag: 'spike-jump-factor',
+    type: 'number',
+    default: '3',
+    range: [1, 1000],
+    help: 'And it must be at least this many times the baseline.',
+    commands: recorders,
+  },
+  spikeCooldownMs: {
+    flag: 'spike-cooldown',
+    type: 'duration',
+    default: '60s',
+    range: [0, 86_400_000],
+    help: 'After a spike the same target is left alone for this long.',
+    commands: recorders,
+  },
+  captureForMs: {
+    flag: 'capture-for',
+    type: 'duration',
+    default: '10s',
+    range: [1000, 600_000],
+    help: 'How long a spike is recorded at the deep rate after it was noticed.',
+    commands: recorders,
+  },
+  captureLookBackMs: {
+    flag: 'capture-look-back',
+    type: 'duration',
+    default: '30s',
+    range: [0, 86_400_000],
+    help: 'How much of the ring from before the spike belongs to its capture.',
+    commands: recorders,
+  },
+  logLevel: {
+    flag: 'log-level',
+    type: 'choice',
+    choices: ['debug', 'info', 'warn', 'error'],
+    default: 'info',
+    help: 'Least important log line to write to stderr.',
+    commands: ['up', 'agent', 'server'],
+  },
+  output: {
+    flag: 'output',
+    short: 'o',
+    type: 'text',
+    hint: 'json|yaml|wide|name|FILE|-',
+    help: 'A form for the answer, or where bytes go; - is stdout.',
+    commands: printers,
+  },
+  to: {
+    flag: 'to',
+    type: 'text',
+    hint: 'FORMAT',
+    help: 'Format to write, whatever the name says.',
+    commands: ['convert'],
+  },
+  forMs: {
+    flag: 'for',
+    type: 'duration',
+    default: '30s',
+    range: [1000, 600_000],
+    help: 'How long to record from now on.',
+    commands: ['capture'],
+  },
+  lookBackMs: {
+    flag: 'look-back',
+    type: 'duration',
+    default: '60s',
+    range: [0, 86_400_000],
+    help: 'How much of what the ring already holds to add in front.',
+    commands: ['capture'],
+  },
+  detach: {
+    flag: 'detach',
+    type: 'boolean',
+    help: 'Print the id and return; the capture goes on.',
+    commands: ['capture'],
+  },
+  dryRun: {
+    flag: 'dry-run',
+    type: 'boolean',
+    help: 'Say what would be recorded and change nothing.',
+    commands: ['capture'],
+  },
+  limit: {
+    flag: 'limit',
+    type: 'number',
+    default: '30',
+    range: [1, 1_000_000],
+    help: 'Rows to print; -o json prints all functions unless this is given.',
+    commands: ['list', 'top', 'diff'],
+  },
+} as const satisfies Record<string, OptionRow>
+
+export type OptionName = keyof typeof optionTable
+
+type Value<Row> = Row extends { type: 'boolean' }
+  ? boolean
+  : Row extends { choices: readonly (infer Choice)[] }
+    ? Choice
+    : Row extends { type: 'address' }
+      ? ListenAddress
+      : Row extends { type: 'text' }
+        ? string
+        : number
+
+/** Every option by name, read and checked; `undefined` only where there is no default. Booleans default to false. */
+export type Options = {
+  readonly [Name in OptionName]: (typeof optionTable)[Name] extends
+    | { default: string }
+    | { defaultOf: object }
+    | { type: 'boolean' }
+    ? Value<(typeof optionTable)[Name]>
+    : Value<(typeof optionTable)[Name]> | undefined
+}
+
+/** What was asked for: nothing in it has been opened or looked up yet. */
+export interface Config {
+  readonly command: CommandName | 'help' | 'version'
+  /** The words after the command, in order; for `help` the command it is about, if any. */
+  readonly args: readonly string[]
+  readonly options: Options
+  /** Options that somebody set, so that a default can be told from a wish. */
+  readonly given: ReadonlySet<OptionName>
+}
+
+const rows = Object.entries(optionTable) as [OptionName, OptionRow][]
+
+/** `--listen` is also SPIKECAM_LISTEN. Kubernetes itself sets SPIKECAM_PORT and SPIKECAM_SERVICE_* for a service named
+ * spikecam, so no option may have such a name, and unknown variables are not an error. */
+export const environmentName = (row: { flag: string }): string =>
+  `SPIKECAM_${row.flag.toUpperCase().replaceAll('-', '_')}`
+
+/** What an option accepts, for the message that refuses a value. */
+const expected: Record<OptionRow['type'], string> = {
+  text: 'some text',
+  number: 'a number such as 49',
+  duration: 'a duration such as 500ms, 10s or 1m30s',
+  bytes: 'a size such as 64MB or 2GiB',
+  share: 'a share such as 80% or 0.8',
+  address: 'an address such as 127.0.0.1:7575',
+  boolean: 'true or false',
+  choice: '',
+}
+
+/** `80%` and `0.8` are the same. */
+function parseShare(text: string): number | undefined {
+  const match = /^(\d+(?:\.\d+)?)(%?)$/.exec(text.trim())
+  return match ? Number(match[1]) / (match[2] ? 100 : 1) : undefined
+}
+
+/** `127.0.0.1:7575`, `[::1]:0`, `localhost:80`; `:7575` listens on every address. */
+function parseAddress(text: string): ListenAddress | undefined {
+  const match = /^(?:\[([0-9a-f:.]+)\]|([^:[\]]*)):(\d{1,5})$/i.exec(text.trim())
+  if (!match || Number(match[3]) > 65_535) return undefined
+  return { host: match[1] ?? (match[2] || '::'), port: Number(match[3]) }
+}
+
+function parseValue(row: OptionRow, text: string): unknown {
+  switch (row.type) {
+    case 'text':
+      return text === '' ? undefined : text
+    case 'boolean':
+      return /^(true|1|yes)$/.test(text) ? true : /^(false|0|no)$/.test(text) ? false : undefined
+    case 'choice':
+      return row.choices?.includes(text) ? text : undefined
+    case 'address':
+      return parseAddress(text)
+    case 'number':
+      return /^\d+(\.\d+)?$/.test(text) ? Number(text) : undefined
+    case 'duration':
+      return parseDurationMs(text)
+    case 'bytes':
+      return parseBytes(text)
+    case 'share':
+      return parseShare(text)
+  }
+}
+
+/** @param where how the person named it: `--ring-hz`, `SPIKECAM_RING_HZ`, `ring-hz in /etc/spikecam.yaml` */
+function readValue(row: OptionRow, text: string, where: string): unknown {
+  const code = where.startsWith('-') ? 'USAGE' : 'BAD_CONFIG'
+  const value = parseValue(row, text)
+  if (value === undefined) {
+    const wanted = row.choices ? `one of ${row.choices.join(', ')}` : expected[row.type]
+    throw new Failure(code, `${where}: expected ${wanted}, not "${text}"`)
+  }
+  if (row.range && typeof value === 'number' && (value < row.range[0] || value > row.range[1])) {
+    throw new Failure(code, `${where}: "${text}" is outside ${printRange(row)}`)
+  }
+  return value
+}
+
+function printRange({ type, range }: OptionRow): string {
+  const print = (value: number): string =>
+    type === 'duration'
+      ? `${value} ms`
+      : type === 'bytes'
+        ? `${value} bytes`
+        : type === 'share'
+          ? `${value * 100}%`
+          : `${value}`
+  return range ? `${print(range[0])} to ${print(range[1])}` : ''
+}
+
+interface Flag {
+  readonly name: OptionName
+  readonly row: OptionRow
+  readonly text: string
+  readonly where: string
+}
+
+/** Splits argv into words and flags by the whole table, so that flags may stand before the command as well. */
+function splitWords(argv: readonly string[]): {
+  words: string[]
+  flags: Flag[]
+  unknown: string[]
+  wantsHelp: boolean
+  wantsVersion: boolean
+} {
+  const words: string[] = []
+  const flags: Flag[] = []
+  const unknown: string[] = []
+  let wantsHelp = false
+  let wantsVersion = false
+  for (let i = 0; i < argv.length; i++) {
+    const word = argv[i]!
+    if (word === '--') {
+      words.push(...argv.slice(i + 1))
+      break
+    }
+    // A lone dash is stdin or stdout.
+    if (!word.startsWith('-') || word === '-') {
+      words.push(word)
+      continue
+    }
+    if (word === '--help' || word === '-h') {
+      wantsHelp = true
+      continue
+    }
+    if (word === '--version' || word === '-V') {
+      wantsVersion = true
+      continue
+    }
+    const found = word.startsWith('--') ? longFlag(word) : shortFlag(word)
+    if (!found) {
+      unknown.push(word.split('=')[0]!)
+      continue
+    }
+    const { name, row, where } = found
+    let text = found.text
+    if (text === undefined && row.type === 'boolean') text = 'true'
+    if (text === undefined) {
+      text = argv[++i]
+      if (text === undefined) throw new Failure('USAGE', `${where} needs a value: ${row.hint ?? expected[row.type]}`)
+    }
+    flags.push({ name, row, text, where })
+  }
+  return { words, flags, unknown, wantsHelp, wantsVersion }
+}
+
+type FoundFlag = { name: OptionName; row: OptionRow; where: string; text: string | undefined }
+
+/** `--listen :80`, `--listen=:80`, `--open`, `--no-open`. */
+function longFlag(word: string): FoundFlag | undefined {
+  const at = word.indexOf('=')
+  const where = at < 0 ? word : word.slice(0, at)
+  const text = at < 0 ? undefined : word.slice(at + 1)
+  for (const [name, row] of rows) {
+    if (where === `--${row.flag}`) return { name, row, where, text }
+    if (row.type === 'boolean' && where === `--no-${row.flag}` && text === undefined) {
+      return { name, row, where, text: 'false' }
+    }
+  }
+  return undefined
+}
+
+/** `-o json`, `-ojson`, `-o=json`. */
+function shortFlag(word: string): FoundFlag | undefined {
+  for (const [name, row] of rows) {
+    if (!row.short || word[1] !== row.short) continue
+    const text = word.slice(2).replace(/^=/, '')
+    return { name, row, where: `-${row.short}`, text: text === '' ? undefined : text }
+  }
+  return undefined
+}
+
+/** The options a command takes, in the order of the table. */
+export function optionsOf(command: CommandName): [OptionName, OptionRow][] {
+  return rows.filter(([, row]) => row.commands.includes(command))
+}
+
+const suggestion = (name: string | undefined): string => (name ? `; did you mean ${name}?` : '')
+
+function readCommand(words: readonly string[], wants: { help: boolean; version: boolean }): Config['command'] {
+  const word = words[0]
+  if (wants.version || word === 'version') return 'version'
+  if (word === undefined || word === 'help') return 'help'
+  if (!Object.hasOwn(commands, word)) {
+    const near = nearest(word, Object.keys(commands))
+    throw new Failure('USAGE', `there is no command "${word}"${suggestion(near && `"${near}"`)}`)
+  }
+  return wants.help ? 'help' : (word as CommandName)
+}
+
+function refuseUnknownFlags(
+  command: Config['command'],
+  { flags, unknown }: { flags: Flag[]; unknown: string[] },
+): void {
+  const taken = command === 'help' || command === 'version' ? rows : optionsOf(command)
+  const first = unknown[0]
+  if (first !== undefined) {
+    const near = nearest(
+      first.replace(/^-+/, ''),
+      taken.map(([, row]) => row.flag),
+    )
+    throw new Failure('USAGE', `unknown option ${first}${suggestion(near && `--${near}`)}`)
+  }
+  const foreign = flags.find(({ name }) => !taken.some(([own]) => own === name))
+  if (foreign) {
+    const owners = foreign.row.commands.map((name) => `"${name}"`).join(', ')
+    throw new Failure('USAGE', `"${command}" takes no ${foreign.where}; it belongs to ${owners}`)
+  }
+}
+
+function refuseWrongCount(command: CommandName, args: readonly string[]): void {
+  const { args: shape, count } = commands[command]
+  if (args.length >= count[0] && args.length <= count[1]) return
+  const usage = `spikecam ${command}${shape ? ` ${shape}` : ''}`
+  if (args.length > count[1]) throw new Failure('USAGE', `"${args[count[1]]}" is one word too many: ${usage}`)
+  throw new Failure('USAGE', `${args.length === 0 ? 'something is missing' : 'one more word is missing'}: ${usage}`)
+}
+
+/** The content of the YAML file and what to call it in messages. */
+export interface ConfigFile {
+  readonly path: string
+  readonly document: unknown
+}
+
+/** `ring-hz: 49` per line; the same names as the flags. One file may serve every command. */
+function readFileValues(file: ConfigFile): Map<OptionName, { text: string; where: string }> {
+  const { path, document } = file
+  const values = new Map<OptionName, { text: string; where: string }>()
+  if (document === null || document === undefined) return values
+  if (typeof document !== 'object' || Array.isArray(document)) {
+    throw new Failure('BAD_CONFIG', `${path}: expected one "option: value" per line`)
+  }
+  for (const [key, value] of Object.entries(document)) {
+    const found = rows.find(([, row]) => row.flag === key && row.flag !== 'config')
+    if (!found) {
+      const near = nearest(
+        key,
+        rows.map(([, row]) => row.flag),
+      )
+      throw new Failure('BAD_CONFIG', `${path}: unknown key "${key}"${suggestion(near && `"${near}"`)}`)
+    }
+    if (value === null || typeof value === 'object') {
+      throw new Failure('BAD_CONFIG', `${path}: "${key}" needs one value`)
+    }
+    values.set(found[0], { text: String(value), where: `"${key}" in ${path}` })
+  }
+  return values
+}
+
+/**
+ * Reads the command line, then the environment, then the file; the first that names an option wins.
+ * Environment variables of options that the command does not take are ignored.
+ * @param argv the words after the program's name
+ * @throws Failure USAGE for the command line, BAD_CONFIG for environment and file; the message names the nearest option
+ */
+export function readConfig(
+  argv: readonly string[],
+  env: Readonly<Record<string, string | undefined>>,
+  { world, file }: { world: World; file?: ConfigFile | undefined },
+): Config {
+  const split = splitWords(argv)
+  const command = readCommand(split.words, { help: split.wantsHelp, version: split.wantsVersion })
+  const isCommand = command !== 'help' && command !== 'version'
+  const args = command === 'help' ? split.words.filter((word) => word !== 'help').slice(0, 1) : split.words.slice(1)
+  if (isCommand) {
+    refuseUnknownFlags(command, split)
+    refuseWrongCount(command, args)
+  }
+  const fileValues = file ? readFileValues(file) : new Map()
+  const given = new Set<OptionName>()
+  const options = Object.fromEntries(
+    rows.map(([name, row]) => {
+      const flag = split.flags.findLast((entry) => entry.name === name)
+      const fromEnvironment = env[environmentName(row)]
+      const isTaken = isCommand && row.commands.includes(command)
+      const source = flag
+        ? flag
+        : isTaken && fromEnvironment !== undefined && fromEnvironment !== ''
+          ? { text: fromEnvironment, where: environmentName(row) }
+          : fileValues.get(name)
+      if (source) given.add(name)
+      const fallback = row.defaultOf ? row.defaultOf.value(world) : row.default
+      const text = source?.text ?? fallback
+      if (text === undefined) return [name, row.type === 'boolean' ? false : undefined]
+      return [name, readValue(row, text, source?.where ?? `--${row.flag}`)]
+    }),
+  )
+  return { command, args, options: options as unknown as Options, given }
+}
+
+/** What the help and docs/config.md show in place of a value and of a default. */
+export function describeOption(row: OptionRow): { hint: string; fallback: string } {
+  const hints: Record<OptionRow['type'], string> = {
+    text: 'TEXT',
+    number: 'N',
+    duration: 'DURATION',
+    bytes: 'SIZE',
+    share: 'PERCENT',
+    address: 'HOST:PORT',
+    boolean: '',
+    choice: row.choices?.join('|') ?? '',
+  }
+  return { hint: row.hint ?? hints[row.type], fallback: row.defaultOf?.text ?? row.default ?? '' }
+}
