@@ -31,11 +31,31 @@ export const Target = z.object({
 })
 export type Target = z.infer<typeof Target>
 
-/** One line that names a target to a person: `cart-0/app (pod shop/cart-0)`, `node server.js (pid 4242)`, `node vm1`. */
+/** Programs that run somebody else's program: the first argument that is not an option says more than their own name. */
+const interpreters =
+  /^(node|nodejs|bun|deno|python[\d.]*|pypy[\d.]*|ruby[\d.]*|perl[\d.]*|php[\d.]*|java|bash|sh|dash|zsh)$/
+
+/**
+ * What people call the process: `node server.js`, `java -jar cart.jar`, `redis-server`. The comm alone will not do:
+ * Node names its main thread `MainThread`, and 15 bytes cut most names.
+ */
+export function commandName(target: Target): string {
+  const words = (target.cmdline ?? '').split(' ').filter(Boolean)
+  const program = (words[0] ?? target.exe ?? '').split('/').at(-1) ?? ''
+  if (!program) return target.comm ?? 'process'
+  if (!interpreters.test(program)) return program
+  const jar = words.indexOf('-jar')
+  if (jar > 0 && words[jar + 1]) return `${program} -jar ${words[jar + 1]?.split('/').at(-1)}`
+  const script = words.slice(1).find((word) => !word.startsWith('-'))
+  return script ? `${program} ${script.split('/').at(-1)}` : program
+}
+
+/** One line that names a target to a person: `shop/cart-0/app`, `node server.js (pid 4242)`, `node vm1`. */
 export function printTarget(target: Target): string {
   if (target.pod)
     return `${target.namespace ?? 'default'}/${target.pod}${target.container ? `/${target.container}` : ''}`
   if (target.kind === 'node') return `node ${target.node}`
-  if (target.pid !== undefined) return `${target.comm ?? 'process'} (pid ${target.pid})`
-  return target.container ?? target.containerId?.slice(0, 12) ?? target.cgroup ?? target.node
+  if (target.kind === 'container')
+    return target.container ?? `container ${target.containerId?.slice(0, 12) ?? target.cgroup}`
+  return `${commandName(target)} (pid ${target.pid})`
 }
