@@ -1,0 +1,69 @@
+// The last minutes of CPU usage of every target, in slots of fixed length: the chart of an incident is cut from it.
+import type { UsageSeries } from '../model/usage.ts'
+
+interface Slots {
+  /** Cores of slot number n at n % length; NaN = not measured. */
+  readonly cores: Float32Array
+  /** Number of the newest slot written. */
+  last: number
+  first: number
+}
+
+export class UsageRing {
+  readonly #stepMs: number
+  readonly #length: number
+  readonly #series = new Map<string, Slots>()
+
+  /** @param stepMs length of a slot; finer readings are not kept, coarser ones fill several slots */
+  constructor({ stepMs, keepMs }: { stepMs: number; keepMs: number }) {
+    this.#stepMs = stepMs
+    this.#length = Math.ceil(keepMs / stepMs)
+  }
+
+  get size(): number {
+    return this.#series.size
+  }
+
+  /** Puts a mean over a span into the slots whose middle it covers. Times in ms since the epoch. */
+  record(key: string, { fromMs, toMs, cores }: { fromMs: number; toMs: number; cores: number }): void {
+    const first = Math.round(fromMs / this.#stepMs)
+    const last = Math.max(first, Math.round(toMs / this.#stepMs) - 1)
+    let slots = this.#series.get(key)
+    if (!slots) {
+      slots = { cores: new Float32Array(this.#length).fill(Number.NaN), last: first - 1, first }
+      this.#series.set(key, slots)
+    }
+    // Slots skipped since the last reading were not measured; what stands there is minutes old.
+    for (let n = Math.max(slots.last + 1, first - this.#length); n < first; n++) {
+      slots.cores[modulo(n, this.#length)] = Number.NaN
+    }
+    for (let n = Math.max(first, last - this.#length + 1); n <= last; n++) {
+      slots.cores[modulo(n, this.#length)] = cores
+    }
+    slots.last = Math.max(slots.last, last)
+  }
+
+  /** The slots between two times, null where nothing was measured; undefined for a key never seen. */
+  slice(key: string, name: string, { fromMs, toMs }: { fromMs: number; toMs: number }): UsageSeries | undefined {
+    const slots = this.#series.get(key)
+    if (!slots) return undefined
+    const cores: (number | null)[] = []
+    const first = Math.floor(fromMs / this.#stepMs)
+    const end = Math.ceil(toMs / this.#stepMs)
+    for (let n = first; n < end; n++) {
+      const known = n <= slots.last && n >= slots.first && n > slots.last - this.#length
+      const value = known ? (slots.cores[modulo(n, this.#length)] as number) : Number.NaN
+      cores.push(Number.isNaN(value) ? null : Math.round(value * 1000) / 1000)
+    }
+    return { name, startMs: first * this.#stepMs, stepMs: this.#stepMs, cores }
+  }
+
+  /** Forgets targets whose newest reading is older than what the ring keeps. */
+  sweep(nowMs: number): void {
+    const oldest = Math.floor(nowMs / this.#stepMs) - this.#length
+    for (const [key, slots] of this.#series) if (slots.last < oldest) this.#series.delete(key)
+  }
+}
+
+/** Always in 0..n-1, also for negative slot numbers. */
+const modulo = (value: number, n: number): number => ((value % n) + n) % n

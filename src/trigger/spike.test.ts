@@ -1,0 +1,71 @@
+import { expect, test } from 'vitest'
+import { defaultSpikeRule, type SpikeEvent, SpikeWatcher } from './spike.ts'
+
+/** Feeds cores at 200 ms a reading; returns the events with the time of the reading that gave them. */
+function watch(cores: number[], watcher = new SpikeWatcher(defaultSpikeRule), startMs = 0): SpikeEvent[] {
+  const events: SpikeEvent[] = []
+  cores.forEach((value, i) => {
+    const event = watcher.observe({ fromMs: startMs + i * 200, toMs: startMs + (i + 1) * 200, cores: value })
+    if (event) events.push(event)
+  })
+  return events
+}
+const of = (seconds: number, value: number): number[] => Array.from({ length: seconds * 5 }, () => value)
+
+test('a step to one core fires once, 600 ms after it began, and ends when it falls', () => {
+  const events = watch([...of(10, 0.02), ...of(6, 1), ...of(5, 0.02)])
+  expect(events).toHaveLength(2)
+  expect(events[0]).toMatchObject({ type: 'start', cause: 'level', onsetMs: 10_000, firedMs: 10_600, cores: 1 })
+  expect(events[1]).toEqual({ type: 'end', endedMs: 16_000 })
+})
+
+test('a spike of one second is caught', () => {
+  expect(watch([...of(10, 0), ...of(1, 1), ...of(5, 0)]).map((event) => event.type)).toEqual(['start', 'end'])
+})
+
+test('half a second is not a spike', () => {
+  expect(watch([...of(10, 0), 1, 1, ...of(5, 0)])).toEqual([])
+})
+
+test('onset lies inside the reading that averages quiet and busy time', () => {
+  // Busy from 10 100 ms on: the reading of 10 000 to 10 200 shows half a core.
+  const events = watch([...of(10, 0), 0.5, ...of(2, 1)])
+  expect(events[0]).toMatchObject({ type: 'start', onsetMs: 10_100 })
+})
+
+test('a slow ramp fires by its level although it drags its baseline along', () => {
+  const ramp = Array.from({ length: 600 }, (_, i) => (i / 600) * 1.2)
+  expect(watch(ramp)[0]).toMatchObject({ type: 'start', cause: 'level' })
+})
+
+test('half a core fires by its jump where idle is normal, and not where it is usual', () => {
+  expect(watch([...of(20, 0.05), ...of(2, 0.5)])[0]).toMatchObject({ type: 'start', cause: 'jump' })
+  expect(watch([...of(20, 0.3), ...of(2, 0.5)])).toEqual([])
+})
+
+test('hovering around the threshold is one spike', () => {
+  const hover = Array.from({ length: 100 }, (_, i) => (i % 2 ? 0.7 : 0.95))
+  const events = watch([...of(10, 0), ...of(1, 1), ...hover, ...of(5, 0)])
+  expect(events.map((event) => event.type)).toEqual(['start', 'end'])
+})
+
+test('within the cooldown a second spike is told but not fired; after it, it fires', () => {
+  const spike = [...of(2, 1), ...of(3, 0)]
+  const watcher = new SpikeWatcher(defaultSpikeRule)
+  expect(watch([...of(10, 0), ...spike], watcher).map((event) => event.type)).toEqual(['start', 'end'])
+  expect(watch(spike, watcher, 15_000)[0]).toMatchObject({ type: 'suppressed' })
+  expect(watch([...of(60, 0), ...spike], watcher, 20_000)[0]?.type).toBe('start')
+})
+
+test('what burned before we looked has no edge until it was quiet once', () => {
+  const watcher = new SpikeWatcher(defaultSpikeRule, true)
+  expect(watch(of(30, 1), watcher)).toEqual([])
+  expect(watch([...of(2, 0), ...of(1, 1)], watcher, 30_000)[0]?.type).toBe('start')
+})
+
+test('a target that ends in its spike ends the spike', () => {
+  const watcher = new SpikeWatcher(defaultSpikeRule)
+  watch([...of(10, 0), ...of(2, 1)], watcher)
+  expect(watcher.finish(12_100)).toEqual({ type: 'end', endedMs: 12_100 })
+  expect(watcher.finish(12_200)).toBeUndefined()
+})

@@ -1,0 +1,205 @@
+// Notices a spike in the CPU usage of one target. Pure: readings in, events out; no clock, no /proc.
+//
+// Two ways to fire, each must hold for `holdMs`:
+//   level  usage is at or over a share of one core (or of the container's limit); catches the slow ramp
+//   jump   usage is `jumpFactor` times its own recent baseline and at least `jumpCores` above it; catches the idle
+//          service that suddenly does half a core of nothing useful
+// It is edge-triggered: it fires once, and again only after usage has fallen well below the threshold (hysteresis) and
+// the cooldown has passed. What burned already when we first looked has no edge, so it does not fire.
+
+export interface SpikeRule {
+  readonly name: string
+  /** Cores at or above which usage counts as a spike by itself. */
+  readonly levelCores: number
+  readonly holdMs: number
+  readonly jumpFactor: number
+  readonly jumpCores: number
+  readonly cooldownMs: number
+}
+
+/** 80 % of a core for 600 ms: a 1 s spike is caught with 48 of its 49 samples, a compiler run of half a second is not. */
+export const defaultSpikeRule: SpikeRule = {
+  name: 'cpu-spike',
+  levelCores: 0.8,
+  holdMs: 600,
+  jumpFactor: 4,
+  jumpCores: 0.4,
+  cooldownMs: 60_000,
+}
+
+export interface SpikeStart {
+  readonly type: 'start'
+  readonly cause: 'level' | 'jump'
+  /** When usage left its baseline, as fine as the readings are. */
+  readonly onsetMs: number
+  readonly firedMs: number
+  readonly cores: number
+  readonly baselineCores: number
+  readonly thresholdCores: number
+  readonly heldMs: number
+}
+
+export interface SpikeEnd {
+  readonly type: 'end'
+  /** When usage fell back. */
+  readonly endedMs: number
+}
+
+/** A spike that was seen but not fired, so that nothing is hidden. */
+export interface SpikeSuppressed {
+  readonly type: 'suppressed'
+  readonly firedMs: number
+  readonly why: string
+}
+
+export type SpikeEvent = SpikeStart | SpikeEnd | SpikeSuppressed
+
+interface Point {
+  readonly fromMs: number
+  readonly toMs: number
+  readonly cores: number
+}
+
+/** Falls below this share of the threshold end a spike: a value hovering at the threshold is one spike, not twenty. */
+const releaseShare = 0.6
+/** And it must stay below for this long, so that a garbage collection pause does not cut a spike in two. */
+const releaseHoldMs = 800
+/** How far back the baseline looks. */
+const baselineMs = 60_000
+/** Readings as young as this are not yet baseline: the rise itself must not raise what it is compared with. */
+const baselineDelayMs = 3_000
+/** A jump needs to know what is normal: at least this much quiet history. */
+const baselineNeedsMs = 5_000
+
+export class SpikeWatcher {
+  readonly #rule: SpikeRule
+  readonly #points: Point[] = []
+  #aboveSinceMs: number | undefined
+  #belowSinceMs: number | undefined
+  #active = false
+  #armed: boolean
+  #lastFiredMs = Number.NEGATIVE_INFINITY
+  #thresholdCores: number
+
+  /** @param isOld true for what ran before anybody looked: it must be seen quiet once before it can spike */
+  constructor(rule: SpikeRule, isOld = false) {
+    this.#rule = rule
+    this.#armed = !isOld
+    this.#thresholdCores = rule.levelCores
+  }
+
+  get isActive(): boolean {
+    return this.#active
+  }
+
+  /**
+   * Takes the next reading of this target; readings come in the order of time.
+   * @param cooledMs when the same workload fired last under another identity (a restarted process), if it did
+   */
+  observe(point: Point, cooledMs = Number.NEGATIVE_INFINITY): SpikeEvent | undefined {
+    this.#points.push(point)
+    while (this.#points.length > 1 && (this.#points[0] as Point).toMs < point.toMs - baselineMs) this.#points.shift()
+    const event = this.#active ? this.#release(point) : this.#rise(point, Math.max(cooledMs, this.#lastFiredMs))
+    return event
+  }
+
+  #rise(point: Point, lastFiredMs: number): SpikeEvent | undefined {
+    const rule = this.#rule
+    const baseline = this.#baseline(point.toMs)
+    const jumpThreshold = Math.max((baseline?.cores ?? 0) * rule.jumpFactor, (baseline?.cores ?? 0) + rule.jumpCores)
+    const byLevel = point.cores >= rule.levelCores
+    const byJump = baseline !== undefined && baseline.knownMs >= baselineNeedsMs && point.cores >= jumpThreshold
+    if (!byLevel && !byJump) {
+      this.#aboveSinceMs = undefined
+      if (point.cores < rule.levelCores * releaseShare) this.#armed = true
+      return undefined
+    }
+    if (!this.#armed) return undefined
+    this.#aboveSinceMs ??= point.fromMs
+    const heldMs = point.toMs - this.#aboveSinceMs
+    if (heldMs < rule.holdMs) return undefined
+    this.#active = true
+    this.#armed = false
+    this.#belowSinceMs = undefined
+    this.#thresholdCores = byLevel ? rule.levelCores : jumpThreshold
+    if (point.toMs - lastFiredMs < rule.cooldownMs) {
+      const waitS = Math.ceil((rule.cooldownMs - (point.toMs - lastFiredMs)) / 1000)
+      return { type: 'suppressed', firedMs: point.toMs, why: `cooldown of rule ${rule.name}: ${waitS} s left` }
+    }
+    this.#lastFiredMs = point.toMs
+    const baselineCores = baseline?.cores ?? 0
+    return {
+      type: 'start',
+      cause: byLevel ? 'level' : 'jump',
+      onsetMs: this.#onset(this.#aboveSinceMs, baselineCores, point.cores),
+      firedMs: point.toMs,
+      cores: this.#meanSince(this.#aboveSinceMs),
+      baselineCores,
+      thresholdCores: this.#thresholdCores,
+      heldMs,
+    }
+  }
+
+  #release(point: Point): SpikeEvent | undefined {
+    if (point.cores >= this.#thresholdCores * releaseShare) {
+      this.#belowSinceMs = undefined
+      return undefined
+    }
+    this.#belowSinceMs ??= point.fromMs
+    if (point.toMs - this.#belowSinceMs < releaseHoldMs) return undefined
+    return this.#end(this.#belowSinceMs)
+  }
+
+  /** The target is gone: a spike that was going on ended with it. */
+  finish(nowMs: number): SpikeEnd | undefined {
+    return this.#active ? this.#end(this.#belowSinceMs ?? nowMs) : undefined
+  }
+
+  #end(endedMs: number): SpikeEnd {
+    this.#active = false
+    this.#armed = true
+    this.#aboveSinceMs = undefined
+    return { type: 'end', endedMs }
+  }
+
+  /** Time-weighted mean of the last minute without its newest seconds. */
+  #baseline(nowMs: number): { cores: number; knownMs: number } | undefined {
+    let weighted = 0
+    let knownMs = 0
+    for (const point of this.#points) {
+      if (point.toMs > nowMs - baselineDelayMs) break
+      weighted += point.cores * (point.toMs - point.fromMs)
+      knownMs += point.toMs - point.fromMs
+    }
+    return knownMs > 0 ? { cores: weighted / knownMs, knownMs } : undefined
+  }
+
+  #meanSince(fromMs: number): number {
+    let weighted = 0
+    let span = 0
+    for (const point of this.#points) {
+      if (point.fromMs < fromMs) continue
+      weighted += point.cores * (point.toMs - point.fromMs)
+      span += point.toMs - point.fromMs
+    }
+    return span > 0 ? weighted / span : 0
+  }
+
+  /**
+   * Walks back from where the threshold was crossed to where usage was still normal. The reading in which the rise
+   * falls averages quiet and busy time; how much of it was busy tells where in it the rise was.
+   */
+  #onset(crossedMs: number, baselineCores: number, nowCores: number): number {
+    const normal = baselineCores + (nowCores - baselineCores) * 0.1
+    let onsetMs = crossedMs
+    for (let i = this.#points.length - 1; i >= 0; i--) {
+      const point = this.#points[i] as Point
+      if (point.fromMs > crossedMs) continue
+      if (point.cores <= normal) break
+      const busyShare = Math.min(1, (point.cores - baselineCores) / Math.max(nowCores - baselineCores, 1e-9))
+      onsetMs = point.toMs - busyShare * (point.toMs - point.fromMs)
+      if (busyShare < 0.9) break
+    }
+    return onsetMs
+  }
+}
