@@ -115,6 +115,13 @@ export class CpuUsage {
     return readings
   }
 
+  /** True while the process or container behind a key is there. */
+  follows(key: string): boolean {
+    if (key === 'machine') return true
+    if (key.startsWith('c:')) return this.#containers.has(key.slice(2))
+    return this.#processes.get(Number(key.split(':')[1]))?.key === key
+  }
+
   /** Who stands behind a key now; undefined when it is gone. Costs a few reads: ask for the ones that matter. */
   target(key: string): Target | undefined {
     if (key === 'machine') return { kind: 'node', node: this.#node }

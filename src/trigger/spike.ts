@@ -54,7 +54,8 @@ export interface SpikeSuppressed {
 
 export type SpikeEvent = SpikeStart | SpikeEnd | SpikeSuppressed
 
-interface Point {
+/** A mean over a span, cores. */
+export interface Point {
   readonly fromMs: number
   readonly toMs: number
   readonly cores: number
@@ -92,18 +93,24 @@ export class SpikeWatcher {
     return this.#active
   }
 
-  /**
-   * Takes the next reading of this target; readings come in the order of time.
-   * @param cooledMs when the same workload fired last under another identity (a restarted process), if it did
-   */
-  observe(point: Point, cooledMs = Number.NEGATIVE_INFINITY): SpikeEvent | undefined {
-    this.#points.push(point)
-    while (this.#points.length > 1 && (this.#points[0] as Point).toMs < point.toMs - baselineMs) this.#points.shift()
-    const event = this.#active ? this.#release(point) : this.#rise(point, Math.max(cooledMs, this.#lastFiredMs))
-    return event
+  /** True while usage is over the threshold, or has been lately: a target to read at every tick. */
+  get isNear(): boolean {
+    return this.#active || this.#aboveSinceMs !== undefined
   }
 
-  #rise(point: Point, lastFiredMs: number): SpikeEvent | undefined {
+  /** Takes history from before there was a watcher, oldest first; it is baseline only and fires nothing. */
+  recall(points: readonly Point[]): void {
+    this.#points.unshift(...points)
+  }
+
+  /** Takes the next reading of this target; readings come in the order of time. */
+  observe(point: Point): SpikeEvent | undefined {
+    this.#points.push(point)
+    while (this.#points.length > 1 && (this.#points[0] as Point).toMs < point.toMs - baselineMs) this.#points.shift()
+    return this.#active ? this.#release(point) : this.#rise(point)
+  }
+
+  #rise(point: Point): SpikeEvent | undefined {
     const rule = this.#rule
     const baseline = this.#baseline(point.toMs)
     const jumpThreshold = Math.max((baseline?.cores ?? 0) * rule.jumpFactor, (baseline?.cores ?? 0) + rule.jumpCores)
@@ -122,8 +129,8 @@ export class SpikeWatcher {
     this.#armed = false
     this.#belowSinceMs = undefined
     this.#thresholdCores = byLevel ? rule.levelCores : jumpThreshold
-    if (point.toMs - lastFiredMs < rule.cooldownMs) {
-      const waitS = Math.ceil((rule.cooldownMs - (point.toMs - lastFiredMs)) / 1000)
+    if (point.toMs - this.#lastFiredMs < rule.cooldownMs) {
+      const waitS = Math.ceil((rule.cooldownMs - (point.toMs - this.#lastFiredMs)) / 1000)
       return { type: 'suppressed', firedMs: point.toMs, why: `cooldown of rule ${rule.name}: ${waitS} s left` }
     }
     this.#lastFiredMs = point.toMs

@@ -1,0 +1,198 @@
+// The node side: records always, notices spikes, captures their evidence and brings it to the server.
+import { availableParallelism } from 'node:os'
+import { join } from 'node:path'
+import type { Logger } from 'pino'
+import type { ServerMessage } from '../api/messages.ts'
+import { type Failure, failures } from '../model/errors.ts'
+import { printTarget } from '../model/target.ts'
+import { Recorder, type RecorderOptions, type RecorderStatus } from '../ring/recorder.ts'
+import { UsageRing } from '../ring/usage-ring.ts'
+import { CpuUsage } from '../target/cpu-usage.ts'
+import type { SpikeRule } from '../trigger/spike.ts'
+import { monotonicMs, WallClock } from './clock.ts'
+import { startDelivery } from './deliver.ts'
+import { Episodes } from './episodes.ts'
+import { openLink } from './link.ts'
+import { Scout } from './scout.ts'
+import { Spool } from './spool.ts'
+import { uploadBytes } from './upload.ts'
+
+export interface AgentOptions {
+  readonly serverUrl: string
+  readonly token?: string
+  /** Name of this node, as the server shows it. */
+  readonly node: string
+  readonly version: string
+  /** The program file, which is also its own worker. */
+  readonly program: URL
+  /** Folder for what could not be delivered yet. */
+  readonly dataDir: string
+  readonly recorder: RecorderOptions
+  readonly rule: SpikeRule
+  readonly usageIntervalMs: number
+  readonly lookBackMs: number
+  readonly forMs: number
+  readonly log: Logger
+}
+
+export interface Agent {
+  /** Resolves once perf records, or rejects with the reason why it does not. */
+  readonly recording: Promise<void>
+  /** Ends captures early, keeps their evidence, delivers for at most `graceMs`, and stops perf. */
+  close(graceMs?: number): Promise<void>
+}
+
+/** Also the heart-beat: the server calls an agent gone after a few of these. */
+const statusEveryMs = 5000
+
+/**
+ * Starts the agent. It never gives up: without a server it spools, without perf it tries again and says why.
+ * @throws Failure DATA_NOT_WRITABLE
+ */
+export async function startAgent(options: AgentOptions): Promise<Agent> {
+  const { log, node } = options
+  const clock = new WallClock()
+  const startedMs = clock.nowMs()
+  const spool = await Spool.open(join(options.dataDir, 'spool'))
+  if (spool.size > 0) log.info({ items: spool.size }, 'delivering what an earlier run left')
+
+  let told: RecorderStatus | undefined
+  let settle: ((status: RecorderStatus) => void) | undefined
+  const recording = new Promise<void>((resolve, reject) => {
+    settle = (status) => {
+      if (status.recording) resolve()
+      else if (status.message && status.message !== 'starting') reject(new Error(status.message))
+    }
+  })
+  recording.catch(() => undefined) // whoever waits for it hears it; others see it in the log and the status
+  const recorder = new Recorder(options.program, options.recorder, (status) => {
+    settle?.(status)
+    if (status.recording !== told?.recording || status.message !== told?.message) {
+      if (status.recording)
+        log.info({ event: status.event, hz: options.recorder.ringHz }, status.message ?? 'recording')
+      else log.warn(status.message ?? 'not recording')
+    }
+    told = status
+  })
+
+  const usage = new CpuUsage({ node })
+  const usageRing = new UsageRing({ stepMs: options.usageIntervalMs, keepMs: options.recorder.keepMs + 60_000 })
+  const episodes = new Episodes({
+    node,
+    version: options.version,
+    ringHz: options.recorder.ringHz,
+    recorder,
+    spool,
+    clock,
+    lookBackMs: options.lookBackMs,
+    forMs: options.forMs,
+    series: (key, fromMs, toMs) =>
+      [
+        ...(key === 'machine' ? [] : [usageRing.slice(key, 'target', { fromMs, toMs })]),
+        usageRing.slice('machine', 'machine', { fromMs, toMs }),
+      ].filter((series) => series !== undefined),
+    onIncident: (incident) =>
+      log.info(
+        { incident: incident.id, state: incident.state, target: printTarget(incident.target) },
+        incident.trigger.reason,
+      ),
+  })
+  const problem = (what: string) => (error: unknown) => log.error({ err: error }, what)
+  const scout = new Scout({
+    usage,
+    ring: usageRing,
+    rule: options.rule,
+    ownPids: () => [process.pid, ...recorder.status.perfPids],
+    events: {
+      start: (sighting) => void episodes.begin(sighting).catch(problem('an incident could not be kept')),
+      end: (key, end) => void episodes.end(key, end).catch(problem('the end of an incident could not be kept')),
+      suppressed: (_key, why, target) =>
+        log.info({ target: target && printTarget(target) }, `spike not captured: ${why}`),
+    },
+  })
+
+  const onMessage = (message: ServerMessage): void => {
+    if (message.type === 'stored') delivery.stored(message.seq)
+    else if (message.type === 'stop-capture') episodes.stop(message.captureId)
+    else if (message.type === 'start-capture') {
+      const { captureId, incidentId, rule, reason, triggerKind, captureKind, target, lookBackMs, forMs } = message
+      const order = {
+        captureId,
+        ...(incidentId ? { incidentId } : {}),
+        target,
+        trigger: { kind: triggerKind, rule, reason },
+        kind: captureKind,
+        lookBackMs,
+        forMs,
+        deep: episodes.mayGoDeep(),
+      }
+      const key = target.containerId
+        ? `c:${target.containerId}`
+        : target.pid
+          ? `p:${target.pid}:${target.startTicks}`
+          : 'machine'
+      void episodes.capture(order, key, async () => undefined).catch(problem('a capture could not be kept'))
+    }
+  }
+  const link = openLink({
+    serverUrl: options.serverUrl,
+    ...(options.token ? { token: options.token } : {}),
+    hello: { node, version: options.version, startedMs },
+    onMessage,
+    onState: (connected: boolean, why?: Failure) => {
+      if (connected) {
+        log.info({ server: options.serverUrl }, 'connected to the server')
+        delivery.wake()
+        report()
+      } else log.warn({ spooled: spool.size, advice: why && failures[why.code].advice }, `${why?.message}; spooling`)
+    },
+  })
+  const delivery = startDelivery({
+    spool,
+    link,
+    upload: (bytes, sha256) =>
+      uploadBytes(options.serverUrl, { bytes, sha256, ...(options.token ? { token: options.token } : {}) }),
+    onProblem: (failure, item) => log.warn({ item: item.key }, `not delivered yet: ${failure.message}`),
+  })
+
+  const report = (): void => {
+    const { status } = recorder
+    const cpu = process.cpuUsage()
+    link.send({
+      type: 'status',
+      nowMs: clock.nowMs(),
+      recording: status.recording,
+      ...(status.message ? { message: status.message } : {}),
+      ...(status.event ? { event: status.event } : {}),
+      ringHz: options.recorder.ringHz,
+      ringSeconds: options.recorder.keepMs / 1000,
+      ringBytes: status.ringBytes,
+      targets: usage.size,
+      samples: status.samples,
+      lostSamples: status.lostSamples,
+      cpuSeconds: (cpu.user + cpu.system) / 1e6,
+      rssBytes: process.memoryUsage.rss(),
+      spooled: spool.size,
+    })
+  }
+  const timers = [
+    setInterval(() => scout.tick(monotonicMs(), clock.offsetMs), options.usageIntervalMs),
+    setInterval(report, statusEveryMs),
+    setInterval(() => usageRing.sweep(clock.nowMs()), 60_000),
+  ]
+  log.info({ node, cpus: availableParallelism() }, 'agent started')
+
+  return {
+    recording,
+    close: async (graceMs = 5000) => {
+      for (const timer of timers) clearInterval(timer)
+      await episodes.close()
+      await Promise.race([delivery.idle(), new Promise((resolve) => setTimeout(resolve, link.connected ? graceMs : 0))])
+      delivery.close()
+      link.close()
+      await recorder.close()
+      usage.close()
+      if (spool.size > 0) log.warn({ items: spool.size }, 'not delivered; the next start delivers it')
+    },
+  }
+}

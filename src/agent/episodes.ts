@@ -1,0 +1,151 @@
+// From a sighting to an incident: names it at once, captures its evidence, and follows it until usage falls.
+import { newId } from '../lib/ids.ts'
+import { printDurationMs } from '../lib/units.ts'
+import { type Incident, incidentVersion } from '../model/incident.ts'
+import { printTarget, type Target } from '../model/target.ts'
+import type { SpikeEnd, SpikeStart } from '../trigger/spike.ts'
+import { type CaptureOrder, captureEvidence, type EvidenceOptions } from './evidence.ts'
+import type { Sighting } from './scout.ts'
+
+export interface EpisodesOptions extends Omit<EvidenceOptions, 'series'> {
+  readonly lookBackMs: number
+  readonly forMs: number
+  /** Usage of one target and of the machine over a span. */
+  series(key: string, fromMs: number, toMs: number): ReturnType<EvidenceOptions['series']>
+  onIncident(incident: Incident): void
+}
+
+/** Deep captures at a time on one node (DESIGN: limits that always hold). */
+const maxDeep = 2
+
+export class Episodes {
+  readonly #options: EpisodesOptions
+  readonly #open = new Map<string, Incident>()
+  readonly #running = new Map<string, { stop: AbortController; done: Promise<void>; deep: boolean }>()
+
+  constructor(options: EpisodesOptions) {
+    this.#options = options
+  }
+
+  /** Captures that are being taken now. */
+  get running(): number {
+    return this.#running.size
+  }
+
+  async begin({ key, rule, target, spike }: Sighting): Promise<void> {
+    const { clock, node, lookBackMs, forMs } = this.#options
+    const noticedMs = clock.nowMs()
+    const incident: Incident = {
+      version: incidentVersion,
+      id: newId('inc-', Math.floor(noticedMs)),
+      node,
+      target,
+      trigger: {
+        kind: 'spike',
+        rule,
+        reason: describeSpike(target, spike),
+        spike: {
+          cause: spike.cause,
+          cores: spike.cores,
+          baselineCores: spike.baselineCores,
+          thresholdCores: spike.thresholdCores,
+          heldMs: spike.heldMs,
+        },
+      },
+      state: 'capturing',
+      onsetMs: spike.onsetMs,
+      noticedMs,
+      baseline: { fromMs: noticedMs - lookBackMs, toMs: spike.onsetMs },
+      top: [],
+    }
+    this.#open.set(key, incident)
+    await this.#put(incident)
+    const order: CaptureOrder = {
+      captureId: newId('cap-', Math.floor(noticedMs)),
+      incidentId: incident.id,
+      target,
+      trigger: incident.trigger,
+      kind: 'cpu',
+      lookBackMs,
+      forMs,
+      deep: this.#deepRunning() < maxDeep,
+    }
+    await this.capture(order, key, async (capture, seq) => {
+      const { message } = capture
+      const state = capture.state === 'complete' ? 'complete' : capture.state === 'failed' ? 'failed' : 'partial'
+      const latest = this.#latest(key, incident)
+      const finished: Incident = { ...latest, state, evidenceMs: clock.nowMs(), ...(message ? { message } : {}) }
+      if (this.#open.get(key)?.id === incident.id) this.#open.set(key, finished)
+      await this.#put(finished, [seq])
+    })
+  }
+
+  /** Usage fell back, or the target ended. */
+  async end(key: string, end: SpikeEnd): Promise<void> {
+    const incident = this.#open.get(key)
+    if (!incident) return
+    const ended: Incident = { ...incident, endedMs: end.endedMs }
+    // While its capture runs the end is only noted; what `begin` writes last carries it.
+    if (incident.state === 'capturing') this.#open.set(key, ended)
+    else this.#open.delete(key)
+    await this.#put(ended)
+  }
+
+  /** Carries out an order; resolves when its evidence is in the spool. */
+  async capture(
+    order: CaptureOrder,
+    key: string,
+    whenDone: (capture: Awaited<ReturnType<typeof captureEvidence>>['capture'], seq: number) => Promise<void>,
+  ): Promise<void> {
+    const stop = new AbortController()
+    const done = captureEvidence(order, stop.signal, {
+      ...this.#options,
+      series: (fromMs, toMs) => this.#options.series(key, fromMs, toMs),
+    }).then(({ capture, seq }) => whenDone(capture, seq))
+    this.#running.set(order.captureId, { stop, done, deep: order.deep })
+    try {
+      await done
+    } finally {
+      this.#running.delete(order.captureId)
+    }
+  }
+
+  /** True when another deep capture may start on this node. */
+  mayGoDeep(): boolean {
+    return this.#deepRunning() < maxDeep
+  }
+
+  /** Ends a capture early and keeps what it has; false when there is no such capture. */
+  stop(captureId: string): boolean {
+    const run = this.#running.get(captureId)
+    run?.stop.abort()
+    return run !== undefined
+  }
+
+  /** Ends all captures early and resolves when their evidence is in the spool. */
+  async close(): Promise<void> {
+    const runs = [...this.#running.values()]
+    for (const run of runs) run.stop.abort()
+    await Promise.allSettled(runs.map((run) => run.done))
+  }
+
+  #deepRunning(): number {
+    return [...this.#running.values()].filter((run) => run.deep).length
+  }
+
+  #latest(key: string, incident: Incident): Incident {
+    const open = this.#open.get(key)
+    return open?.id === incident.id ? open : incident
+  }
+
+  async #put(incident: Incident, after: number[] = []): Promise<void> {
+    this.#options.onIncident(incident)
+    await this.#options.spool.put(`incident:${incident.id}`, { type: 'incident', incident }, { after })
+  }
+}
+
+/** `node server.js (pid 4242) used 1.00 cores for 600 ms; over the last minute it used 0.02`. */
+export function describeSpike(target: Target, spike: SpikeStart): string {
+  const usual = `over the last minute it used ${spike.baselineCores.toFixed(2)}`
+  return `${printTarget(target)} used ${spike.cores.toFixed(2)} cores for ${printDurationMs(spike.heldMs)}; ${usual}`
+}

@@ -1,0 +1,147 @@
+// Reads usage several times a second, keeps it for the charts, and asks the spike rules about every target that is busy.
+import { availableParallelism } from 'node:os'
+import type { Target } from '../model/target.ts'
+import { commandName } from '../model/target.ts'
+import type { UsageRing } from '../ring/usage-ring.ts'
+import type { CpuUsage, UsageReading } from '../target/cpu-usage.ts'
+import { type SpikeEnd, type SpikeRule, type SpikeStart, SpikeWatcher } from '../trigger/spike.ts'
+
+/** A spike and whose it is. */
+export interface Sighting {
+  readonly key: string
+  readonly rule: string
+  readonly target: Target
+  readonly spike: SpikeStart
+}
+
+export interface ScoutEvents {
+  start(sighting: Sighting): void
+  end(key: string, end: SpikeEnd): void
+  suppressed(key: string, why: string, target: Target | undefined): void
+}
+
+export interface ScoutOptions {
+  readonly usage: CpuUsage
+  readonly ring: UsageRing
+  readonly rule: SpikeRule
+  /** Our own processes: a recorder that reports itself would never be quiet. */
+  readonly ownPids: () => readonly number[]
+  readonly events: ScoutEvents
+}
+
+/** Below this a target is only charted, not watched: no rule can fire on it. */
+const watchFromCores = 0.15
+/** A watcher without news for this long is dropped; the usage ring remembers its baseline. */
+const forgetAfterMs = 60_000
+/** History handed to a new watcher, for its baseline. */
+const recallMs = 60_000
+
+export class Scout {
+  readonly #options: ScoutOptions
+  readonly #watchers = new Map<string, { watcher: SpikeWatcher; seenMs: number }>()
+  /** When a workload fired last: a crashing program that comes back with a new PID is still the same program. */
+  readonly #firedMs = new Map<string, number>()
+  readonly #nodeRule: SpikeRule
+
+  constructor(options: ScoutOptions) {
+    this.#options = options
+    // Saturation by many short processes (a fork storm) shows in no single target, only in the machine.
+    this.#nodeRule = {
+      name: 'node-saturated',
+      levelCores: 0.9 * availableParallelism(),
+      holdMs: 3000,
+      jumpFactor: Number.POSITIVE_INFINITY,
+      jumpCores: Number.POSITIVE_INFINITY,
+      cooldownMs: options.rule.cooldownMs,
+    }
+  }
+
+  /**
+   * One tick. @param monotonicMs clock of the readings; `wallOffsetMs` added to it gives ms since the epoch, which is
+   * what rings, rules and events carry
+   */
+  tick(monotonicMs: number, wallOffsetMs: number): void {
+    const { usage, ring, events } = this.#options
+    const own = new Set(this.#options.ownPids())
+    const nowMs = monotonicMs + wallOffsetMs
+    for (const reading of usage.tick(monotonicMs)) {
+      const point = {
+        fromMs: reading.fromMs + wallOffsetMs,
+        toMs: reading.toMs + wallOffsetMs,
+        cores: reading.cores,
+      }
+      const isOwn = reading.key.startsWith('p:') && own.has(Number(reading.key.split(':')[1]))
+      if (!isOwn) this.#watch(reading, point)
+      ring.record(reading.key, point)
+    }
+    for (const [key, entry] of this.#watchers) {
+      if (nowMs - entry.seenMs < forgetAfterMs && (entry.seenMs === nowMs || usage.follows(key))) continue
+      const end = entry.watcher.finish(entry.seenMs)
+      if (end) events.end(key, end)
+      this.#watchers.delete(key)
+    }
+  }
+
+  #watch(reading: UsageReading, point: { fromMs: number; toMs: number; cores: number }): void {
+    const { ring, rule, events, usage } = this.#options
+    const isMachine = reading.key === 'machine'
+    let entry = this.#watchers.get(reading.key)
+    if (!entry) {
+      if (point.cores < watchFromCores) return
+      const watcher = new SpikeWatcher(
+        isMachine ? this.#nodeRule : rule,
+        reading.isOld && !this.#wasQuiet(reading.key, point.fromMs),
+      )
+      watcher.recall(this.#history(ring, reading.key, point.fromMs))
+      entry = { watcher, seenMs: point.toMs }
+      this.#watchers.set(reading.key, entry)
+    }
+    entry.seenMs = point.toMs
+    const event = entry.watcher.observe(point)
+    if (!event) return
+    if (event.type === 'end') {
+      events.end(reading.key, event)
+      return
+    }
+    const target = usage.target(reading.key) ?? { kind: 'process', node: '' }
+    if (event.type === 'suppressed') {
+      events.suppressed(reading.key, event.why, target)
+      return
+    }
+    // A process that fires explains the machine being busy; the machine fires only when nobody else does.
+    if (isMachine && [...this.#watchers].some(([key, each]) => key !== 'machine' && each.watcher.isActive)) return
+    const workload = target.containerId ?? (isMachine ? 'machine' : `${target.exe ?? ''} ${commandName(target)}`)
+    const firedMs = this.#firedMs.get(workload)
+    if (firedMs !== undefined && point.toMs - firedMs < rule.cooldownMs) {
+      const waitS = Math.ceil((rule.cooldownMs - (point.toMs - firedMs)) / 1000)
+      events.suppressed(reading.key, `cooldown of ${commandName(target)}: ${waitS} s left (--spike-cooldown)`, target)
+      return
+    }
+    this.#firedMs.set(workload, point.toMs)
+    events.start({ key: reading.key, rule: isMachine ? this.#nodeRule.name : rule.name, target, spike: event })
+  }
+
+  /** True when the ring holds a quiet reading of it: what was already there has been seen quiet since. */
+  #wasQuiet(key: string, beforeMs: number): boolean {
+    return this.#history(this.#options.ring, key, beforeMs).some((point) => point.cores < watchFromCores)
+  }
+
+  /** The last minute as one point a second. */
+  #history(ring: UsageRing, key: string, toMs: number): { fromMs: number; toMs: number; cores: number }[] {
+    const series = ring.slice(key, key, { fromMs: toMs - recallMs, toMs: toMs - 1 })
+    if (!series) return []
+    const points: { fromMs: number; toMs: number; cores: number }[] = []
+    const perSecond = Math.max(1, Math.round(1000 / series.stepMs))
+    for (let i = 0; i < series.cores.length; i += perSecond) {
+      const known = series.cores.slice(i, i + perSecond).filter((value) => value !== null)
+      if (known.length === 0) continue
+      const fromMs = series.startMs + i * series.stepMs
+      points.push({
+        fromMs,
+        toMs: Math.min(toMs, fromMs + perSecond * series.stepMs),
+        cores: known.reduce((sum, value) => sum + value, 0) / known.length,
+      })
+    }
+    return points
+  }
+}

@@ -1,0 +1,148 @@
+// The always-on recorder as the agent sees it: a worker thread that runs perf, keeps the ring and freezes parts of it.
+// Symbolising a new binary takes up to 0.3 s of CPU; in a thread of its own that delays no heart-beat and no spike.
+import { Worker } from 'node:worker_threads'
+import type { CpuEvent } from '../capture/perf.ts'
+import type { Quality } from '../model/capture.ts'
+import { Failure, type FailureCode } from '../model/errors.ts'
+
+export interface RecorderOptions {
+  readonly ringHz: number
+  readonly deepHz: number
+  /** How far back the ring reaches. */
+  readonly keepMs: number
+  /** Bound of the sample columns; what is over it shortens the look-back and says so. */
+  readonly maxBytes: number
+  /** `auto`: hardware cycles where there is a PMU, else cpu-clock, and the fall-back is told. */
+  readonly event: CpuEvent | 'auto'
+  readonly perf: string
+}
+
+export interface RecorderStatus {
+  readonly recording: boolean
+  readonly message: string | undefined
+  readonly event: CpuEvent | undefined
+  readonly eventFallback: boolean
+  readonly perfPids: readonly number[]
+  readonly samples: number
+  readonly lostSamples: number
+  readonly ringBytes: number
+  readonly oldestMs: number | undefined
+}
+
+export interface FreezeRequest {
+  readonly fromMs: number
+  readonly toMs: number
+  /** Added to CLOCK_MONOTONIC milliseconds gives milliseconds since the epoch. */
+  readonly wallOffsetMs: number
+  /** Lines that say where the profile comes from; they become pprof comments. */
+  readonly comments: readonly string[]
+}
+
+export interface Frozen {
+  /** Gzipped pprof of the whole machine. */
+  readonly pprof: Uint8Array
+  /** Pipe-mode perf.data of the same span. */
+  readonly perfData: Uint8Array
+  readonly quality: Quality
+  readonly samples: number
+  readonly fromMs: number
+  readonly toMs: number
+  /** Where the deep samples begin; absent when there are none. */
+  readonly boundaryMs: number | undefined
+  readonly deepHz: number | undefined
+  /** Why the capture is only partial, when it is. */
+  readonly partial: string | undefined
+}
+
+/** Main thread to worker. */
+export type RecorderCommand =
+  | { readonly type: 'begin-deep' | 'end-deep' | 'close'; readonly call: number }
+  | { readonly type: 'freeze'; readonly call: number; readonly request: FreezeRequest }
+
+/** Worker to main thread. */
+export type RecorderEvent =
+  | { readonly type: 'status'; readonly status: RecorderStatus }
+  | { readonly type: 'done'; readonly call: number; readonly frozen?: Frozen }
+  | { readonly type: 'failed'; readonly call: number; readonly code: FailureCode; readonly message: string }
+
+export class Recorder {
+  readonly #worker: Worker
+  readonly #calls = new Map<number, { resolve: (frozen?: Frozen) => void; reject: (error: Error) => void }>()
+  #nextCall = 1
+  #status: RecorderStatus = {
+    recording: false,
+    message: 'starting',
+    event: undefined,
+    eventFallback: false,
+    perfPids: [],
+    samples: 0,
+    lostSamples: 0,
+    ringBytes: 0,
+    oldestMs: undefined,
+  }
+
+  /**
+   * Starts the worker.
+   * @param program the file that runs `runRecorderWorker` when it is loaded in a worker with `workerData.worker`
+   * equal to `recorder`: the one program of the product is its own worker, bundled or not
+   * @param onStatus called whenever the status changes and every 2 s
+   */
+  constructor(program: URL, options: RecorderOptions, onStatus: (status: RecorderStatus) => void) {
+    this.#worker = new Worker(program, { workerData: { worker: 'recorder', options }, name: 'recorder', argv: [] })
+    this.#worker.on('message', (event: RecorderEvent) => {
+      if (event.type === 'status') {
+        this.#status = event.status
+        onStatus(event.status)
+        return
+      }
+      const call = this.#calls.get(event.call)
+      this.#calls.delete(event.call)
+      if (event.type === 'done') call?.resolve(event.frozen)
+      else call?.reject(new Failure(event.code, event.message))
+    })
+    const gone = (cause?: Error): void => {
+      const failure = new Failure('INTERNAL', `the recorder ended${cause ? `: ${cause.message}` : ''}`, { cause })
+      for (const call of this.#calls.values()) call.reject(failure)
+      this.#calls.clear()
+      this.#status = { ...this.#status, recording: false, message: failure.message, perfPids: [] }
+      onStatus(this.#status)
+    }
+    this.#worker.on('error', gone)
+    this.#worker.on('exit', () => gone())
+  }
+
+  get status(): RecorderStatus {
+    return this.#status
+  }
+
+  /** Adds a recording at the deep rate; calls nest, the last `endDeep` ends it. */
+  async beginDeep(): Promise<void> {
+    await this.#call({ type: 'begin-deep' })
+  }
+
+  async endDeep(): Promise<void> {
+    await this.#call({ type: 'end-deep' })
+  }
+
+  /** Cuts a span out of the ring, complete up to this moment: perf is drained first. */
+  async freeze(request: FreezeRequest): Promise<Frozen> {
+    return (await this.#call({ type: 'freeze', request })) as Frozen
+  }
+
+  /** Ends perf and the worker. */
+  async close(): Promise<void> {
+    this.#worker.removeAllListeners('exit')
+    await this.#call({ type: 'close' }).catch(() => undefined) // a worker that is gone already is what was wanted
+    await this.#worker.terminate()
+  }
+
+  #call(
+    command: { type: 'begin-deep' | 'end-deep' | 'close' } | { type: 'freeze'; request: FreezeRequest },
+  ): Promise<Frozen | undefined> {
+    const call = this.#nextCall++
+    return new Promise((resolve, reject) => {
+      this.#calls.set(call, { resolve, reject })
+      this.#worker.postMessage({ ...command, call } as RecorderCommand)
+    })
+  }
+}
