@@ -9,6 +9,25 @@ import { Target } from '../model/target.ts'
 /** Raised when an older peer would misunderstand; the server refuses agents of another number. */
 export const protocolNumber = 1
 
+/** What the recorder of a node says of itself. */
+export const AgentStatus = z.object({
+  nowMs: z.number(),
+  recording: z.boolean(),
+  /** Why it is not recording, or what it fell back to. */
+  message: z.string().optional(),
+  event: z.string().optional(),
+  ringHz: z.number(),
+  ringSeconds: z.number(),
+  ringBytes: z.number(),
+  targets: z.number().int(),
+  samples: z.number().int(),
+  lostSamples: z.number().int(),
+  cpuSeconds: z.number(),
+  rssBytes: z.number(),
+  spooled: z.number().int(),
+})
+export type AgentStatus = z.infer<typeof AgentStatus>
+
 /** Agent to server. */
 export const AgentMessage = z.discriminatedUnion('type', [
   z.object({
@@ -19,28 +38,12 @@ export const AgentMessage = z.discriminatedUnion('type', [
     startedMs: z.number(),
   }),
   /** State of the recorder, every few seconds; also the heart-beat. */
-  z.object({
-    type: z.literal('status'),
-    nowMs: z.number(),
-    recording: z.boolean(),
-    /** Why it is not recording, or what it fell back to. */
-    message: z.string().optional(),
-    event: z.string().optional(),
-    ringHz: z.number(),
-    ringSeconds: z.number(),
-    ringBytes: z.number(),
-    targets: z.number().int(),
-    samples: z.number().int(),
-    lostSamples: z.number().int(),
-    cpuSeconds: z.number(),
-    rssBytes: z.number(),
-    spooled: z.number().int(),
-  }),
+  AgentStatus.extend({ type: z.literal('status') }),
   /** An incident as the agent knows it now; the server keeps the newest and answers `stored` once it is durable. */
   z.object({ type: z.literal('incident'), seq: z.number().int(), incident: Incident }),
   /** A capture as it stands; likewise. */
   z.object({ type: z.literal('capture'), seq: z.number().int(), capture: Capture }),
-  /** Metadata of an artifact whose bytes were uploaded before; likewise. */
+  /** Metadata of an artifact whose bytes were uploaded before; likewise. `usage` artifacts are `UsageSeries[]` as JSON. */
   z.object({ type: z.literal('artifact'), seq: z.number().int(), artifact: Artifact }),
 ])
 export type AgentMessage = z.infer<typeof AgentMessage>
@@ -51,6 +54,10 @@ export const ServerMessage = z.discriminatedUnion('type', [
   z.object({ type: z.literal('refused'), code: z.string(), message: z.string() }),
   /** The message with this `seq` is on disk and need not be repeated. */
   z.object({ type: z.literal('stored'), seq: z.number().int() }),
+  /** The bytes of this artifact are not here (never came, or the disk lost them): upload them, then repeat. */
+  z.object({ type: z.literal('missing'), seq: z.number().int(), sha256: z.string() }),
+  /** The message with this `seq` can never be stored; repeating it is of no use. */
+  z.object({ type: z.literal('rejected'), seq: z.number().int(), code: z.string(), message: z.string() }),
   /** Carry out a capture now (a person asked, or an alert came). */
   z.object({
     type: z.literal('start-capture'),

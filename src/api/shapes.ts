@@ -1,0 +1,225 @@
+// What requests and answers look like: the JSON of every route, and of the events.
+import { z } from '@hono/zod-openapi'
+import { Artifact as ArtifactModel, Capture as CaptureModel } from '../model/capture.ts'
+import { Incident as IncidentModel } from '../model/incident.ts'
+import { LedgerEntry as LedgerEntryModel } from '../model/ledger.ts'
+import { Target } from '../model/target.ts'
+import { UsageSeries as UsageSeriesModel } from '../model/usage.ts'
+import { AgentStatus } from './messages.ts'
+
+// The model's schemas are plain zod; here they get the names under which the OpenAPI document refers to them.
+const Artifact = z.object(ArtifactModel.shape).openapi('Artifact')
+const Capture = z.object(CaptureModel.shape).openapi('Capture')
+const Incident = z.object(IncidentModel.shape).openapi('Incident')
+const LedgerEntry = z.object(LedgerEntryModel.shape).openapi('LedgerEntry')
+const UsageSeries = z.object(UsageSeriesModel.shape).openapi('UsageSeries')
+
+/** Every error of every route. */
+export const ErrorBody = z
+  .object({
+    /** Permanent; the table is docs/errors.md. */
+    code: z.string(),
+    /** What happened to which thing. */
+    message: z.string(),
+    /** The next step. */
+    advice: z.string(),
+    details: z.record(z.string(), z.unknown()).optional(),
+  })
+  .openapi('Error')
+export type ErrorBody = z.infer<typeof ErrorBody>
+
+export const AgentState = z
+  .object({
+    node: z.string(),
+    version: z.string(),
+    connected: z.boolean(),
+    /** When the agent process began. */
+    startedMs: z.number(),
+    /** When the server last heard of it. */
+    lastSeenMs: z.number(),
+    status: AgentStatus.optional(),
+  })
+  .openapi('AgentState')
+export type AgentState = z.infer<typeof AgentState>
+
+export const ServerStatus = z
+  .object({
+    version: z.string(),
+    protocol: z.number().int(),
+    startedMs: z.number(),
+    nowMs: z.number(),
+    agents: z.array(AgentState),
+    /** True when every connected agent records; false when one does not, or none is there. */
+    recording: z.boolean(),
+    /** Why not, one sentence. */
+    message: z.string().optional(),
+    data: z.object({
+      catalogBytes: z.number(),
+      blobs: z.number().int(),
+      blobBytes: z.number(),
+      budgetBytes: z.number(),
+      freeBytes: z.number(),
+      /** Below this much free space captures are refused. */
+      minFreeBytes: z.number(),
+      /** Artifacts dropped for the budget since the data folder exists. */
+      evicted: z.number().int(),
+    }),
+  })
+  .openapi('ServerStatus')
+export type ServerStatus = z.infer<typeof ServerStatus>
+
+export const IncidentPage = z.object({
+  incidents: z.array(Incident),
+  /** Pass it as `cursor` to get the next, older page; absent on the last one. */
+  nextCursor: z.string().optional(),
+})
+export type IncidentPage = z.infer<typeof IncidentPage>
+
+export const IncidentDetail = z.object({
+  incident: Incident,
+  captures: z.array(Capture),
+  artifacts: z.array(Artifact),
+})
+export type IncidentDetail = z.infer<typeof IncidentDetail>
+
+export const CapturePage = z.object({ captures: z.array(Capture), nextCursor: z.string().optional() })
+export type CapturePage = z.infer<typeof CapturePage>
+
+export const CaptureDetail = z.object({ capture: Capture, artifacts: z.array(Artifact) })
+export type CaptureDetail = z.infer<typeof CaptureDetail>
+
+export const ArtifactDetail = Artifact
+
+export const LedgerPage = z.object({ entries: z.array(LedgerEntry), nextCursor: z.string().optional() })
+export type LedgerPage = z.infer<typeof LedgerPage>
+
+export const SeriesAnswer = z.object({ series: z.array(UsageSeries) })
+export type SeriesAnswer = z.infer<typeof SeriesAnswer>
+
+export const CaptureRequest = z
+  .object({
+    kind: z.enum(['cpu']),
+    /** `node` may be left out when only one agent is connected. */
+    target: z.object(Target.shape).partial({ node: true }),
+    /** How much of the ring to put in front. */
+    lookBackMs: z.number().int().min(0).max(86_400_000).default(60_000),
+    /** How long to go on from now. */
+    forMs: z.number().int().min(1000).max(600_000).default(30_000),
+    /** Why, in the words of whoever asks. */
+    reason: z.string().max(500).optional(),
+  })
+  .openapi('CaptureRequest')
+export type CaptureRequest = z.input<typeof CaptureRequest>
+
+export const CaptureAccepted = z.object({ id: z.string(), incidentId: z.string() })
+export type CaptureAccepted = z.infer<typeof CaptureAccepted>
+
+/**
+ * Parts of an incident's time: `before` is its baseline, `during` from the onset to the end (of the spike, else of the
+ * capture), `after` what follows, `all` the whole capture.
+ */
+export const phases = ['before', 'during', 'after', 'all'] as const
+export type Phase = (typeof phases)[number]
+
+const Range = z.object({ fromMs: z.number(), toMs: z.number() })
+
+/** Where a view's numbers come from and what they leave out; shown beside every picture. */
+const Provenance = {
+  captureId: z.string(),
+  artifactId: z.string(),
+  range: Range,
+  /** Of the diff's other side. */
+  baseRange: Range.optional(),
+  sampleType: z.object({ type: z.string(), unit: z.string() }),
+  /** Samples in the range and scope, and their value in the unit above. */
+  samples: z.number().int(),
+  value: z.number(),
+  baseSamples: z.number().int().optional(),
+  baseValue: z.number().optional(),
+  losses: z.array(z.object({ what: z.string(), count: z.number() })),
+}
+
+/**
+ * The columns of `profile/call-tree.ts` as plain arrays: depth-first preorder, siblings heaviest first, node 0 is the
+ * root whose frame is -1, the subtree of node i is (i, end[i]). In a diff `base` has the same nodes in the baseline,
+ * already scaled to be comparable.
+ */
+export const FlameAnswer = z
+  .object({
+    ...Provenance,
+    tree: z.object({
+      frames: z.object({ name: z.array(z.string()), module: z.array(z.string()), kind: z.array(z.string()) }),
+      unit: z.string(),
+      frame: z.array(z.number().int()),
+      parent: z.array(z.number().int()),
+      depth: z.array(z.number().int()),
+      end: z.array(z.number().int()),
+      self: z.array(z.number()),
+      total: z.array(z.number()),
+      base: z.object({ self: z.array(z.number()), total: z.array(z.number()) }).optional(),
+    }),
+  })
+  .openapi('FlameAnswer')
+export type FlameAnswer = z.infer<typeof FlameAnswer>
+
+export const TopAnswer = z
+  .object({
+    ...Provenance,
+    /** Heaviest self first; shares are of `value`, those of the baseline of `baseValue`. */
+    rows: z.array(
+      z.object({
+        function: z.string(),
+        module: z.string().optional(),
+        self: z.number(),
+        total: z.number(),
+        selfShare: z.number(),
+        totalShare: z.number(),
+        baseSelfShare: z.number().optional(),
+        baseTotalShare: z.number().optional(),
+      }),
+    ),
+  })
+  .openapi('TopAnswer')
+export type TopAnswer = z.infer<typeof TopAnswer>
+
+export const ThreadsAnswer = z
+  .object({
+    ...Provenance,
+    /** Every thread that was on a CPU in the range, whole node, heaviest first. */
+    rows: z.array(
+      z.object({
+        pid: z.number().int(),
+        tid: z.number().int(),
+        comm: z.string(),
+        thread: z.string(),
+        cgroup: z.string().optional(),
+        samples: z.number().int(),
+        value: z.number(),
+        baseValue: z.number().optional(),
+        /** Belongs to the incident's target. */
+        isTarget: z.boolean(),
+      }),
+    ),
+  })
+  .openapi('ThreadsAnswer')
+export type ThreadsAnswer = z.infer<typeof ThreadsAnswer>
+
+export const UploadState = z
+  .object({
+    /** How many bytes the server holds; continue from there. */
+    offset: z.number().int(),
+    /** True once the bytes are stored and their sha256 was checked. */
+    complete: z.boolean(),
+  })
+  .openapi('UploadState')
+export type UploadState = z.infer<typeof UploadState>
+
+/** What `/api/v1/events` says: each document whole, as it now is. */
+export const ServerEvent = z
+  .discriminatedUnion('type', [
+    z.object({ type: z.literal('incident'), incident: Incident }),
+    z.object({ type: z.literal('capture'), capture: Capture }),
+    z.object({ type: z.literal('agent'), agent: AgentState }),
+  ])
+  .openapi('ServerEvent')
+export type ServerEvent = z.infer<typeof ServerEvent>
