@@ -1,0 +1,103 @@
+// Reads pprof's profile.proto into columns, without an object per message.
+//
+//   0a 04 08 01 10 02        field 1 (sample_type), 4 bytes: type = string 1, unit = string 2
+//   12 0a 0a 03 03 02 01 ..  field 2 (sample), 10 bytes: locations 3, 2, 1 (packed, leaf first), then values
+//   32 00                    field 6 (string_table), 0 bytes: string 0 is always ""
+//
+// Grammar: https://github.com/google/pprof/blob/main/proto/profile.proto. Fields come in any order (the string table
+// is usually last), so the file is indexed first and decoded after.
+// Numeric labels `offset_ms` (unit `milliseconds`) become the column `samples.offsetMs`; pprof-encode.ts writes them.
+import { Failure } from '../model/errors.ts'
+import { checkString, type DecodeContext, eachMessage } from './pprof-context.ts'
+import { indexPprof, type Ranges } from './pprof-index.ts'
+import { decodeSamples } from './pprof-samples.ts'
+import { decodeFunctions, decodeLocations, decodeMappings, decodeValueType } from './pprof-tables.ts'
+import type { Profile, ValueType } from './profile.ts'
+import { failAt } from './protobuf.ts'
+import { LazyStrings } from './string-table.ts'
+
+export interface PprofDecodeOptions {
+  /**
+   * Read what a cut or damaged file still holds and count the rest as losses.
+   * Without it any damage is a Failure with the byte position.
+   */
+  readonly salvage?: boolean
+}
+
+/** Tags of the profile's fields: 1 to 6, 11 and 13 length-delimited, 7 to 15 as numbers. */
+const profileTags = new Set([10, 18, 26, 34, 42, 50, 90, 106, 0x38, 0x40, 0x48, 0x50, 0x60, 0x68, 0x70, 0x78])
+
+/**
+ * Is this an uncompressed profile.proto? There is no magic number, so the first message must be one of the short
+ * ones that writers begin with (a sample type: two numbers), followed by another field of the profile.
+ */
+export function matchesPprof(head: Uint8Array): boolean {
+  const end = 2 + (head[1] ?? 255)
+  // Two numbers of at most ten bytes and their tags.
+  if (head[0] !== 0x0a || end > 24 || end > head.length) return false
+  for (let at = 2; at < end; ) {
+    if (head[at] !== 0x08 && head[at] !== 0x10) return false
+    at++
+    while (at < end && (head[at] as number) > 127) at++
+    if (++at > end) return false
+  }
+  return head.length === end || profileTags.has(head[end] as number)
+}
+
+/**
+ * @param bytes the uncompressed file, below 2 GiB
+ * @throws Failure MALFORMED with the byte position; NOT_A_PROFILE when it has no sample types or strings
+ */
+export function decodePprof(bytes: Uint8Array, { salvage = false }: PprofDecodeOptions = {}): Profile {
+  const index = indexPprof(bytes, salvage)
+  if (index.sampleTypes.length === 0 || index.strings.length === 0) {
+    throw new Failure('NOT_A_PROFILE', 'This is not a whole pprof profile: it has no sample types or no strings.')
+  }
+  if (index.strings.starts.at(0) !== index.strings.ends.at(0)) {
+    failAt(index.strings.starts.at(0), 'string 0 of the string table is not empty')
+  }
+  const strings = new LazyStrings(bytes, index.strings.starts.toArray(), index.strings.ends.toArray())
+  const context: DecodeContext = { bytes, strings, salvage, losses: new Map() }
+
+  const sampleTypes = decodeValueTypes(context, index.sampleTypes)
+  const { mappings, ids: mappingIds } = decodeMappings(context, index.mappings)
+  const { functions, ids: functionIds } = decodeFunctions(context, index.functions)
+  const { locations, lines, ids: locationIds } = decodeLocations(context, index.locations, { mappingIds, functionIds })
+  const { samples, stacks, labelSets } = decodeSamples(context, index.samples, {
+    locationIds,
+    typeCount: sampleTypes.length,
+  })
+  const periodType = decodeValueTypes(context, index.periodTypes).at(-1)
+
+  const text = (string: number): string => strings.get(checkString(context, string, bytes.length))
+  const defaultName = text(index.defaultType)
+  const named = defaultName === '' ? -1 : sampleTypes.findIndex(({ type }) => type === defaultName)
+  return {
+    sampleTypes,
+    // As pprof chooses: the named column, else the last one.
+    defaultType: named >= 0 ? named : Math.max(0, sampleTypes.length - 1),
+    strings,
+    functions,
+    mappings,
+    locations,
+    lines,
+    stacks,
+    samples,
+    labelSets,
+    timeNanos: index.timeNanos,
+    durationNanos: index.durationNanos,
+    periodType: periodType && (periodType.type || periodType.unit) ? periodType : undefined,
+    period: index.period,
+    comments: index.comments.map(text),
+    dropFrames: text(index.dropFrames),
+    keepFrames: text(index.keepFrames),
+    docUrl: text(index.docUrl),
+    losses: [...index.losses, ...[...context.losses].map(([what, count]) => ({ what, count }))],
+  }
+}
+
+function decodeValueTypes(context: DecodeContext, ranges: Ranges): ValueType[] {
+  const types: ValueType[] = []
+  eachMessage(context, ranges, (start, end) => types.push(decodeValueType(context, start, end)))
+  return types
+}

@@ -1,0 +1,225 @@
+// The small messages of a pprof: sample types, mappings, functions, and locations with their lines.
+import { checkString, countLoss, type DecodeContext, eachMessage } from './pprof-context.ts'
+import { IdTable } from './pprof-ids.ts'
+import type { Ranges } from './pprof-index.ts'
+import type { FunctionTable, LineTable, LocationTable, Mapping, ValueType } from './profile.ts'
+import { failAt, last, lastNumber, readLength, readVarint, skipField } from './protobuf.ts'
+
+export function decodeValueType(context: DecodeContext, start: number, end: number): ValueType {
+  const { bytes, strings } = context
+  let type = 0
+  let unit = 0
+  for (let at = start; at < end; ) {
+    const tag = readVarint(bytes, at, end)
+    at = last.next
+    if (tag === 0x08) type = checkString(context, readVarint(bytes, at, end), at)
+    else if (tag === 0x10) unit = checkString(context, readVarint(bytes, at, end), at)
+    else last.next = skipField(bytes, tag, { at, end })
+    at = last.next
+  }
+  return { type: strings.get(type), unit: strings.get(unit) }
+}
+
+export function decodeMappings(context: DecodeContext, ranges: Ranges): { mappings: Mapping[]; ids: IdTable } {
+  const { bytes, strings } = context
+  const mappings: Mapping[] = []
+  const ids = new IdTable()
+  eachMessage(context, ranges, (start, end) => {
+    /** Fields 1 to 10, all varints. */
+    const fields = new BigUint64Array(11)
+    const words = new Int32Array(fields.buffer)
+    for (let at = start; at < end; ) {
+      const tag = readVarint(bytes, at, end)
+      at = last.next
+      if (tag >= 0x08 && tag <= 0x50 && tag % 8 === 0) {
+        readVarint(bytes, at, end)
+        words[tag / 4] = last.low
+        words[tag / 4 + 1] = last.high
+      } else last.next = skipField(bytes, tag, { at, end })
+      at = last.next
+    }
+    if (!ids.add(words[2]!, words[3]!)) failAt(start, `mapping id ${fields[1]} is 0 or used twice`)
+    mappings.push({
+      start: fields[2]!,
+      limit: fields[3]!,
+      offset: fields[4]!,
+      file: strings.get(checkString(context, Number(fields[5]), start)),
+      buildId: strings.get(checkString(context, Number(fields[6]), start)),
+      hasFunctions: fields[7] !== 0n,
+      hasFilenames: fields[8] !== 0n,
+      hasLineNumbers: fields[9] !== 0n,
+      hasInlineFrames: fields[10] !== 0n,
+    })
+  })
+  return { mappings, ids }
+}
+
+export function decodeFunctions(context: DecodeContext, ranges: Ranges): { functions: FunctionTable; ids: IdTable } {
+  const { bytes } = context
+  const ids = new IdTable()
+  const functions = {
+    length: 0,
+    name: new Int32Array(ranges.length),
+    systemName: new Int32Array(ranges.length),
+    filename: new Int32Array(ranges.length),
+    startLine: new Float64Array(ranges.length),
+  }
+  eachMessage(context, ranges, (start, end) => {
+    let low = 0
+    let high = 0
+    let name = 0
+    let systemName = 0
+    let filename = 0
+    let startLine = 0
+    for (let at = start; at < end; at = last.next) {
+      const tag = readVarint(bytes, at, end)
+      at = last.next
+      if (tag > 0x28 || tag % 8 !== 0) {
+        last.next = skipField(bytes, tag, { at, end })
+        continue
+      }
+      const value = readVarint(bytes, at, end)
+      if (tag === 0x08) {
+        low = last.low
+        high = last.high
+      } else if (tag === 0x10) name = checkString(context, value, at)
+      else if (tag === 0x18) systemName = checkString(context, value, at)
+      else if (tag === 0x20) filename = checkString(context, value, at)
+      else if (tag === 0x28) startLine = lastNumber()
+    }
+    if (!ids.add(low, high)) failAt(start, 'a function id is 0 or used twice')
+    const row = functions.length++
+    functions.name[row] = name
+    functions.systemName[row] = systemName
+    functions.filename[row] = filename
+    functions.startLine[row] = startLine
+  })
+  return { functions, ids }
+}
+
+export function decodeLocations(
+  context: DecodeContext,
+  ranges: Ranges,
+  { mappingIds, functionIds }: { mappingIds: IdTable; functionIds: IdTable },
+): { locations: LocationTable; lines: LineTable; ids: IdTable } {
+  const { bytes } = context
+  const ids = new IdTable()
+  const count = ranges.length
+  const mapping = new Int32Array(count)
+  const address = new BigUint64Array(count)
+  const addressWords = new Int32Array(address.buffer)
+  const isFolded = new Uint8Array(count)
+  const lineOffsets = new Uint32Array(count + 1)
+  const lines = new LineColumns(count)
+  let length = 0
+  eachMessage(context, ranges, (start, end) => {
+    let low = 0
+    let high = 0
+    // What a damaged predecessor left behind does not count.
+    lines.length = lineOffsets[length]!
+    mapping[length] = -1
+    address[length] = 0n
+    isFolded[length] = 0
+    for (let at = start; at < end; at = last.next) {
+      const tag = readVarint(bytes, at, end)
+      at = last.next
+      if (tag === 0x22) {
+        const lineEnd = readLength(bytes, at, end)
+        decodeLine(context, { start: last.next, end: lineEnd }, { functionIds, lines })
+        last.next = lineEnd
+        continue
+      }
+      if (tag > 0x28 || tag % 8 !== 0) {
+        last.next = skipField(bytes, tag, { at, end })
+        continue
+      }
+      const value = readVarint(bytes, at, end)
+      if (tag === 0x08) {
+        low = last.low
+        high = last.high
+      } else if (tag === 0x10) {
+        mapping[length] = value === 0 ? -1 : mappingIds.find(last.low, last.high)
+        if (value !== 0 && mapping[length] === -1) countLoss(context, 'locations whose mapping is missing')
+      } else if (tag === 0x18) {
+        addressWords[2 * length] = last.low
+        addressWords[2 * length + 1] = last.high
+      } else if (tag === 0x28) isFolded[length] = value === 0 ? 0 : 1
+    }
+    if (!ids.add(low, high)) failAt(start, 'a location id is 0 or used twice')
+    lineOffsets[++length] = lines.length
+  })
+  return {
+    locations: { length, mapping, address, isFolded, lineOffsets: lineOffsets.slice(0, length + 1) },
+    lines: lines.toTable(),
+    ids,
+  }
+}
+
+function decodeLine(
+  context: DecodeContext,
+  { start, end }: { start: number; end: number },
+  { functionIds, lines }: { functionIds: IdTable; lines: LineColumns },
+): void {
+  const { bytes } = context
+  let fn = -1
+  let line = 0
+  let column = 0
+  for (let at = start; at < end; at = last.next) {
+    const tag = readVarint(bytes, at, end)
+    at = last.next
+    if (tag > 0x18 || tag % 8 !== 0) {
+      last.next = skipField(bytes, tag, { at, end })
+      continue
+    }
+    const value = readVarint(bytes, at, end)
+    if (tag === 0x08) {
+      fn = functionIds.find(last.low, last.high)
+      if (fn < 0 && value !== 0 && !context.salvage) failAt(at, `function ${value} does not exist`)
+    } else if (tag === 0x10) line = lastNumber()
+    else if (tag === 0x18) column = lastNumber()
+  }
+  // A line that names no function says nothing that could be shown.
+  if (fn < 0) countLoss(context, 'lines without a function')
+  else lines.push(fn, line, column)
+}
+
+/** Line rows while they are read; nearly always one per location. */
+class LineColumns {
+  length = 0
+  private fn: Int32Array
+  private line: Float64Array
+  private column: Float64Array
+
+  constructor(capacity: number) {
+    this.fn = new Int32Array(capacity)
+    this.line = new Float64Array(capacity)
+    this.column = new Float64Array(capacity)
+  }
+
+  push(fn: number, line: number, column: number): void {
+    if (this.length === this.fn.length) this.grow()
+    this.fn[this.length] = fn
+    this.line[this.length] = line
+    this.column[this.length++] = column
+  }
+
+  toTable(): LineTable {
+    const { length } = this
+    return {
+      function: this.fn.slice(0, length),
+      line: this.line.slice(0, length),
+      column: this.column.slice(0, length),
+    }
+  }
+
+  private grow(): void {
+    const capacity = this.length * 2 + 16
+    const { fn, line, column } = this
+    this.fn = new Int32Array(capacity)
+    this.fn.set(fn)
+    this.line = new Float64Array(capacity)
+    this.line.set(line)
+    this.column = new Float64Array(capacity)
+    this.column.set(column)
+  }
+}

@@ -1,0 +1,53 @@
+// The two string tables: one that was built from strings, one that still lies in a file's bytes.
+import type { StringTable } from './profile.ts'
+
+/** Strings that exist already. */
+export class StringList implements StringTable {
+  private readonly items: readonly string[]
+
+  constructor(items: readonly string[]) {
+    this.items = items
+  }
+
+  get length(): number {
+    return this.items.length
+  }
+
+  get(index: number): string {
+    return this.items[index] ?? ''
+  }
+}
+
+// Not fatal: a name with broken UTF-8 is shown with U+FFFD. Writers copy the bytes, so nothing is lost on the way.
+const utf8 = new TextDecoder('utf-8', { ignoreBOM: true })
+
+/** Strings as byte ranges of a file, decoded when asked for: most strings of a large profile are never shown. */
+export class LazyStrings implements StringTable {
+  private readonly source: Uint8Array
+  private readonly starts: Uint32Array
+  private readonly ends: Uint32Array
+  private readonly decoded: (string | undefined)[] = []
+
+  constructor(source: Uint8Array, starts: Uint32Array, ends: Uint32Array) {
+    this.source = source
+    this.starts = starts
+    this.ends = ends
+  }
+
+  get length(): number {
+    return this.starts.length
+  }
+
+  get(index: number): string {
+    const known = this.decoded[index]
+    if (known !== undefined) return known
+    const text = index < this.starts.length ? utf8.decode(this.bytes(index)) : ''
+    this.decoded[index] = text
+    return text
+  }
+
+  /** The bytes as they are in the file. */
+  bytes(index: number): Uint8Array {
+    return this.source.subarray(this.starts[index], this.ends[index])
+  }
+}
