@@ -21,7 +21,7 @@ export interface ScoutEvents {
 }
 
 export interface ScoutOptions {
-  readonly usage: CpuUsage
+  readonly usage: Pick<CpuUsage, 'tick' | 'target' | 'follows'>
   readonly ring: UsageRing
   readonly rule: SpikeRule
   /** Our own processes: a recorder that reports itself would never be quiet. */

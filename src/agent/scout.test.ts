@@ -1,0 +1,100 @@
+import { expect, test } from 'vitest'
+import type { Target } from '../model/target.ts'
+import { UsageRing } from '../ring/usage-ring.ts'
+import type { UsageReading } from '../target/cpu-usage.ts'
+import { defaultSpikeRule } from '../trigger/spike.ts'
+import { Scout } from './scout.ts'
+
+/** A machine drawn as cores over time: each tick gives one reading of 200 ms per key. */
+function world(own: number[] = []) {
+  const log: string[] = []
+  let readings: UsageReading[] = []
+  const alive = new Set<string>()
+  const targets = new Map<string, Target>()
+  const ring = new UsageRing({ stepMs: 200, keepMs: 300_000 })
+  const scout = new Scout({
+    usage: { tick: () => readings, target: (key) => targets.get(key), follows: (key) => alive.has(key) },
+    ring,
+    rule: defaultSpikeRule,
+    ownPids: () => own,
+    events: {
+      start: ({ key, rule, spike }) => log.push(`start ${key} ${rule} ${spike.cause}`),
+      end: (key) => log.push(`end ${key}`),
+      suppressed: (key, why) => log.push(`suppressed ${key} ${why}`),
+    },
+  })
+  let nowMs = 1_000_000
+  return {
+    log,
+    ring,
+    name: (key: string, target: Partial<Target>) => {
+      targets.set(key, { kind: 'process', node: 'n', ...target })
+    },
+    run: (seconds: number, cores: Record<string, number>, isOld = false) => {
+      for (const key of Object.keys(cores)) alive.add(key)
+      for (const key of alive) if (!(key in cores)) alive.delete(key)
+      for (let i = 0; i < seconds * 5; i++) {
+        readings = Object.entries(cores).map(([key, value]) => ({
+          key,
+          fromMs: nowMs,
+          toMs: nowMs + 200,
+          cores: value,
+          isOld,
+        }))
+        nowMs += 200
+        scout.tick(nowMs, 0)
+      }
+    },
+  }
+}
+
+test('an idle process that starts to burn is sighted once, with its past from the ring as baseline', () => {
+  const it = world()
+  it.name('p:1:1', { pid: 1, exe: '/bin/app' })
+  it.run(20, { 'p:1:1': 0.02 })
+  it.run(5, { 'p:1:1': 1 })
+  it.run(3, { 'p:1:1': 0.02 })
+  expect(it.log).toEqual(['start p:1:1 cpu-spike level', 'end p:1:1'])
+})
+
+test('what burned before the agent came fires only after it was quiet', () => {
+  const it = world()
+  it.name('p:1:1', { pid: 1, exe: '/bin/app' })
+  it.run(20, { 'p:1:1': 1 }, true)
+  expect(it.log).toEqual([])
+  it.run(10, { 'p:1:1': 0.01 }, true)
+  it.run(2, { 'p:1:1': 1 }, true)
+  expect(it.log).toEqual(['start p:1:1 cpu-spike level'])
+})
+
+test('a program that comes back under a new PID is still in its cooldown', () => {
+  const it = world()
+  it.name('p:1:1', { pid: 1, exe: '/usr/bin/cc1plus', cmdline: '/usr/bin/cc1plus a.cc' })
+  it.name('p:2:2', { pid: 2, exe: '/usr/bin/cc1plus', cmdline: '/usr/bin/cc1plus b.cc' })
+  it.run(2, { 'p:1:1': 1 })
+  it.run(2, { 'p:2:2': 1 })
+  expect(it.log[0]).toBe('start p:1:1 cpu-spike level')
+  expect(it.log[1]).toBe('end p:1:1')
+  expect(it.log[2]).toMatch(/^suppressed p:2:2 cooldown of cc1plus: 58 s left/)
+})
+
+test('the machine fires for many small processes, and not beside a process that explains it', () => {
+  const it = world()
+  it.name('machine', { kind: 'node' })
+  it.name('p:1:1', { pid: 1, exe: '/bin/app' })
+  it.run(20, { machine: 0.1 }, true)
+  it.run(5, { machine: 1000 }, true)
+  expect(it.log).toEqual(['start machine node-saturated level'])
+  const other = world()
+  other.name('p:1:1', { pid: 1, exe: '/bin/app' })
+  other.run(20, { machine: 0.1 }, true)
+  other.run(5, { machine: 1000, 'p:1:1': 3 })
+  expect(other.log).toEqual(['start p:1:1 cpu-spike level'])
+})
+
+test('our own processes are charted but never sighted', () => {
+  const it = world([1])
+  it.run(5, { 'p:1:1': 1 })
+  expect(it.log).toEqual([])
+  expect(it.ring.size).toBe(1)
+})
