@@ -114,7 +114,7 @@ function originLegend(tree: CallTree): string {
     .filter((kind) => seen.has(kind))
     .map((kind) => {
       const at = frameKinds.indexOf(kind) * 5 + 2
-      const item = swatch(x, at, palette) + `<text x="${x + 17}" y="10">${kindLabel(kind)}</text>`
+      const item = `${swatch(x, at, palette)}<text x="${x + 17}" y="10">${kindLabel(kind)}</text>`
       x += 17 + kindLabel(kind).length * charPx + 18
       return item
     })
