@@ -1,0 +1,57 @@
+// Bytes to read at random: the parsers of this folder see files, memory and parts of either only through this.
+
+export interface ByteSource {
+  readonly size: number
+  /** Fills `target` from `offset` on; @returns how many bytes were there, fewer than asked only at the end. */
+  readInto(target: Uint8Array, offset: number): number
+}
+
+/** Longest symbol name that is read: C++ expression templates reach tens of kilobytes, more is damage. */
+const maxNameBytes = 64 * 1024
+/** First guess at a name's length: 97 % of libjvm's and node's names are shorter, and one read then suffices. */
+const usualNameBytes = 192
+
+/** Bytes in memory, such as the vdso or a decompressed section. */
+export function memorySource(bytes: Uint8Array): ByteSource {
+  return {
+    size: bytes.length,
+    readInto(target, offset) {
+      if (!(offset >= 0) || offset >= bytes.length) return 0
+      const part = bytes.subarray(offset, offset + target.length)
+      target.set(part)
+      return part.length
+    },
+  }
+}
+
+/** @returns the bytes from `offset` on, fewer than `length` where the source ends */
+export function readBytes(source: ByteSource, offset: number, length: number): Uint8Array {
+  if (!(offset >= 0) || offset >= source.size || !(length > 0)) return new Uint8Array(0)
+  const bytes = new Uint8Array(Math.min(length, source.size - offset))
+  return bytes.subarray(0, source.readInto(bytes, offset))
+}
+
+/** @returns the NUL-terminated bytes at `offset` as text, at most `maxNameBytes` of them */
+export function readCString(source: ByteSource, offset: number): string {
+  let length = usualNameBytes
+  for (;;) {
+    const bytes = readBytes(source, offset, length)
+    const end = bytes.indexOf(0)
+    if (end >= 0) return decodeName(bytes.subarray(0, end))
+    if (bytes.length < length || length >= maxNameBytes) return decodeName(bytes)
+    length = Math.min(maxNameBytes, length * 8)
+  }
+}
+
+const utf8 = new TextDecoder()
+
+/** Names are ASCII nearly always; a loop over few characters costs less than the decoder's set-up. */
+export function decodeName(bytes: Uint8Array): string {
+  if (bytes.length > 64) return utf8.decode(bytes)
+  let text = ''
+  for (const byte of bytes) {
+    if (byte >= 0x80) return utf8.decode(bytes)
+    text += String.fromCharCode(byte)
+  }
+  return text
+}

@@ -1,0 +1,110 @@
+// The files with code that were seen, each opened once however many processes map it.
+import type { PerfMapping } from '../profile/symbolizer.ts'
+import { debugFileFinder } from './debug-files.ts'
+import { type Executable, openExecutable } from './executable.ts'
+import { mappedFileKey, type NodePaths, openMappedFile } from './mapped-file.ts'
+import type { OpenFile } from './open-file.ts'
+
+/** A default limit of 1024 descriptors must also hold pipes, sockets and, for some files, a debug file each. */
+const maxOpenFiles = 384
+
+interface Slot {
+  file: OpenFile | undefined
+  /** `null`: opened, but not an ELF file. */
+  executable: Executable | null | undefined
+  /** Process through which it was looked for last, so that a lost one is not looked for at every sample. */
+  triedPid: number
+  bytes: number
+}
+
+export class ModuleCache {
+  private readonly slots = new Map<string, Slot>()
+  private readonly node: NodePaths
+  private readonly maxBytes: number
+  private openFiles = 0
+  bytes = 0
+
+  constructor(node: NodePaths, { maxBytes }: { maxBytes: number }) {
+    this.node = node
+    this.maxBytes = maxBytes
+  }
+
+  get length(): number {
+    return this.slots.size
+  }
+
+  /** Opens the file while the process lives; does nothing when it is open already. */
+  noticed(mapping: PerfMapping): void {
+    const key = mappedFileKey(mapping) ?? keyWithoutIdentity(mapping)
+    const slot = this.slots.get(key)
+    if (slot && (slot.file || slot.triedPid === mapping.pid)) return
+    this.open(key, mapping)
+  }
+
+  /** @returns undefined when the file is gone or is no ELF file */
+  get(mapping: PerfMapping): Executable | undefined {
+    const key = mappedFileKey(mapping) ?? keyWithoutIdentity(mapping)
+    this.noticed(mapping)
+    const slot = this.slots.get(key)
+    if (!slot?.file) return undefined
+    // Last in the map is used last.
+    this.slots.delete(key)
+    this.slots.set(key, slot)
+    if (slot.executable === undefined) {
+      const findDebugFile = debugFileFinder({
+        path: mapping.path,
+        roots: [`${this.node.proc}/${mapping.pid}/root`, this.node.root],
+      })
+      slot.executable = openExecutable(slot.file, { findDebugFile }) ?? null
+    }
+    return slot.executable ?? undefined
+  }
+
+  /** Counts what the file's tables take now and drops those that were not used for longest. */
+  settle(mapping: PerfMapping): void {
+    const used = this.slots.get(mappedFileKey(mapping) ?? keyWithoutIdentity(mapping))
+    if (!used) return
+    this.count(used)
+    for (const slot of this.slots.values()) {
+      if (this.bytes <= this.maxBytes || slot === used) return
+      slot.executable?.release()
+      this.count(slot)
+    }
+  }
+
+  close(): void {
+    for (const slot of this.slots.values()) this.closeSlot(slot)
+    this.slots.clear()
+  }
+
+  private count(slot: Slot): void {
+    const bytes = slot.executable?.bytes ?? 0
+    this.bytes += bytes - slot.bytes
+    slot.bytes = bytes
+  }
+
+  private open(key: string, mapping: PerfMapping): void {
+    const file = openMappedFile(mapping, this.node)
+    this.slots.delete(key)
+    this.slots.set(key, { file, executable: undefined, triedPid: mapping.pid, bytes: 0 })
+    if (file) this.openFiles++
+    // Lost ones take a slot too; they are forgotten with the rest.
+    while (this.openFiles > maxOpenFiles || this.slots.size > maxOpenFiles * 4) {
+      const [oldest, slot] = this.slots.entries().next().value as [string, Slot]
+      this.slots.delete(oldest)
+      this.closeSlot(slot)
+    }
+  }
+
+  private closeSlot(slot: Slot): void {
+    this.bytes -= slot.bytes
+    slot.bytes = 0
+    if (!slot.file) return
+    this.openFiles--
+    if (slot.executable) slot.executable.close()
+    else slot.file.close()
+  }
+}
+
+/** Old records (PERF_RECORD_MMAP) name no file; then only this very mapping of this process is known. */
+const keyWithoutIdentity = (mapping: PerfMapping): string => `${mapping.pid}:${mapping.start}:${mapping.path}`
