@@ -1,0 +1,99 @@
+// From locations to what a person sees: one row per function and module, shared by tree, top and diff.
+import { type FrameKind, frameKind, moduleName } from './frame-kind.ts'
+import type { LocationTable, Profile } from './profile.ts'
+
+/** What a node of a tree stands for: a function in a module. Rows are shared by all nodes of the same frame. */
+export interface FrameKeys {
+  readonly length: number
+  readonly name: readonly string[]
+  /** File name of the mapping without its folder, `[kernel]` for kernel code, '' where unknown. */
+  readonly module: readonly string[]
+  /** For colour: where the code comes from. */
+  readonly kind: readonly FrameKind[]
+}
+
+/** Frames of location i are rows[offsets[i] .. offsets[i+1]], innermost inlined function first; never none. */
+export interface LocationFrames {
+  readonly keys: FrameKeys
+  readonly offsets: Uint32Array
+  readonly rows: Int32Array
+}
+
+/** Selections share their tables with the whole profile, so a viewer that narrows the time asks for the same again. */
+const known = new WeakMap<LocationTable, LocationFrames>()
+
+/** A location without symbols is named after its module, as pprof does: `[libc.so.6]`, or `[unknown]`. */
+export function framesOf(profile: Profile): LocationFrames {
+  let frames = known.get(profile.locations)
+  if (!frames) {
+    frames = makeFrames(profile)
+    known.set(profile.locations, frames)
+  }
+  return frames
+}
+
+function makeFrames({ locations, lines, functions, strings, mappings }: Profile): LocationFrames {
+  const table = new FrameTable()
+  /** Rows that were seen as a real call, not only inlined into another function. */
+  const wasCalled: boolean[] = []
+  const modules = mappings.map(({ file }) => moduleName(file))
+  const offsets = new Uint32Array(locations.length + 1)
+  const rows: number[] = []
+  /** From function to its row, per module: one lookup by number for the common case of a function seen before. */
+  const byFunction = new Map<number, number>()
+  for (let i = 0; i < locations.length; i++) {
+    const mapping = locations.mapping[i]!
+    const file = mappings[mapping]?.file ?? ''
+    const module = modules[mapping] ?? ''
+    const first = locations.lineOffsets[i]!
+    const end = locations.lineOffsets[i + 1]!
+    if (first === end) {
+      const name = module === '' ? '[unknown]' : module.startsWith('[') ? module : `[${module}]`
+      const row = table.intern({ name, module, kind: () => frameKind({ name: '', file, source: '' }) })
+      wasCalled[row] = true
+      rows.push(row)
+    }
+    for (let line = first; line < end; line++) {
+      const fn = lines.function[line]!
+      const key = fn * (mappings.length + 1) + mapping + 1
+      let row = byFunction.get(key)
+      if (row === undefined) {
+        const name = strings.get(functions.name[fn]!) || strings.get(functions.systemName[fn]!) || '[unknown]'
+        const source = strings.get(functions.filename[fn]!)
+        row = table.intern({ name, module, kind: () => frameKind({ name, file, source }) })
+        byFunction.set(key, row)
+      }
+      if (line === end - 1) wasCalled[row] = true
+      rows.push(row)
+    }
+    offsets[i + 1] = rows.length
+  }
+  // For native code inlining is worth a colour of its own; elsewhere the language says more.
+  const keys = table.rows()
+  const kind = keys.kind.map((is, row): FrameKind => (is === 'native' && !wasCalled[row] ? 'inlined' : is))
+  return { keys: { ...keys, kind }, offsets, rows: Int32Array.from(rows) }
+}
+
+/** Rows of name and module. */
+export class FrameTable {
+  private readonly names: string[] = []
+  private readonly modules: string[] = []
+  private readonly kinds: FrameKind[] = []
+  private readonly ids = new Map<string, number>()
+
+  intern({ name, module, kind }: { name: string; module: string; kind: () => FrameKind }): number {
+    const key = `${module}\n${name}`
+    let id = this.ids.get(key)
+    if (id === undefined) {
+      id = this.names.push(name) - 1
+      this.modules.push(module)
+      this.kinds.push(kind())
+      this.ids.set(key, id)
+    }
+    return id
+  }
+
+  rows(): FrameKeys {
+    return { length: this.names.length, name: this.names, module: this.modules, kind: this.kinds }
+  }
+}

@@ -1,0 +1,87 @@
+// Which samples to look at: by label, by time, by the functions in their stacks. Frames stay as they are (transform.ts
+// changes frames). The result shares every table with the whole profile except the samples themselves.
+import { markStacks, matchLocations, statelessTest } from './matching.ts'
+import type { Label, Profile, SampleTable } from './profile.ts'
+
+export interface SampleFilter {
+  /**
+   * Per key what the label must be: a text, one of several, or a pattern. Numbers are compared as text.
+   *   { pid: '4242', comm: /^http-/, phase: ['before', 'during'] }
+   */
+  readonly labels?: Readonly<Record<string, string | readonly string[] | RegExp>>
+  /** Taken at or after this; milliseconds since the profile's start. Samples of unknown time are then left out. */
+  readonly fromMs?: number
+  /** Taken before this. */
+  readonly toMs?: number
+  /** Some function, source file or mapped file of the stack matches. */
+  readonly focus?: RegExp
+  /** None of them matches. */
+  readonly ignore?: RegExp
+}
+
+/** The filter as a test of one sample row, for `buildCallTree` and `topFunctions`. */
+export function sampleTest(profile: Profile, filter: SampleFilter): (sample: number) => boolean {
+  const { samples } = profile
+  const { fromMs = Number.NEGATIVE_INFINITY, toMs = Number.POSITIVE_INFINITY, focus, ignore } = filter
+  const tests: ((sample: number) => boolean)[] = []
+  if (filter.labels && Object.keys(filter.labels).length > 0) {
+    const wanted = labelTest(filter.labels)
+    const setMatches = profile.labelSets.map(wanted)
+    tests.push((sample) => setMatches[samples.labels[sample] as number] as boolean)
+  }
+  if (filter.fromMs !== undefined || filter.toMs !== undefined) {
+    const { offsetMs } = samples
+    // NaN, an unknown time, fails both comparisons.
+    tests.push(offsetMs ? (sample) => offsetMs[sample]! >= fromMs && offsetMs[sample]! < toMs : () => false)
+  }
+  if (focus) {
+    const marks = markStacks(profile, matchLocations(profile, focus).locations)
+    tests.push((sample) => marks[samples.stack[sample] as number] === 1)
+  }
+  if (ignore) {
+    const marks = markStacks(profile, matchLocations(profile, ignore).locations)
+    tests.push((sample) => marks[samples.stack[sample] as number] === 0)
+  }
+  if (tests.length === 1) return tests[0]!
+  return (sample) => tests.every((test) => test(sample))
+}
+
+function labelTest(wanted: NonNullable<SampleFilter['labels']>): (labels: readonly Label[]) => boolean {
+  const tests = Object.entries(wanted).map(([key, want]): [string, (text: string) => boolean] => {
+    if (typeof want === 'string') return [key, (text) => text === want]
+    return [key, want instanceof RegExp ? statelessTest(want) : (text) => want.includes(text)]
+  })
+  return (labels) =>
+    tests.every(([key, test]) =>
+      labels.some((label) => label.key === key && test(label.str ?? String(label.num ?? 0n))),
+    )
+}
+
+/** The samples that pass, as a profile of their own. With a time range its duration is that of the range. */
+export function selectSamples(profile: Profile, filter: SampleFilter): Profile {
+  const test = sampleTest(profile, filter)
+  const rows = new Uint32Array(profile.samples.length)
+  let count = 0
+  for (let sample = 0; sample < profile.samples.length; sample++) if (test(sample)) rows[count++] = sample
+  const samples = pickSamples(profile.samples, rows.subarray(0, count))
+  const { fromMs, toMs } = filter
+  if (fromMs === undefined || toMs === undefined) return { ...profile, samples }
+  // A nanosecond is 1e-6 of the unit that the range is given in.
+  return { ...profile, samples, durationNanos: BigInt(Math.round(Math.max(0, toMs - fromMs) * 1e6)) }
+}
+
+/** These rows of the samples, in this order. */
+export function pickSamples(samples: SampleTable, rows: Uint32Array): SampleTable {
+  return {
+    length: rows.length,
+    stack: rows.map((row) => samples.stack[row]!),
+    values: samples.values.map((column) => pick(new BigInt64Array(rows.length), column, rows)),
+    labels: rows.map((row) => samples.labels[row]!),
+    ...(samples.offsetMs && { offsetMs: pick(new Float64Array(rows.length), samples.offsetMs, rows) }),
+  }
+}
+
+function pick<T extends BigInt64Array | Float64Array>(target: T, source: T, rows: Uint32Array): T {
+  for (let i = 0; i < rows.length; i++) target[i] = source[rows[i] as number] as T[number]
+  return target
+}
