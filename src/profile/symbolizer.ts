@@ -12,7 +12,10 @@ export interface PerfMapping {
   readonly pageOffset: number
   /** As the target sees it; may end in ` (deleted)`, or be `//anon`, `[vdso]`, `[kernel.kallsyms]_text`, `/memfd:x (deleted)`. */
   readonly path: string
-  /** Identity of the file where the record has it; the only safe key besides the build-id (paths repeat in every image). */
+  /**
+   * Identity of the file where the record has it; the only safe key besides the build-id (paths repeat in every image).
+   * `fe:01`: hex major and minor, as /proc/PID/maps prints them.
+   */
   readonly device?: string
   readonly inode?: number
   /** Lower-case hex. */
