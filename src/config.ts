@@ -5,12 +5,22 @@ import { nearest } from './lib/nearest.ts'
 import { parseBytes, parseDurationMs } from './lib/units.ts'
 import { Failure } from './model/errors.ts'
 
-interface CommandRow {
+/** Headings of the overview, in the order in which somebody new needs them. */
+export const commandGroups = {
+  record: 'Record and watch',
+  ask: 'Ask a running server',
+  files: 'Work on files, no server needed',
+} as const
+
+export interface CommandRow {
+  readonly group: keyof typeof commandGroups
   /** What stands after the command, as people read it. */
   readonly args: string
   /** How many words that may be. */
   readonly count: readonly [min: number, max: number]
   readonly summary: string
+  /** What -o takes here, where the command has it. */
+  readonly output?: string
   /** What a newcomer needs to know beyond the summary. */
   readonly details?: string
   readonly examples?: readonly string[]
@@ -18,26 +28,31 @@ interface CommandRow {
 
 export const commands = {
   up: {
+    group: 'record',
     args: '',
     count: [0, 0],
     summary: 'Record this machine, notice CPU spikes, show them in a browser. Agent and server in one process.',
     examples: ['spikecam up', 'spikecam up --listen 127.0.0.1:0 --data /tmp/try --open'],
   },
   agent: {
+    group: 'record',
     args: '',
     count: [0, 0],
     summary: 'Record this node and send what was caught to a server.',
     examples: ['spikecam agent --server http://spikecam.example:7575'],
   },
   server: {
+    group: 'record',
     args: '',
     count: [0, 0],
     summary: 'Keep and show what agents send.',
     examples: ['spikecam server --listen 0.0.0.0:7575 --data /var/lib/spikecam'],
   },
   capture: {
+    group: 'ask',
     args: 'KIND TARGET',
     count: [1, 2],
+    output: 'FILE|DIR|-',
     summary: 'Record now: the seconds before this moment, from the ring, and the seconds after it.',
     details:
       'KIND is cpu.\nTARGET is pid/N, container/ID, pod/NAME or node; without one it is the whole node.\n' +
@@ -45,44 +60,62 @@ export const commands = {
     examples: ['spikecam capture cpu pid/4242 --for 20s', 'spikecam capture cpu node --for 5s -o - > node.pb.gz'],
   },
   list: {
+    group: 'ask',
     args: '',
     count: [0, 0],
+    output: 'json|yaml|wide|name',
     summary: 'The incidents that the server holds, newest first.',
     examples: ['spikecam list', 'spikecam list -o json'],
   },
   get: {
+    group: 'ask',
     args: 'ID',
     count: [1, 1],
+    output: 'json|yaml|name',
     summary: 'One incident or capture with everything known about it.',
     details: 'ID may be cut short as long as it names only one.',
     examples: ['spikecam get inc-01k8', 'spikecam get inc-01k8 -o json'],
   },
   open: {
+    group: 'ask',
     args: '[ID]',
     count: [0, 1],
     summary: 'Open an incident in the browser; without ID the list of them.',
   },
   download: {
+    group: 'ask',
     args: 'ID',
     count: [1, 1],
+    output: 'FILE|DIR|-',
     summary: 'Save the artifacts of an incident or capture, or one artifact.',
     examples: ['spikecam download inc-01k8 -o evidence/', 'spikecam download art-01k8 -o - > cpu.pb.gz'],
   },
-  stop: { args: 'ID', count: [1, 1], summary: 'End a running capture early and keep what it has.' },
-  ring: { args: 'status', count: [0, 1], summary: 'What the always-on recording of each node holds right now.' },
+  stop: { group: 'ask', args: 'ID', count: [1, 1], summary: 'End a running capture early and keep what it has.' },
+  ring: {
+    group: 'ask',
+    args: 'status',
+    count: [0, 1],
+    output: 'json|yaml',
+    summary: 'What the always-on recording of each node holds right now.',
+  },
   top: {
+    group: 'files',
     args: 'FILE',
     count: [1, 1],
+    output: 'json|yaml',
     summary: 'The busiest functions of a profile, heaviest self first.',
     examples: ['spikecam top perf.data', 'curl -s http://127.0.0.1:6060/debug/pprof/profile | spikecam top - -o json'],
   },
   flame: {
+    group: 'files',
     args: 'FILE',
     count: [1, 1],
+    output: 'FILE.svg|FILE.html|-',
     summary: 'A flame graph of a profile: one SVG or HTML file that needs nothing else.',
     examples: ['spikecam flame perf.data -o cpu.svg', 'perf script | spikecam flame - -o cpu.html'],
   },
   convert: {
+    group: 'files',
     args: 'IN... [OUT]',
     count: [1, 1000],
     summary: 'Read one or more profiles and write them as another format; several are merged.',
@@ -92,19 +125,25 @@ export const commands = {
     examples: ['spikecam convert perf.data cpu.pb.gz', 'spikecam convert cpu.pb.gz --to folded | grep cart'],
   },
   diff: {
+    group: 'files',
     args: 'BEFORE AFTER',
     count: [2, 2],
+    output: 'json|yaml|FILE.svg|FILE.html|FILE.folded|-',
     summary: 'What grew and what shrank between two profiles, made comparable first.',
     examples: ['spikecam diff quiet.pb.gz spike.pb.gz', 'spikecam diff quiet.pb.gz spike.pb.gz -o diff.svg'],
   },
   info: {
+    group: 'files',
     args: 'FILE',
     count: [1, 1],
+    output: 'json|yaml',
     summary: 'What a file is, how many samples it holds, from when to when, and how good its symbols are.',
   },
   doctor: {
+    group: 'record',
     args: '',
     count: [0, 0],
+    output: 'json|yaml',
     summary: 'Check whether this machine can be recorded, and say what to do where it cannot.',
   },
 } as const satisfies Record<string, CommandRow>
@@ -124,7 +163,7 @@ export interface World {
   readonly hostname: string
 }
 
-interface OptionRow {
+export interface OptionRow {
   /** Name after `--`, and the key in the YAML file; the environment variable is SPIKECAM_ and the same in capitals. */
   readonly flag: string
   readonly short?: string
@@ -145,8 +184,7 @@ interface OptionRow {
 const recorders = ['up', 'agent'] as const
 const keepers = ['up', 'server'] as const
 const clients = ['capture', 'list', 'get', 'open', 'download', 'stop', 'ring'] as const
-const readers = ['top', 'flame', 'convert', 'diff', 'info'] as const
-const printers = ['list', 'get', 'ring', 'doctor', 'capture', 'download', ...readers] as const
+const printers = ['list', 'get', 'ring', 'doctor', 'capture', 'download', 'top', 'flame', 'diff', 'info'] as const
 
 export const optionTable = {
   listen: {
@@ -288,7 +326,7 @@ export const optionTable = {
   spikeJump: {
     flag: 'spike-jump',
     type: 'share',
-    default: '50%',
+    default: '40%',
     range: [0.01, 1000],
     help: 'Rise over the own recent baseline that counts as a spike even below the level: share of one core.',
     commands: recorders,
@@ -296,7 +334,7 @@ export const optionTable = {
   spikeJumpFactor: {
     flag: 'spike-jump-factor',
     type: 'number',
-    default: '3',
+    default: '4',
     range: [1, 1000],
     help: 'And it must be at least this many times the baseline.',
     commands: recorders,
@@ -337,8 +375,8 @@ export const optionTable = {
     flag: 'output',
     short: 'o',
     type: 'text',
-    hint: 'json|yaml|wide|name|FILE|-',
-    help: 'A form for the answer, or where bytes go; - is stdout.',
+    hint: 'FORM',
+    help: 'Form of the answer, or where bytes go; - is stdout.',
     commands: printers,
   },
   to: {
@@ -698,7 +736,7 @@ export function readConfig(
 }
 
 /** What the help and docs/config.md show in place of a value and of a default. */
-export function describeOption(row: OptionRow): { hint: string; fallback: string } {
+export function describeOption(row: OptionRow, command?: CommandName): { hint: string; fallback: string } {
   const hints: Record<OptionRow['type'], string> = {
     text: 'TEXT',
     number: 'N',
@@ -709,5 +747,6 @@ export function describeOption(row: OptionRow): { hint: string; fallback: string
     boolean: '',
     choice: row.choices?.join('|') ?? '',
   }
-  return { hint: row.hint ?? hints[row.type], fallback: row.defaultOf?.text ?? row.default ?? '' }
+  const own: CommandRow | undefined = row.short === 'o' && command ? commands[command] : undefined
+  return { hint: own?.output ?? row.hint ?? hints[row.type], fallback: row.defaultOf?.text ?? row.default ?? '' }
 }
