@@ -60,6 +60,11 @@ export const failures = {
     advice: 'Stop the other spikecam on this folder, or choose another with --data.',
   },
   DATA_TOO_NEW: { status: 500, exit: 2, advice: 'Upgrade spikecam, or choose another folder with --data.' },
+  DATA_DAMAGED: {
+    status: 500,
+    exit: 2,
+    advice: 'Move the named file aside and start again without it, or choose another folder with --data.',
+  },
   DISK_FULL: { status: 507, exit: 3, advice: 'Free some disk space, or lower the budget with --data-budget.' },
   TIMEOUT: { status: 504, exit: 8, advice: 'Raise the deadline, or look at the node: it may be overloaded.' },
   UNREACHABLE: {

@@ -1,0 +1,90 @@
+// What is known about incidents, captures and artifacts: documents found by a few keys. The bytes are in the blob store.
+import type { Artifact, Capture, CaptureState } from '../model/capture.ts'
+import type { Incident } from '../model/incident.ts'
+import type { LedgerEntry } from '../model/ledger.ts'
+import type { UsageSeries } from '../model/usage.ts'
+
+/** Where a page ends: the next one begins with what is older, or as old with a lower id. */
+export interface Position {
+  readonly atMs: number
+  readonly id: string
+}
+
+export interface Page {
+  readonly limit: number
+  readonly after?: Position | undefined
+}
+
+export interface IncidentFilter extends Page {
+  readonly node?: string | undefined
+  readonly namespace?: string | undefined
+  readonly pod?: string | undefined
+  readonly state?: string | undefined
+}
+
+export interface CaptureFilter extends Page {
+  readonly incidentId?: string | undefined
+  readonly node?: string | undefined
+  readonly states?: readonly CaptureState[] | undefined
+}
+
+/** What retention needs to know of an artifact whose bytes are held. */
+export interface HeldArtifact {
+  readonly id: string
+  readonly sha256: string
+  readonly sizeBytes: number
+  readonly createdMs: number
+  /** Its incident or capture is pinned: never dropped for the budget. */
+  readonly pinned: boolean
+}
+
+export interface CatalogCounts {
+  readonly incidents: number
+  readonly captures: Readonly<Partial<Record<CaptureState, number>>>
+  readonly artifacts: number
+  readonly evicted: number
+}
+
+/**
+ * Every promise of a change resolves when the change survives a crash. Changes happen one after the other, so a
+ * `change` function sees what the one before it left. Lists are newest first.
+ */
+export interface Catalog {
+  /**
+   * Reads, changes and writes one document.
+   * @param change gets what is stored; gives what to store, or undefined to leave it
+   * @returns what is stored afterwards
+   */
+  updateIncident(id: string, change: (old: Incident | undefined) => Incident | undefined): Promise<Incident | undefined>
+  incident(id: string): Promise<Incident | undefined>
+  /** By `noticedMs`. */
+  listIncidents(filter: IncidentFilter): Promise<Incident[]>
+  /** Pinned incidents keep their evidence whatever the budget. False when there is no such incident. */
+  pinIncident(id: string, pinned: boolean): Promise<boolean>
+
+  updateCapture(id: string, change: (old: Capture | undefined) => Capture | undefined): Promise<Capture | undefined>
+  capture(id: string): Promise<Capture | undefined>
+  /** By `requestedMs`. */
+  listCaptures(filter: CaptureFilter): Promise<Capture[]>
+
+  /** Again with the same id: the metadata of the first time stays, because artifacts never change. */
+  putArtifact(artifact: Artifact): Promise<void>
+  artifact(id: string): Promise<Artifact | undefined>
+  /** Oldest first. */
+  artifactsOf(captureIds: readonly string[]): Promise<Artifact[]>
+  /** All artifacts that are not evicted, oldest first. */
+  heldArtifacts(): Promise<HeldArtifact[]>
+  markEvicted(artifactIds: readonly string[], atMs: number): Promise<void>
+
+  /** Replaces what was stored for this capture. */
+  putSeries(captureId: string, series: readonly UsageSeries[]): Promise<void>
+  seriesOf(captureIds: readonly string[]): Promise<UsageSeries[]>
+
+  addToLedger(entry: LedgerEntry): Promise<void>
+  listLedger(page: Page): Promise<LedgerEntry[]>
+
+  counts(): Promise<CatalogCounts>
+  /** Bytes on disk. */
+  sizeBytes(): Promise<number>
+  close(): Promise<void>
+}

@@ -1,0 +1,162 @@
+// One DuckDB file: opens or creates it, says plainly why it cannot, and lets changes happen one after the other.
+import { randomUUID } from 'node:crypto'
+import { link, readdir, rm, stat } from 'node:fs/promises'
+import { basename, dirname, join } from 'node:path'
+import { type DuckDBConnection, DuckDBInstance, type DuckDBValue, type Json } from '@duckdb/node-api'
+import { Failure } from '../model/errors.ts'
+import { syncFile, syncFolder } from './durable.ts'
+
+export type Row = Record<string, Json>
+
+/** Steps from one schema version to the next: step i leads from version i to i + 1. */
+export type Migrations = readonly (readonly string[])[]
+
+export interface Database {
+  /** Rows of a query, as committed. */
+  all(sql: string, parameters?: DuckDBValue[]): Promise<Row[]>
+  /** Runs `work` when all changes before it are done; several statements are one transaction. */
+  change<T>(work: (statement: Statement) => Promise<T>): Promise<T>
+  close(): Promise<void>
+}
+
+export type Statement = (sql: string, parameters?: DuckDBValue[]) => Promise<Row[]>
+
+// One thread: the catalog is small, and the cores belong to the workloads. 256 MB is enough to sort 100 000 rows.
+const settings = { threads: '1', memory_limit: '256MB' }
+
+/**
+ * Opens `path`, creating it where there is none, and brings it to the newest schema.
+ * Every `change` is on disk when its promise resolves: DuckDB syncs its write-ahead log at each commit.
+ * @throws Failure DATA_IN_USE, DATA_TOO_NEW, DATA_DAMAGED, DATA_NOT_WRITABLE
+ */
+export async function openDatabase(path: string, migrations: Migrations): Promise<Database> {
+  if (!(await stat(path).catch(() => undefined))) await createDatabase(path, migrations)
+  const instance = await openInstance(path)
+  await removeLeftovers(path)
+  const writer = await instance.connect()
+  try {
+    await migrate(writer, migrations, path)
+  } catch (error) {
+    writer.closeSync()
+    instance.closeSync()
+    throw error
+  }
+  const reader = await instance.connect()
+  let last: Promise<unknown> = Promise.resolve()
+  let isClosed = false
+
+  const change = <T>(work: (statement: Statement) => Promise<T>): Promise<T> => {
+    const next = last.then(async () => {
+      if (isClosed) throw new Failure('INTERNAL', `${path} is closed`)
+      return transaction(writer, work)
+    })
+    last = next.catch(() => undefined) // whoever asked gets the error; the next change goes on
+    return next
+  }
+  return {
+    all: (sql, parameters) => rowsOf(reader, sql, parameters),
+    change,
+    close: async () => {
+      await last
+      isClosed = true
+      reader.closeSync()
+      writer.closeSync()
+      instance.closeSync()
+    },
+  }
+}
+
+/**
+ * Under another name first: an empty or half-written database file, left by a crash at the very first start, would be
+ * refused by every later one. A link does not replace what a second process may have created meanwhile.
+ */
+async function createDatabase(path: string, migrations: Migrations): Promise<void> {
+  const temporary = `${path}${temporaryMark}${randomUUID()}`
+  const instance = await openInstance(temporary)
+  const connection = await instance.connect()
+  await migrate(connection, migrations, path)
+  connection.closeSync()
+  instance.closeSync() // writes the log into the file and removes it
+  await syncFile(temporary)
+  await link(temporary, path).catch((error: NodeJS.ErrnoException) => {
+    if (error.code !== 'EEXIST' && error.code !== 'ENOENT') throw error
+  })
+  await syncFolder(dirname(path))
+}
+
+const temporaryMark = '.new-'
+
+/** Only to be called by who holds the lock of the database itself. */
+async function removeLeftovers(path: string): Promise<void> {
+  const prefix = basename(path) + temporaryMark
+  for (const name of await readdir(dirname(path))) {
+    if (name.startsWith(prefix)) await rm(join(dirname(path), name), { force: true })
+  }
+}
+
+async function openInstance(path: string): Promise<DuckDBInstance> {
+  try {
+    return await DuckDBInstance.create(path, settings)
+  } catch (cause) {
+    throw openFailure(path, cause as Error)
+  }
+}
+
+/**
+ *     IO Error: Could not set lock on file "…": Conflicting lock is held in /usr/bin/node (PID 4711). See also …
+ *     IO Error: Cannot open file "…": Read-only file system
+ *     IO Error: The file "…" exists, but it is not a valid DuckDB database file!
+ *     IO Error: Trying to read a database file with version number 65, but we can only read versions between 64 and 64.
+ */
+function openFailure(path: string, cause: Error): Failure {
+  const { message } = cause
+  const options = { cause, details: { reason: message } }
+  if (message.includes('Could not set lock')) {
+    const pid = /\(PID (\d+)\)/.exec(message)?.[1]
+    return new Failure('DATA_IN_USE', `${path} is in use by ${pid ? `process ${pid}` : 'another process'}`, options)
+  }
+  if (/database file with version number/.test(message)) {
+    return new Failure('DATA_TOO_NEW', `${path} was written by a version with a newer storage format`, options)
+  }
+  if (/Cannot open file/.test(message)) {
+    return new Failure('DATA_NOT_WRITABLE', `cannot write ${path}: ${message.replace(/^.*": /, '')}`, options)
+  }
+  return new Failure('DATA_DAMAGED', `${path} cannot be read as a catalog: ${message}`, options)
+}
+
+async function migrate(connection: DuckDBConnection, migrations: Migrations, path: string): Promise<void> {
+  await rowsOf(connection, 'CREATE TABLE IF NOT EXISTS meta (key TEXT, value TEXT)')
+  const [row] = await rowsOf(connection, `SELECT value FROM meta WHERE key = 'schema'`)
+  const version = Number(row?.value ?? 0)
+  if (version > migrations.length) {
+    throw new Failure(
+      'DATA_TOO_NEW',
+      `${path} has schema ${version}; this version of spikecam knows up to ${migrations.length}`,
+      { details: { schema: version, known: migrations.length } },
+    )
+  }
+  if (version === migrations.length) return
+  await transaction(connection, async (statement) => {
+    for (const step of migrations.slice(version)) for (const sql of step) await statement(sql)
+    await statement(`DELETE FROM meta WHERE key = 'schema'`)
+    await statement(`INSERT INTO meta VALUES ('schema', $1)`, [String(migrations.length)])
+  })
+}
+
+async function transaction<T>(connection: DuckDBConnection, work: (statement: Statement) => Promise<T>): Promise<T> {
+  await connection.run('BEGIN')
+  try {
+    const result = await work((sql, parameters) => rowsOf(connection, sql, parameters))
+    await connection.run('COMMIT')
+    return result
+  } catch (error) {
+    // A failed COMMIT has ended the transaction already; the first error is the one that says why.
+    await connection.run('ROLLBACK').catch(() => undefined)
+    throw error
+  }
+}
+
+async function rowsOf(connection: DuckDBConnection, sql: string, parameters?: DuckDBValue[]): Promise<Row[]> {
+  const result = await connection.runAndReadAll(sql, parameters)
+  return result.getRowObjectsJson() as Row[]
+}
