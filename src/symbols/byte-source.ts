@@ -55,3 +55,11 @@ export function decodeName(bytes: Uint8Array): string {
   }
   return text
 }
+
+/** Value of an ASCII hex digit, -1 for anything else. */
+export function hexDigit(byte: number): number {
+  if (byte >= 48 && byte <= 57) return byte - 48
+  if (byte >= 97 && byte <= 102) return byte - 87
+  if (byte >= 65 && byte <= 70) return byte - 55
+  return -1
+}

@@ -1,13 +1,16 @@
 // Function symbols of one ELF file: which rows of .symtab or .dynsym count, as perf's symbol-elf.c chooses them.
-import { type ByteSource, readBytes, readCString } from './byte-source.ts'
-import { type Elf, type ElfSection, elf } from './elf.ts'
+import { type ByteSource, memorySource, readBytes, readCString } from './byte-source.ts'
+import { type Elf, type ElfSection, elf, readElf, sectionNamed } from './elf.ts'
 import { readPltStubs } from './plt-stubs.ts'
 import { rank, type SymbolTable, SymbolTableBuilder } from './symbol-table.ts'
+import { unpackXz } from './xz.ts'
 
 export interface ElfSymbols {
   readonly table: SymbolTable
   /** Name of a symbol of `table`, as in the file; read from it on demand. */
   readName(index: number): string
+  /** Memory it takes. */
+  readonly bytes: number
 }
 
 /** Low bit set: the name is that of a PLT stub and gets `@plt`. String tables stay below 2 GiB, so 31 bits remain. */
@@ -43,11 +46,31 @@ export function readElfSymbols(file: Elf, { stubs = file }: { stubs?: Elf } = {}
   const dynamicNames = (dynamic && stubs.sections[dynamic.link]) ?? { offset: 0, size: 0 }
   return {
     table,
+    bytes: table.bytes,
     readName(index) {
       const name = table.nameAt(index)
       if (name < pltName) return nameIn(file.source, names, name)
       return `${nameIn(stubs.source, dynamicNames, name - pltName)}@plt`
     },
+  }
+}
+
+/** Packed symbols are 0.1 to 1 MB; unpacked five times that. */
+const maxPackedBytes = 32 << 20
+const maxUnpackedBytes = 64 << 20
+
+/** Local functions from `.gnu_debugdata`: an .xz with a small ELF file that Fedora, RHEL and UBI put into stripped ones. */
+export function readEmbeddedSymbols(file: Elf): ElfSymbols | undefined {
+  const section = sectionNamed(file, '.gnu_debugdata')
+  if (!section || section.size > maxPackedBytes) return undefined
+  try {
+    const bytes = unpackXz(readBytes(file.source, section.offset, section.size), { maxBytes: maxUnpackedBytes })
+    const inner = readElf(memorySource(bytes))
+    const symbols = inner && readElfSymbols(inner)
+    return symbols && { ...symbols, bytes: symbols.bytes + bytes.length }
+  } catch {
+    // Damaged, or of a size that only an attack has: what the file exports is still named.
+    return undefined
   }
 }
 

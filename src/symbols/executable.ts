@@ -2,7 +2,8 @@
 import type { SymbolFrame } from '../profile/symbolizer.ts'
 import type { ByteSource } from './byte-source.ts'
 import { addressOfOffset, type Elf, readElf } from './elf.ts'
-import { type ElfSymbols, hasSymtab, readElfSymbols } from './elf-symbols.ts'
+import { type ElfSymbols, readElfSymbols, readEmbeddedSymbols } from './elf-symbols.ts'
+import { type FrameDetail, type GoTable, readGoTable } from './go-table.ts'
 
 /** Finds the file that holds the symbols which were stripped from `file`. */
 export type FindDebugFile = (file: Elf) => { elf: Elf; close(): void } | undefined
@@ -22,6 +23,7 @@ export interface Executable {
 const maxFrames = 8192
 const frameBytes = 200
 const noFrames: readonly SymbolFrame[] = []
+const everything: FrameDetail = { lines: true, inlined: true }
 
 /**
  * @param source stays open until `close`; tables are read when first asked for
@@ -29,26 +31,35 @@ const noFrames: readonly SymbolFrame[] = []
  */
 export function openExecutable(
   source: ByteSource & { close(): void },
-  { findDebugFile }: { findDebugFile?: FindDebugFile } = {},
+  { findDebugFile, detail = everything }: { findDebugFile?: FindDebugFile; detail?: FrameDetail } = {},
 ): Executable | undefined {
   const file = readElf(source)
   if (!file) return undefined
-  return new ElfExecutable(file, { close: () => source.close(), findDebugFile })
+  return new ElfExecutable(file, { close: () => source.close(), findDebugFile, detail })
+}
+
+interface ElfExecutableOptions {
+  readonly close: () => void
+  readonly findDebugFile: FindDebugFile | undefined
+  readonly detail: FrameDetail
 }
 
 class ElfExecutable implements Executable {
   private readonly file: Elf
   private readonly closeSource: () => void
   private readonly findDebugFile: FindDebugFile | undefined
+  private readonly detail: FrameDetail
   private debug: { elf: Elf; close(): void } | undefined
-  private symbols: ElfSymbols | undefined
+  private tables: readonly ElfSymbols[] = []
+  private go: GoTable | undefined
   private isRead = false
-  private readonly frames = new Map<number, readonly SymbolFrame[]>()
+  private readonly frames = new Map<string, readonly SymbolFrame[]>()
 
-  constructor(file: Elf, { close, findDebugFile }: { close: () => void; findDebugFile: FindDebugFile | undefined }) {
+  constructor(file: Elf, { close, findDebugFile, detail }: ElfExecutableOptions) {
     this.file = file
     this.closeSource = close
     this.findDebugFile = findDebugFile
+    this.detail = detail
   }
 
   get buildId(): string | undefined {
@@ -56,27 +67,27 @@ class ElfExecutable implements Executable {
   }
 
   get bytes(): number {
-    return 2048 + (this.symbols?.table.bytes ?? 0) + this.frames.size * frameBytes
+    let bytes = 2048 + (this.go?.bytes ?? 0) + this.frames.size * frameBytes
+    for (const symbols of this.tables) bytes += symbols.bytes
+    return bytes
   }
 
   framesAt(offset: number): readonly SymbolFrame[] {
     const address = addressOfOffset(this.file, offset)
     if (address === undefined) return noFrames
-    const symbols = this.read()
-    if (!symbols) return noFrames
-    const index = symbols.table.find(address, (i) => symbols.readName(i))
-    if (index < 0) return noFrames
-    let frames = this.frames.get(index)
-    if (!frames) {
-      frames = [{ name: symbols.readName(index) }]
-      if (this.frames.size >= maxFrames) this.frames.clear()
-      this.frames.set(index, frames)
-    }
-    return frames
+    this.read()
+    const inGo = this.go?.framesAt(address) ?? noFrames
+    const name = this.nameAt(address)
+    if (inGo.length === 0) return name === undefined ? noFrames : this.plainFrames(name)
+    const outer = inGo[inGo.length - 1] as SymbolFrame
+    // Go's linker writes `runtime.memmove.abi0` where Go itself and people say `runtime.memmove`.
+    if (name === undefined || name === outer.name) return inGo
+    return [...inGo.slice(0, -1), { ...outer, systemName: name }]
   }
 
   release(): void {
-    this.symbols = undefined
+    this.tables = []
+    this.go = undefined
     this.isRead = false
     this.frames.clear()
     this.debug?.close()
@@ -88,16 +99,38 @@ class ElfExecutable implements Executable {
     this.closeSource()
   }
 
-  private read(): ElfSymbols | undefined {
-    if (!this.isRead) {
-      this.isRead = true
-      // perf looks for the debug file first, too: it has at least what the file itself has.
-      this.debug = this.findDebugFile?.(this.file)
-      this.symbols =
-        this.debug && hasSymtab(this.debug.elf)
-          ? readElfSymbols(this.debug.elf, { stubs: this.file })
-          : readElfSymbols(this.file)
+  private read(): void {
+    if (this.isRead) return
+    this.isRead = true
+    this.go = readGoTable(this.file, this.detail)
+    // perf looks for the debug file first, too: it has at least what the file itself has.
+    this.debug = this.findDebugFile?.(this.file)
+    const tables = this.debug
+      ? [readElfSymbols(this.debug.elf, { stubs: this.file })]
+      : [readElfSymbols(this.file), readEmbeddedSymbols(this.file)]
+    this.tables = tables.filter((table) => table !== undefined)
+  }
+
+  private nameAt(address: number): string | undefined {
+    let name: string | undefined
+    let start = Number.NEGATIVE_INFINITY
+    for (const { table, readName } of this.tables) {
+      const index = table.find(address, readName)
+      // Of two tables the one whose symbol begins nearer is right.
+      if (index < 0 || table.startAt(index) <= start) continue
+      start = table.startAt(index)
+      name = readName(index)
     }
-    return this.symbols
+    return name
+  }
+
+  private plainFrames(name: string): readonly SymbolFrame[] {
+    let frames = this.frames.get(name)
+    if (!frames) {
+      frames = [{ name }]
+      if (this.frames.size >= maxFrames) this.frames.clear()
+      this.frames.set(name, frames)
+    }
+    return frames
   }
 }

@@ -1,8 +1,9 @@
-// JIT code of one process: its perf map, opened while it lives and read on as it grows.
+// JIT code of one process: its perf map and jitdump, opened while it lives and read on as they grow.
 import { statSync } from 'node:fs'
-import type { SymbolFrame } from '../profile/symbolizer.ts'
+import type { PerfMapping, SymbolFrame } from '../profile/symbolizer.ts'
 import { readBytes } from './byte-source.ts'
-import type { NodePaths } from './mapped-file.ts'
+import { JitDump } from './jitdump.ts'
+import { type NodePaths, openMappedFile } from './mapped-file.ts'
 import { type OpenFile, openFile, printDevice } from './open-file.ts'
 import { PerfMap } from './perf-map.ts'
 import { type ProcessIdentity, readIdentity, readStartTicks } from './process-identity.ts'
@@ -18,7 +19,9 @@ export class JitCode {
   private readonly pid: number
   private identity: ProcessIdentity | undefined
   private map: { file: OpenFile; path: string; names: PerfMap; head: string } | undefined
-  private readonly frames = new Map<number, readonly SymbolFrame[]>()
+  private dump: { file: OpenFile; names: JitDump } | undefined
+  /** By text: the same function is compiled again and again. */
+  private readonly frames = new Map<string, readonly SymbolFrame[]>()
   private noticedCount = 0
 
   constructor(pid: number, node: NodePaths) {
@@ -27,12 +30,12 @@ export class JitCode {
   }
 
   get bytes(): number {
-    return 512 + (this.map?.names.bytes ?? 0) + this.frames.size * 250
+    return 512 + (this.map?.names.bytes ?? 0) + (this.dump?.names.bytes ?? 0) + this.frames.size * 250
   }
 
-  /** Lines of the map that could not be read. */
+  /** Lines and records that could not be read. */
   get dropped(): number {
-    return this.map?.names.dropped ?? 0
+    return (this.map?.names.dropped ?? 0) + (this.dump?.names.dropped ?? 0)
   }
 
   /** New code was mapped. Looks for the map at the 1st, 2nd, 4th, 8th … time, since a JIT maps code often. */
@@ -42,11 +45,19 @@ export class JitCode {
     if ((count & (count - 1)) === 0) this.openMap()
   }
 
+  /** A jitdump file was mapped, which is how the runtime makes perf aware of it. */
+  noticedDump(mapping: PerfMapping): void {
+    if (this.dump) return
+    const file = openMappedFile(mapping, this.node)
+    if (file) this.dump = { file, names: new JitDump(file) }
+  }
+
   /** Reads what the process has written since; call before a batch of `framesAt`. */
   refresh(): void {
     const startTicks = readStartTicks(this.node.proc, this.pid)
     if (startTicks !== undefined && this.identity && startTicks !== this.identity.startTicks) this.forget()
     if (this.map && startTicks !== undefined && wasReplaced(this.map)) this.forget()
+    this.dump?.names.refresh(this.dump.file.sizeNow())
     if (!this.map) this.openMap()
     if (!this.map) return
     const { file, names } = this.map
@@ -55,21 +66,28 @@ export class JitCode {
   }
 
   framesAt(address: number): readonly SymbolFrame[] {
-    const names = this.map?.names
-    const line = names ? names.find(address) : -1
-    if (!names || line < 0) return noFrames
-    let frames = this.frames.get(line)
-    if (!frames) {
-      frames = [{ name: names.readName(line) }]
-      if (this.frames.size >= maxFrames) this.frames.clear()
-      this.frames.set(line, frames)
+    for (const names of [this.map?.names, this.dump?.names]) {
+      const range = names ? names.find(address) : -1
+      if (names && range >= 0) return this.named(names.readName(range))
     }
-    return frames
+    return noFrames
   }
 
   close(): void {
     this.map?.file.close()
     this.map = undefined
+    this.dump?.file.close()
+    this.dump = undefined
+  }
+
+  private named(name: string): readonly SymbolFrame[] {
+    let frames = this.frames.get(name)
+    if (!frames) {
+      frames = [{ name }]
+      if (this.frames.size >= maxFrames) this.frames.clear()
+      this.frames.set(name, frames)
+    }
+    return frames
   }
 
   private forget(): void {
@@ -110,7 +128,7 @@ function wasReplaced({
   names: PerfMap
   head: string
 }): boolean {
-  if (file.sizeNow() < names.readOffset || headOf(file).slice(0, head.length) !== head) return true
+  if (file.sizeNow() < names.readTo || headOf(file).slice(0, head.length) !== head) return true
   try {
     const stat = statSync(path)
     return stat.ino !== file.inode || printDevice(stat.dev) !== file.device

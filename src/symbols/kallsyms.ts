@@ -5,7 +5,7 @@
 //   ffffffffc0a01000 t nf_conntrack_in	[nf_conntrack]
 //
 // All addresses zero means that kptr_restrict hides them and we lack CAP_SYSLOG (proc(5)).
-import { decodeName } from './byte-source.ts'
+import { decodeName, hexDigit } from './byte-source.ts'
 import { rank, type SymbolTable, SymbolTableBuilder } from './symbol-table.ts'
 
 export interface KernelSymbols {
@@ -94,11 +94,4 @@ function countLines(text: Uint8Array): number {
   let count = 1
   for (let at = text.indexOf(10); at >= 0; at = text.indexOf(10, at + 1)) count++
   return count
-}
-
-function hexDigit(byte: number): number {
-  if (byte >= 48 && byte <= 57) return byte - 48
-  if (byte >= 97 && byte <= 102) return byte - 87
-  if (byte >= 65 && byte <= 70) return byte - 55
-  return -1
 }

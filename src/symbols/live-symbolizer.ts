@@ -13,6 +13,10 @@ export interface SymbolizerOptions {
   readonly node?: Partial<NodePaths>
   /** Bound for symbol tables and names of executables, bytes. */
   readonly maxBytes?: number
+  /** Source file and line of Go code; every address is then a place of its own. Off unless asked for. */
+  readonly lines?: boolean
+  /** Calls that Go inlined, as frames of their own. On unless switched off, as perf script has none. */
+  readonly inlined?: boolean
 }
 
 export interface SymbolizerStats {
@@ -47,7 +51,8 @@ const noFrames: readonly SymbolFrame[] = []
 /** Reads the kernel's symbols; everything else is opened when it is first seen. */
 export async function createSymbolizer(options: SymbolizerOptions = {}): Promise<LiveSymbolizer> {
   const node = { proc: options.node?.proc ?? '/proc', root: options.node?.root?.replace(/\/$/, '') ?? '' }
-  return new MachineSymbolizer(node, options.maxBytes ?? defaultMaxBytes)
+  const detail = { lines: options.lines ?? false, inlined: options.inlined ?? true }
+  return new MachineSymbolizer(node, new ModuleCache(node, { maxBytes: options.maxBytes ?? defaultMaxBytes, detail }))
 }
 
 class MachineSymbolizer implements LiveSymbolizer {
@@ -61,9 +66,9 @@ class MachineSymbolizer implements LiveSymbolizer {
   private misses = 0
   readonly notes: string[] = []
 
-  constructor(node: NodePaths, maxBytes: number) {
+  constructor(node: NodePaths, modules: ModuleCache) {
     this.node = node
-    this.modules = new ModuleCache(node, { maxBytes })
+    this.modules = modules
     this.vdso = readVdso()
     this.kernel = readKernelSymbols(node.proc)
     this.kernelReadMs = Date.now()
@@ -85,6 +90,7 @@ class MachineSymbolizer implements LiveSymbolizer {
     const kind = kindOfMapping(mapping.path)
     if (kind === 'file') this.modules.noticed(mapping)
     else if (kind === 'jit') this.jitOf(mapping.pid).noticed()
+    else if (kind === 'jitdump') this.jitOf(mapping.pid).noticedDump(mapping)
   }
 
   symbolize(mapping: PerfMapping, ips: Float64Array, callers?: Uint8Array): readonly (readonly SymbolFrame[])[] {
@@ -163,7 +169,9 @@ class MachineSymbolizer implements LiveSymbolizer {
 }
 
 /** What a mapping's path says of its code; the names are those of perf's map.c (is_anon_memory, is_no_dso_memory). */
-export function kindOfMapping(path: string): 'file' | 'jit' | 'vdso' | 'none' {
+export function kindOfMapping(path: string): 'file' | 'jit' | 'jitdump' | 'vdso' | 'none' {
+  // The runtime maps /tmp/jit-PID.dump as code, only to be seen (jitdump-specification.txt).
+  if (/\/jit-\d+\.dump( \(deleted\))?$/.test(path)) return 'jitdump'
   if (path.startsWith('/') && !path.startsWith('//')) {
     return path.startsWith('/dev/zero') || path.startsWith('/anon_hugepage') || path.startsWith('/SYSV')
       ? 'jit'

@@ -2,6 +2,7 @@
 import type { PerfMapping } from '../profile/symbolizer.ts'
 import { debugFileFinder } from './debug-files.ts'
 import { type Executable, openExecutable } from './executable.ts'
+import type { FrameDetail } from './go-table.ts'
 import { mappedFileKey, type NodePaths, openMappedFile } from './mapped-file.ts'
 import type { OpenFile } from './open-file.ts'
 
@@ -21,12 +22,14 @@ export class ModuleCache {
   private readonly slots = new Map<string, Slot>()
   private readonly node: NodePaths
   private readonly maxBytes: number
+  private readonly detail: FrameDetail
   private openFiles = 0
   bytes = 0
 
-  constructor(node: NodePaths, { maxBytes }: { maxBytes: number }) {
+  constructor(node: NodePaths, { maxBytes, detail }: { maxBytes: number; detail: FrameDetail }) {
     this.node = node
     this.maxBytes = maxBytes
+    this.detail = detail
   }
 
   get length(): number {
@@ -55,7 +58,7 @@ export class ModuleCache {
         path: mapping.path,
         roots: [`${this.node.proc}/${mapping.pid}/root`, this.node.root],
       })
-      slot.executable = openExecutable(slot.file, { findDebugFile }) ?? null
+      slot.executable = openExecutable(slot.file, { findDebugFile, detail: this.detail }) ?? null
     }
     return slot.executable ?? undefined
   }

@@ -4,7 +4,8 @@
 //   401030: ff 25 e2 2f 00 00   jmp *0x2fe2(%rip)   # 404018
 //   0000000000404018  0000000200000007 R_X86_64_JUMP_SLOT  puts@GLIBC_2.2.5
 import { readBytes } from './byte-source.ts'
-import { type Elf, type ElfSection, elf, sectionNamed, u64, viewOf } from './elf.ts'
+import { type Elf, type ElfSection, elf, sectionNamed, viewOf } from './elf.ts'
+import { eachRelocation } from './elf-relocations.ts'
 
 export interface PltStub {
   readonly address: number
@@ -15,10 +16,6 @@ export interface PltStub {
 
 /** libjvm, clang and node have 1 000 to 3 000 stubs; a table a hundred times as long is damage. */
 const maxStubs = 300_000
-/** `.rela.dyn` of a large PIE holds a million relative relocations, 24 MB; it is looked through in pieces. */
-const maxRelocations = 4_000_000
-const relocationsPerRead = 4096
-
 const x64 = { globalData: 6, jumpSlot: 7 } as const
 
 export function readPltStubs(file: Elf): PltStub[] {
@@ -60,50 +57,32 @@ function readOrderedStubs(file: Elf, { header, entry }: { header: number; entry:
   const relocations = sectionNamed(file, '.rela.plt')
   if (!plt || !relocations) return []
   const stubs: PltStub[] = []
-  eachRelocation(file, relocations, (_slot, _type, name) => {
-    const address = plt.address + header + stubs.length * entry
-    if (address + entry <= plt.address + plt.size) stubs.push({ address, size: entry, name })
+  let address = plt.address + header
+  eachRelocation(file, relocations, ({ symbol }) => {
+    const name = nameOfSymbol(file, relocations, symbol)
+    if (name !== 0 && address + entry <= plt.address + plt.size) stubs.push({ address, size: entry, name })
+    address += entry
   })
-  return stubs.filter((stub) => stub.name !== 0)
+  return stubs
 }
 
 /** From the address of a GOT slot to the name that is put there. */
 function namesOfSlots(file: Elf, { all }: { all: boolean }): Map<number, number> {
   const names = new Map<number, number>()
   for (const section of file.sections) {
-    if (section.type !== elf.rela || !(section.name === '.rela.plt' || (all && section.name === '.rela.dyn'))) continue
-    eachRelocation(file, section, (slot, type, name) => {
-      if ((type === x64.globalData || type === x64.jumpSlot) && name !== 0 && names.size < maxStubs) {
-        names.set(slot, name)
-      }
+    if (section.name !== '.rela.plt' && !(all && section.name === '.rela.dyn')) continue
+    eachRelocation(file, section, ({ slot, type, symbol }) => {
+      if ((type !== x64.globalData && type !== x64.jumpSlot) || names.size >= maxStubs) return
+      const name = nameOfSymbol(file, section, symbol)
+      if (name !== 0) names.set(slot, name)
     })
   }
   return names
 }
 
-/** Rows of 24 bytes: slot u64, type u32, symbol u32, addend i64. */
-function eachRelocation(
-  file: Elf,
-  section: ElfSection,
-  visit: (slot: number, type: number, name: number) => void,
-): void {
-  const symbols = file.sections[section.link]
-  if (!file.is64 || symbols?.type !== elf.dynsym) return
-  const count = Math.min(maxRelocations, Math.floor(section.size / 24))
-  for (let first = 0; first < count; first += relocationsPerRead) {
-    const rows = Math.min(relocationsPerRead, count - first)
-    const bytes = readBytes(file.source, section.offset + first * 24, rows * 24)
-    const view = viewOf(bytes)
-    for (let p = 0; p + 24 <= bytes.length; p += 24) {
-      const symbol = view.getUint32(p + 12, true)
-      const type = view.getUint32(p + 8, true)
-      let name = 0
-      if (symbol !== 0 && symbol * 24 < symbols.size) {
-        const row = readBytes(file.source, symbols.offset + symbol * 24, 4)
-        if (row.length === 4) name = viewOf(row).getUint32(0, true)
-      }
-      visit(u64(view, p), type, name)
-    }
-    if (bytes.length < rows * 24) return
-  }
+function nameOfSymbol(file: Elf, relocations: ElfSection, symbol: number): number {
+  const symbols = file.sections[relocations.link]
+  if (symbols?.type !== elf.dynsym || symbol === 0 || symbol * 24 >= symbols.size) return 0
+  const row = readBytes(file.source, symbols.offset + symbol * 24, 4)
+  return row.length === 4 ? viewOf(row).getUint32(0, true) : 0
 }
