@@ -1,0 +1,48 @@
+// The first line of a thread in a HotSpot dump. Names are not escaped, so the line is read from its right end.
+//   "main" #1 prio=5 os_prio=0 tid=0x00007f3c34018280 nid=0xd waiting on condition [0x00007f3c38e42000]        JDK 8
+//   "main" #1 prio=5 os_prio=0 cpu=104.66ms elapsed=301.57s allocated=819K defined_classes=586 tid=0x00 nid=0xd runnable
+//   "busy "quoted" #1" #29 [8974] daemon prio=5 os_prio=0 cpu=3.00ms elapsed=4.07s tid=0x00 nid=8974 runnable   JDK 21
+//   "ForkJoinPool-1-worker-2" #51 [8994] daemon prio=5 os_prio=0 cpu=3.01ms elapsed=3.82s tid=0x00  [0x00]      a carrier
+//   "VM Thread" os_prio=0 cpu=24.47ms elapsed=4.39s tid=0x00 nid=8956 runnable
+//   os_prio=0 cpu=28.19ms elapsed=4.15s tid=0x00 nid=0x2178 runnable      JFR's sampler in JDK 17 and 21 has no name
+// Printed by Thread::print_on and its overrides in src/hotspot/share/runtime/*thread*.cpp.
+import type { ThreadOfDump } from './thread-dump.ts'
+
+const header =
+  /^(?:"([\s\S]*)" )?(?:#(\d+) )?(?:\[(\d+)\] )?(daemon )?(?:prio=(-?\d+) )?(?:os_prio=(-?\d+) )?(?:cpu=([\d.]+)ms )?(?:elapsed=([\d.]+)s )?(?:allocated=(\d+)([BKMGT]) )?(?:defined_classes=(\d+) )?tid=(0x[0-9a-f]+)(?: nid=(0x[0-9a-f]+|\d+|NA))?(?: ([^"[]*))?(?:\[0x[0-9a-f]+\])?$/
+
+/** HotSpot's byte_size_in_proper_unit: whole units, rounded down. */
+const units: Record<string, number> = { B: 1, K: 1024, M: 1024 ** 2, G: 1024 ** 3, T: 1024 ** 4 }
+
+/** What the first line of a thread tells. */
+export type ThreadHeader = Omit<
+  ThreadOfDump,
+  'state' | 'stateDetail' | 'compiling' | 'frames' | 'carries' | 'carrierId' | 'ownedSynchronizers'
+>
+
+/** What the header says; undefined when the line (or the lines of a name with newlines) is none. */
+export function parseThreadHeader(text: string): ThreadHeader | undefined {
+  const match = header.exec(text)
+  if (!match) return undefined
+  const [, name = '', javaId, nativeId, daemon, priority, osPriority, cpu, elapsed] = match
+  const [, , , , , , , , , allocated, unit = 'B', classes, vmAddress, nid, status = ''] = match
+  const words = status.trim()
+  // `0x` decides: JDK 17 and older print hexadecimal, later ones decimal, and a carrier thread has only [native id].
+  const osId = nid === 'NA' ? undefined : (nid ?? nativeId)
+  return {
+    kind: javaId === undefined ? 'vm' : 'java',
+    name,
+    ...(javaId !== undefined && { javaId: Number(javaId) }),
+    ...(osId !== undefined && { nid: Number(osId) }),
+    isDaemon: daemon !== undefined,
+    ...(priority !== undefined && { priority: Number(priority) }),
+    ...(osPriority !== undefined && { osPriority: Number(osPriority) }),
+    ...(cpu !== undefined && { cpuMs: Number(cpu) }),
+    // Printed with two decimals; rounding removes what the multiplication adds.
+    ...(elapsed !== undefined && { elapsedMs: Math.round(Number(elapsed) * 1000) }),
+    ...(allocated !== undefined && { allocatedBytes: Number(allocated) * (units[unit] as number) }),
+    ...(classes !== undefined && { definedClasses: Number(classes) }),
+    ...(vmAddress !== undefined && { vmAddress }),
+    ...(words && { status: words }),
+  }
+}
