@@ -635,6 +635,13 @@ function readCommand(words: readonly string[], wants: { help: boolean; version: 
   return wants.help ? 'help' : (word as CommandName)
 }
 
+/** `"up", "agent"` */
+const ownersOf = (flag: string): string =>
+  rows
+    .filter(([, row]) => row.flag === flag)
+    .flatMap(([, row]) => row.commands.map((name) => `"${name}"`))
+    .join(', ')
+
 function refuseUnknownFlags(
   command: Config['command'],
   { flags, unknown }: { flags: Flag[]; unknown: string[] },
@@ -642,16 +649,20 @@ function refuseUnknownFlags(
   const taken = command === 'help' || command === 'version' ? rows : optionsOf(command)
   const first = unknown[0]
   if (first !== undefined) {
-    const near = nearest(
-      first.replace(/^-+/, ''),
-      taken.map(([, row]) => row.flag),
-    )
-    throw new Failure('USAGE', `unknown option ${first}${suggestion(near && `--${near}`)}`)
+    const word = first.replace(/^-+/, '')
+    const own = taken.map(([, row]) => row.flag)
+    const near =
+      nearest(word, own) ??
+      nearest(
+        word,
+        rows.map(([, row]) => row.flag),
+      )
+    const elsewhere = near !== undefined && !own.includes(near) ? `, an option of ${ownersOf(near)}` : ''
+    throw new Failure('USAGE', `unknown option ${first}${near ? `; did you mean --${near}${elsewhere}?` : ''}`)
   }
   const foreign = flags.find(({ name }) => !taken.some(([own]) => own === name))
   if (foreign) {
-    const owners = foreign.row.commands.map((name) => `"${name}"`).join(', ')
-    throw new Failure('USAGE', `"${command}" takes no ${foreign.where}; it belongs to ${owners}`)
+    throw new Failure('USAGE', `"${command}" takes no ${foreign.where}; it belongs to ${ownersOf(foreign.row.flag)}`)
   }
 }
 
