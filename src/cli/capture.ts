@@ -1,0 +1,181 @@
+// `spikecam capture`: asks for a recording, follows it, and brings what came of it.
+import type { Client } from '../api/client.ts'
+import type { CaptureDetail, CaptureRequest } from '../api/shapes.ts'
+import type { Config } from '../config.ts'
+import { nearest } from '../lib/nearest.ts'
+import { printDurationMs } from '../lib/units.ts'
+import { asFailure, exitCodes, Failure } from '../model/errors.ts'
+import { connect } from './connect.ts'
+import { downloadAll } from './download.ts'
+import { renderCapture } from './get.ts'
+import { isFolder, note, type Output, readOutput, writeBytes, writeForm, writeOut } from './output.ts'
+
+/** Often enough to feel immediate, seldom enough not to be seen in the profile. */
+const pollMs = 300
+/** Over and above the recording itself: bringing 10 MB of evidence over a slow line. */
+const graceMs = 120_000
+
+const kinds = ['cpu'] as const
+
+export async function runCapture({ args, options }: Config): Promise<number> {
+  const output = readOutput(options.output, ['json', 'yaml', 'name'], { files: true })
+  const [kind, target = 'node'] = args as [string, string?]
+  if (!(kinds as readonly string[]).includes(kind)) {
+    const near = nearest(kind, kinds)
+    throw new Failure(
+      'USAGE',
+      `there is no capture of "${kind}"${near ? `; did you mean "${near}"?` : `; there is: ${kinds.join(', ')}`}`,
+    )
+  }
+  const request: CaptureRequest = {
+    kind: 'cpu',
+    target: parseTarget(target),
+    lookBackMs: options.lookBackMs,
+    forMs: options.forMs,
+    reason: 'asked for on the command line',
+  }
+  const client = connect(options)
+  if (options.dryRun) return dryRun(client, request)
+  const { id } = await client.post('/api/v1/captures', { body: request })
+  if (options.detach) {
+    await writeOut(`${id}\n`)
+    note(`Recording for ${printDurationMs(options.forMs)}; see it with: spikecam get ${id}`)
+    return 0
+  }
+  const { detail, interrupted } = await follow(client, id, options.forMs)
+  await deliver(client, detail, output)
+  if (interrupted) return exitCodes.interrupted
+  return exitOf(detail)
+}
+
+/**
+ * `pid/4242`, `container/3f2a…`, `pod/cart-0`, `pod/shop/cart-0`, `node`, `node/vm1`.
+ * @throws Failure USAGE
+ */
+export function parseTarget(text: string): CaptureRequest['target'] {
+  const [kind = '', ...rest] = text.split('/')
+  const name = rest.join('/')
+  if (kind === 'node') return { kind: 'node', ...(name ? { node: name } : {}) }
+  if (name !== '') {
+    if (kind === 'pid' && /^\d+$/.test(name)) return { kind: 'process', pid: Number(name) }
+    if (kind === 'container') return { kind: 'container', containerId: name }
+    if (kind === 'pod' && rest.length <= 2) {
+      return { kind: 'container', pod: rest.at(-1)!, ...(rest.length === 2 ? { namespace: rest[0]! } : {}) }
+    }
+  }
+  throw new Failure('USAGE', `"${text}" is no target: expected pid/N, container/ID, pod/NAME, node or node/NAME`)
+}
+
+async function dryRun(client: Client, request: CaptureRequest): Promise<number> {
+  const { agents } = await client.get('/api/v1/status')
+  const wanted = request.target.node
+  const recording = agents.filter(({ connected, node }) => connected && (wanted === undefined || node === wanted))
+  if (recording.length === 0) {
+    throw new Failure(
+      'NOT_FOUND',
+      wanted ? `no agent of the name ${wanted} is connected` : 'no agent is connected to the server',
+    )
+  }
+  await writeForm({ request, nodes: recording.map(({ node }) => node) }, 'json')
+  note('Nothing was recorded: this was a dry run.')
+  return 0
+}
+
+/** Ctrl-C ends the recording and waits for what it has; a second one leaves at once. */
+async function follow(
+  client: Client,
+  id: string,
+  forMs: number,
+): Promise<{ detail: CaptureDetail; interrupted: boolean }> {
+  let interrupted = false
+  const onInterrupt = (): void => {
+    if (interrupted) process.exit(exitCodes.interrupted)
+    interrupted = true
+    note('\nEnding the recording; what it has is kept. Ctrl-C again leaves it to the server.')
+    client
+      .post('/api/v1/captures/{id}/stop', { params: { id } })
+      .catch((error: unknown) => note(`spikecam: it could not be told: ${asFailure(error).message}`))
+  }
+  process.on('SIGINT', onInterrupt)
+  try {
+    const progress = new Progress(id, forMs)
+    const deadline = Date.now() + forMs + graceMs
+    for (;;) {
+      const detail = await client.get('/api/v1/captures/{id}', { params: { id } })
+      if (!['recording', 'uploading'].includes(detail.capture.state)) {
+        progress.end(detail.capture.state)
+        return { detail, interrupted }
+      }
+      progress.show(detail.capture.state)
+      if (Date.now() > deadline) throw new Failure('TIMEOUT', `${id} is still ${detail.capture.state}`)
+      await new Promise((resolve) => setTimeout(resolve, pollMs))
+    }
+  } finally {
+    process.off('SIGINT', onInterrupt)
+  }
+}
+
+/** One line that rewrites itself in a terminal; one line per state elsewhere. */
+class Progress {
+  readonly #id: string
+  readonly #forMs: number
+  readonly #startedMs = Date.now()
+  #shown = ''
+
+  constructor(id: string, forMs: number) {
+    this.#id = id
+    this.#forMs = forMs
+  }
+
+  show(state: string): void {
+    const seconds = Math.min(this.#forMs, Date.now() - this.#startedMs)
+    const text =
+      state === 'recording' && process.stderr.isTTY
+        ? `${state} ${printDurationMs(seconds)} of ${printDurationMs(this.#forMs)}`
+        : state
+    if (text === this.#shown) return
+    this.#shown = text
+    process.stderr.write(process.stderr.isTTY ? `\r\x1b[K${this.#id} ${text}` : `${this.#id} ${text}\n`)
+  }
+
+  end(state: string): void {
+    process.stderr.write(process.stderr.isTTY ? `\r\x1b[K${this.#id} ${state}\n` : `${this.#id} ${state}\n`)
+  }
+}
+
+async function deliver(client: Client, detail: CaptureDetail, output: Output): Promise<void> {
+  if (output === undefined) return writeOut(renderCapture(detail))
+  if ('form' in output) {
+    if (output.form === 'name') return writeOut(`${detail.capture.id}\n`)
+    return writeForm(detail, output.form as 'json' | 'yaml')
+  }
+  if (isFolder(output.file)) return downloadAll(client, detail.artifacts, output.file)
+  await writeBytes(output.file, await fetchAs(client, detail, output.file))
+}
+
+/** Bytes in the form that the name asks for: pprof unless it says otherwise. */
+async function fetchAs(client: Client, { capture, artifacts }: CaptureDetail, name: string): Promise<Uint8Array> {
+  const { incidentId } = capture
+  const view = { params: { id: incidentId ?? '' }, query: { phase: 'all', capture: capture.id } } as const
+  let response: Response
+  if (/perf\.data$/.test(name)) {
+    const raw = artifacts.find((artifact) => artifact.name.endsWith('.perf.data'))
+    if (!raw) throw new Failure('EMPTY', `${capture.id} has no perf.data`)
+    response = await client.bytes('/api/v1/artifacts/{id}/content', { params: { id: raw.id } })
+  } else if (incidentId === undefined)
+    throw new Failure('EMPTY', `${capture.id} belongs to no incident; give a folder to get its files`)
+  else if (/\.svg$/.test(name)) response = await client.bytes('/api/v1/incidents/{id}/flame.svg', view)
+  else if (/\.folded$/.test(name)) response = await client.bytes('/api/v1/incidents/{id}/folded', view)
+  else if (/\.html$/.test(name))
+    response = await client.bytes('/api/v1/incidents/{id}/export.html', { params: view.params })
+  else response = await client.bytes('/api/v1/incidents/{id}/pprof', view)
+  return new Uint8Array(await response.arrayBuffer())
+}
+
+function exitOf({ capture }: CaptureDetail): number {
+  if (capture.state === 'complete') return 0
+  if (capture.state === 'refused') return exitCodes.refused
+  if (capture.state === 'cancelled') return exitCodes.interrupted
+  if (capture.probes.length > 0 && capture.probes.every((probe) => probe.outcome === 'empty')) return exitCodes.empty
+  return exitCodes.partial
+}

@@ -1,0 +1,124 @@
+// `spikecam get`: one incident, capture or artifact with everything known about it.
+import type { CaptureDetail, IncidentDetail } from '../api/shapes.ts'
+import type { Config } from '../config.ts'
+import { printBytes, printDurationMs, printShare } from '../lib/units.ts'
+import type { Artifact, Capture } from '../model/capture.ts'
+import { printTarget } from '../model/target.ts'
+import { connect, pageOf, resolveId } from './connect.ts'
+import { printTime } from './list.ts'
+import { readOutput, renderTable, writeForm, writeOut } from './output.ts'
+
+export async function runGet({ args, options }: Config): Promise<number> {
+  const output = readOutput(options.output, ['json', 'yaml', 'name'])
+  const form = output && 'form' in output ? output.form : undefined
+  const client = connect(options)
+  const { kind, id } = await resolveId(client, args[0]!)
+  const params = { id }
+  if (kind === 'incident') {
+    const detail = await client.get('/api/v1/incidents/{id}', { params })
+    await show(detail, renderIncident(detail, pageOf(options.server, id)))
+  } else if (kind === 'capture') {
+    const detail = await client.get('/api/v1/captures/{id}', { params })
+    await show(detail, renderCapture(detail))
+  } else {
+    const artifact = await client.get('/api/v1/artifacts/{id}', { params })
+    await show(artifact, renderArtifacts([artifact]))
+  }
+  return 0
+
+  async function show(document: unknown, text: string): Promise<void> {
+    if (form === 'json' || form === 'yaml') await writeForm(document, form)
+    else await writeOut(form === 'name' ? `${id}\n` : text)
+  }
+}
+
+export function renderIncident({ incident, captures, artifacts }: IncidentDetail, url: string): string {
+  const { endedMs, evidenceMs, onsetMs, noticedMs } = incident
+  const after = (ms: number): string => `${printTime(ms)}  (${printDurationMs(ms - onsetMs)} after it began)`
+  const lines = [
+    incident.trigger.reason,
+    '',
+    ...facts([
+      ['id', incident.id],
+      ['state', incident.message ? `${incident.state}: ${incident.message}` : incident.state],
+      ['target', `${printTarget(incident.target)} on ${incident.node}`],
+      ['command', incident.target.cmdline],
+      ['began', printTime(onsetMs)],
+      ['noticed', after(noticedMs)],
+      ['ended', endedMs === undefined ? undefined : after(endedMs)],
+      ['evidence', evidenceMs === undefined ? undefined : after(evidenceMs)],
+      ['page', url],
+    ]),
+  ]
+  if (incident.top.length > 0) {
+    const rows = incident.top.map((row) => [
+      printShare(row.selfShare, 1),
+      printShare(row.totalShare, 1),
+      row.function,
+      row.module ?? '',
+    ])
+    const columns = [
+      { title: 'SELF', align: 'right' as const },
+      { title: 'TOTAL', align: 'right' as const },
+      { title: 'FUNCTION' },
+      { title: 'MODULE' },
+    ]
+    lines.push('', renderTable(columns, rows).trimEnd())
+  }
+  for (const capture of captures) lines.push('', ...captureLines(capture))
+  if (artifacts.length > 0) lines.push('', renderArtifacts(artifacts).trimEnd())
+  return `${lines.join('\n')}\n`
+}
+
+export function renderCapture({ capture, artifacts }: CaptureDetail): string {
+  const lines = captureLines(capture)
+  if (artifacts.length > 0) lines.push('', renderArtifacts(artifacts).trimEnd())
+  return `${lines.join('\n')}\n`
+}
+
+function captureLines(capture: Capture): string[] {
+  const { quality, boundaryMs } = capture
+  const lines = facts([
+    ['capture', capture.id],
+    ['state', capture.message ? `${capture.state}: ${capture.message}` : capture.state],
+    ['of', `${printTarget(capture.target)} on ${capture.node}`],
+    ['covers', `${printTime(capture.fromMs)}, ${printDurationMs(capture.toMs - capture.fromMs)}`],
+    [
+      'deep part',
+      boundaryMs === undefined
+        ? undefined
+        : `the last ${printDurationMs(capture.toMs - boundaryMs)} at ${capture.deepHz} Hz`,
+    ],
+  ])
+  if (quality) {
+    lines.push(
+      ...facts([
+        ['samples', `${quality.samples}, lost ${quality.lostSamples}, cut stacks ${quality.truncatedStacks}`],
+        ['no symbol', `${printShare(quality.unsymbolizedShare, 1)} of the frames`],
+        ['event', `${quality.event}${quality.eventFallback ? ' (hardware cycles were not to be had)' : ''}`],
+        ...quality.gaps.map((gap): Fact => ['gap', `${printDurationMs(gap.toMs - gap.fromMs)}: ${gap.reason}`]),
+        ...quality.notes.map((text): Fact => ['note', text]),
+      ]),
+    )
+  }
+  for (const probe of capture.probes) {
+    if (probe.outcome !== 'ok')
+      lines.push(...facts([[probe.probe, `${probe.outcome}: ${probe.message ?? probe.code ?? ''}`]]))
+  }
+  return lines
+}
+
+function renderArtifacts(artifacts: readonly Artifact[]): string {
+  const columns = [{ title: 'ARTIFACT' }, { title: 'SIZE', align: 'right' as const }, { title: 'NAME' }]
+  return renderTable(
+    columns,
+    artifacts.map(({ id, sizeBytes, name }) => [id, printBytes(sizeBytes), name]),
+  )
+}
+
+type Fact = readonly [name: string, value: string | undefined]
+
+/** `state      complete`; facts without a value are left out. */
+function facts(rows: readonly Fact[]): string[] {
+  return rows.flatMap(([name, value]) => (value === undefined ? [] : [`${name.padEnd(10)} ${value}`]))
+}

@@ -1,0 +1,57 @@
+// `spikecam list`: the incidents of a server, newest first.
+import type { Config } from '../config.ts'
+import { printShare } from '../lib/units.ts'
+import type { Incident } from '../model/incident.ts'
+import { printTarget } from '../model/target.ts'
+import { connect } from './connect.ts'
+import { note, readOutput, renderTable, writeForm, writeOut } from './output.ts'
+
+/** The server gives at most this many at once (src/api/routes.ts). */
+const pageSize = 500
+
+export async function runList({ options }: Config): Promise<number> {
+  const output = readOutput(options.output, ['json', 'yaml', 'wide', 'name'])
+  const form = output && 'form' in output ? output.form : undefined
+  const client = connect(options)
+  const incidents: Incident[] = []
+  let cursor: string | undefined
+  do {
+    const limit = Math.min(pageSize, options.limit - incidents.length)
+    const page = await client.get('/api/v1/incidents', { query: { limit, cursor } })
+    incidents.push(...page.incidents)
+    cursor = page.nextCursor
+  } while (cursor !== undefined && incidents.length < options.limit)
+
+  if (form === 'json' || form === 'yaml') await writeForm(incidents, form)
+  else if (form === 'name') await writeOut(incidents.map(({ id }) => `${id}\n`).join(''))
+  else if (incidents.length === 0) note('No incidents: nothing has spiked since this server began.')
+  else await writeOut(renderIncidents(incidents, form === 'wide'))
+  if (cursor !== undefined && form === undefined) note(`There are more; --limit ${options.limit * 2} shows them.`)
+  return 0
+}
+
+function renderIncidents(incidents: readonly Incident[], isWide: boolean): string {
+  const columns = [
+    { title: 'ID' },
+    { title: 'BEGAN' },
+    { title: 'STATE' },
+    { title: 'TARGET' },
+    { title: 'TOP FUNCTION' },
+    ...(isWide ? [{ title: 'NODE' }, { title: 'REASON' }] : []),
+  ]
+  const rows = incidents.map((incident) => {
+    const top = incident.top[0]
+    return [
+      incident.id,
+      printTime(incident.onsetMs),
+      incident.state,
+      printTarget(incident.target),
+      top ? `${top.function} ${printShare(top.selfShare, 1)}` : '',
+      ...(isWide ? [incident.node, incident.trigger.reason] : []),
+    ]
+  })
+  return renderTable(columns, rows)
+}
+
+/** `2026-11-21 03:15:00Z`: UTC, so that what two people read to each other agrees. */
+export const printTime = (ms: number): string => `${new Date(ms).toISOString().slice(0, 19).replace('T', ' ')}Z`
