@@ -1,0 +1,127 @@
+// What is mapped where in one process, or in the kernel. Processes that were forked share their table until one of
+// them maps something: a shell that forks a thousand subshells has one table.
+import type { PerfMapping } from '../symbolizer.ts'
+import type { MappedFile } from './mapped-file.ts'
+
+/** A mapping with the file it belongs to. */
+export interface MappedRange extends PerfMapping {
+  /** First address after it. */
+  readonly end: number
+  readonly file: MappedFile
+  /** Its row among the mappings that stacks refer to; -1 = none does. */
+  row: number
+}
+
+/** Gives every table a number of its own; equal numbers mean that equal addresses mean the same code. */
+let nextKey = 1
+
+interface RangeTable {
+  key: number
+  /** Ascending; starts[i] = ranges[i].start. */
+  readonly starts: number[]
+  readonly ranges: MappedRange[]
+  /** Several spaces refer to it: it must not be changed. */
+  isShared: boolean
+  /** Row of the last hit: the frames of a stack tend to lie in one file. */
+  last: number
+}
+
+const emptyTable = (): RangeTable => ({ key: nextKey++, starts: [], ranges: [], isShared: false, last: 0 })
+
+export class AddressSpace {
+  private table: RangeTable
+  /** The space before execve: a sample inside the call still has the old program's stack. */
+  private before: AddressSpace | undefined
+
+  constructor(before?: AddressSpace) {
+    this.table = emptyTable()
+    this.before = before
+    if (before) before.before = undefined
+  }
+
+  /** Changes whenever an address could have changed its meaning. */
+  get key(): number {
+    return this.table.key
+  }
+
+  get ranges(): readonly MappedRange[] {
+    return this.table.ranges
+  }
+
+  /** What fork gives the child: the same mappings, apart from then on. */
+  fork(): AddressSpace {
+    const child = new AddressSpace()
+    this.table.isShared = true
+    child.table = this.table
+    return child
+  }
+
+  /** Code of this mapping has run. When it is the new program's own, execve is over and the old one means nothing. */
+  settle(range: MappedRange): void {
+    if (this.before && this.table.ranges.includes(range)) this.before = undefined
+  }
+
+  find(address: number): MappedRange | undefined {
+    const { starts, ranges, last } = this.table
+    const hit = ranges[last]
+    if (hit !== undefined && address >= hit.start && address < hit.end) return hit
+    let low = 0
+    let high = starts.length
+    while (low < high) {
+      const middle = (low + high) >> 1
+      if ((starts[middle] as number) <= address) low = middle + 1
+      else high = middle
+    }
+    const range = ranges[low - 1]
+    if (range !== undefined && address < range.end) {
+      this.table.last = low - 1
+      return range
+    }
+    return this.before?.find(address)
+  }
+
+  /** A new mapping replaces what lay in its place; what sticks out of it at either side stays. */
+  add(range: MappedRange): void {
+    if (this.table.isShared) this.copyTable()
+    const { starts, ranges } = this.table
+    let first = 0
+    while (first < ranges.length && (ranges[first] as MappedRange).end <= range.start) first++
+    let after = first
+    const kept: MappedRange[] = []
+    for (; after < ranges.length && (ranges[after] as MappedRange).start < range.end; after++) {
+      const old = ranges[after] as MappedRange
+      if (old.start < range.start) kept.push(part(old, old.start, range.start))
+      if (old.end > range.end) kept.push(part(old, range.end, old.end))
+      if (!isSameCode(old, range)) this.table.key = nextKey++
+    }
+    const now = [...kept, range].sort((a, b) => a.start - b.start)
+    ranges.splice(first, after - first, ...now)
+    starts.splice(first, after - first, ...now.map((one) => one.start))
+    this.table.last = 0
+  }
+
+  /** Takes away the mapping that starts here: kernel code (BPF programs) that was unloaded. */
+  remove(start: number): void {
+    const row = this.table.starts.indexOf(start)
+    if (row < 0) return
+    if (this.table.isShared) this.copyTable()
+    this.table.starts.splice(row, 1)
+    this.table.ranges.splice(row, 1)
+    this.table.key = nextKey++
+    this.table.last = 0
+  }
+
+  private copyTable(): void {
+    const { starts, ranges } = this.table
+    this.table = { ...emptyTable(), starts: starts.slice(), ranges: ranges.slice() }
+  }
+}
+
+/** Both map the same bytes of the same file to the same addresses: perf repeats mappings, loaders remap parts. */
+function isSameCode(a: MappedRange, b: MappedRange): boolean {
+  return a.file === b.file && a.start - a.pageOffset === b.start - b.pageOffset
+}
+
+function part(range: MappedRange, start: number, end: number): MappedRange {
+  return { ...range, row: -1, start, end, length: end - start, pageOffset: range.pageOffset + (start - range.start) }
+}

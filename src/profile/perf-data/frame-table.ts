@@ -1,0 +1,157 @@
+// Places in code, each with its names: what stacks are made of once they are resolved. A place is an offset in a file,
+// so the same function in a thousand processes is one row. Rows that no stack refers to can be forgotten.
+import type { SymbolFrame, Symbolizer } from '../symbolizer.ts'
+import type { MappedRange } from './address-space.ts'
+import type { MappedFile } from './mapped-file.ts'
+import { RowArena } from './row-arena.ts'
+
+/** One row; `frames` empty = no name is known. */
+export interface CodePlace {
+  /** undefined: the address lay in no mapping. */
+  readonly file: MappedFile | undefined
+  /** In the file, or the absolute address where the file has none (kernel, run-time code). */
+  readonly offset: number
+  frames: readonly SymbolFrame[]
+  /** Row that stands for all places of the same function; itself when places are kept apart. */
+  same: number
+  /** Second in which the name was looked up last. */
+  askedAt: number
+}
+
+/** Row 0: an address outside of every mapping. */
+export const unknownPlace = 0
+
+/** How long an answer "no name" stands: the next process of the same file may still have it open. */
+const retrySeconds = 10
+
+/** Places of one mapping that wait for names. */
+interface Question {
+  readonly range: MappedRange
+  readonly ips: number[]
+  readonly rows: number[]
+}
+
+export class FrameTable {
+  readonly places: (CodePlace | undefined)[] = []
+  private readonly keepsAddresses: boolean
+  /** Rows [offset low, offset high] under the file's id; the number is the row of `places`. */
+  private readonly index = new RowArena()
+  private readonly key = new Int32Array(2)
+  /** From file and function to the place that stands for it. */
+  private readonly functions = new Map<string, number>()
+  private readonly questions = new Map<MappedFile, Question[]>()
+
+  constructor(keepsAddresses: boolean) {
+    this.keepsAddresses = keepsAddresses
+    this.reset()
+  }
+
+  /** Row of the place that an address is; its name is asked for by `askNames`. */
+  rowOf(range: MappedRange, address: number, second: number): number {
+    const { file } = range
+    const offset = file.isAbsolute ? address : address - range.start + range.pageOffset
+    const { key, index } = this
+    key[0] = offset | 0
+    key[1] = Math.floor(offset / 4294967296)
+    let row = index.intern(key, 0, 2, file.id)
+    if (index.wasNew) {
+      this.places[row] = { file, offset, frames: [], same: row, askedAt: second }
+      this.ask(range, address, row)
+    } else {
+      const place = this.places[row] as CodePlace
+      if (
+        place.askedAt !== second &&
+        (file.isJit || (place.frames.length === 0 && place.askedAt + retrySeconds < second))
+      ) {
+        if (file.isJit && place.frames.length > 0) {
+          // Run-time code may have another name by now: a new row, so that stacks of before keep theirs.
+          row = index.renew(row)
+          this.places[row] = { file, offset, frames: [], same: row, askedAt: second }
+        }
+        ;(this.places[row] as CodePlace).askedAt = second
+        this.ask(range, address, row)
+      }
+    }
+    return row
+  }
+
+  /** Asks for the names of all rows that were made since the last call. */
+  askNames(symbolizer: Symbolizer): void {
+    for (const [file, questions] of this.questions) {
+      for (const { range, ips, rows } of questions) {
+        const mapping = file.buildId && !range.buildId ? { ...range, buildId: file.buildId } : range
+        const answers = file.onlyFunction
+          ? rows.map(() => [{ name: file.onlyFunction as string }])
+          : symbolizer.symbolize(mapping, Float64Array.from(ips))
+        rows.forEach((row, i) => {
+          this.name(row, answers[i] ?? [])
+        })
+      }
+    }
+    this.questions.clear()
+  }
+
+  /** The row to put into a stack: that of the function, unless addresses are kept. */
+  standFor(row: number): number {
+    return (this.places[row] as CodePlace).same
+  }
+
+  get size(): number {
+    return this.index.size
+  }
+
+  /** Forgets rows that are not kept. */
+  retain(isKept: (row: number) => boolean): void {
+    const kept = (row: number): boolean => row === unknownPlace || isKept(row)
+    this.index.retain(kept)
+    for (let row = 0; row < this.places.length; row++) if (!kept(row)) this.places[row] = undefined
+    this.places.length = this.index.limit
+    for (const [name, row] of this.functions) if (!kept(row)) this.functions.delete(name)
+    // A place whose stand-in went away stands for itself again.
+    this.places.forEach((place, row) => {
+      if (place && this.places[place.same] === undefined) place.same = row
+    })
+  }
+
+  private reset(): void {
+    this.key.fill(0)
+    this.index.intern(this.key, 0, 2, 0)
+    this.places[unknownPlace] = {
+      file: undefined,
+      offset: 0,
+      frames: [],
+      same: unknownPlace,
+      askedAt: Number.POSITIVE_INFINITY,
+    }
+  }
+
+  private ask(range: MappedRange, address: number, row: number): void {
+    const { file } = range
+    let questions = this.questions.get(file)
+    if (!questions) {
+      questions = []
+      this.questions.set(file, questions)
+    }
+    // Many processes map the same part of a file: one of them is asked for all.
+    for (const question of questions) {
+      const { start, pageOffset, length } = question.range
+      if (file.isAbsolute ? question.range === range : pageOffset === range.pageOffset && length === range.length) {
+        question.ips.push(start + (address - range.start))
+        question.rows.push(row)
+        return
+      }
+    }
+    questions.push({ range, ips: [address], rows: [row] })
+  }
+
+  private name(row: number, frames: readonly SymbolFrame[]): void {
+    const place = this.places[row] as CodePlace
+    place.frames = frames
+    place.same = row
+    if (this.keepsAddresses || frames.length === 0 || frames.some((frame) => frame.line)) return
+    const key = `${place.file?.id} ${frames.map((frame) => frame.name).join('\n')}`
+    const first = this.functions.get(key)
+    if (first === undefined) this.functions.set(key, row)
+    else place.same = first
+  }
+}

@@ -1,0 +1,157 @@
+// Puts records into the order of their times. perf writes one CPU's buffer after another, so a stream is made of runs
+// that ascend each by themselves:
+//
+//   cpu0: 10 12 15   cpu1: 11 13 14   ROUND   cpu0: 16 19   cpu1: 15 18   ROUND
+//
+// A buffer read in round N may hold records older than the newest of round N, but none older than the newest of round
+// N-1 (that is how perf's own tools/perf/util/ordered-events.c decides it). So a round delivers up to the maximum that
+// was seen when the round before it ended.
+import type { KernelRecordSink } from './reader.ts'
+import type { RecordBlock } from './record-block.ts'
+
+export interface OrderedSink {
+  /** A record in its turn. Records of time 0 come at once. */
+  deliver(timeNs: number, block: RecordBlock, at: number): void
+}
+
+/** First room, in records: a round of a busy CPU at 99 Hz. */
+const firstCapacity = 1024
+
+export class TimeOrder implements KernelRecordSink {
+  /** Records that came after a younger one had been delivered; they are delivered late, not dropped. */
+  lateRecords = 0
+  private readonly sink: OrderedSink
+  private times = new Float64Array(firstCapacity)
+  private positions = new Int32Array(firstCapacity)
+  /** Rows of `blocks`. */
+  private holders = new Int32Array(firstCapacity)
+  private count = 0
+  private spareTimes = new Float64Array(0)
+  private sparePositions = new Int32Array(0)
+  private spareHolders = new Int32Array(0)
+  private blocks: RecordBlock[] = []
+  private newest = 0
+  private roundNewest = 0
+  private delivered = 0
+
+  constructor(sink: OrderedSink) {
+    this.sink = sink
+  }
+
+  /** Records that wait for their turn. */
+  get waiting(): number {
+    return this.count
+  }
+
+  add(timeNs: number, block: RecordBlock, at: number): void {
+    if (timeNs <= 0) {
+      this.sink.deliver(0, block, at)
+      return
+    }
+    if (this.blocks[this.blocks.length - 1] !== block) this.blocks.push(block)
+    if (this.count === this.times.length) this.grow()
+    const row = this.count++
+    this.times[row] = timeNs
+    this.positions[row] = at
+    this.holders[row] = this.blocks.length - 1
+    if (timeNs > this.newest) this.newest = timeNs
+  }
+
+  round(): void {
+    this.drain(this.roundNewest)
+    this.roundNewest = this.newest
+  }
+
+  /**
+   * Delivers everything up to a time (all of it by default), whether or not a round says that it is complete.
+   * For a caller who knows that all older records have arrived: the end of the file, or an answered ping.
+   */
+  drain(untilNs = Number.POSITIVE_INFINITY): void {
+    if (this.count === 0) return
+    this.sort()
+    const { times, positions, holders, blocks, sink } = this
+    let row = 0
+    for (; row < this.count; row++) {
+      const time = times[row] as number
+      if (time > untilNs) break
+      if (time < this.delivered) this.lateRecords++
+      else this.delivered = time
+      sink.deliver(time, blocks[holders[row] as number] as RecordBlock, positions[row] as number)
+    }
+    this.keepFrom(row)
+  }
+
+  private keepFrom(row: number): void {
+    const { count, times, positions, holders } = this
+    times.copyWithin(0, row, count)
+    positions.copyWithin(0, row, count)
+    holders.copyWithin(0, row, count)
+    this.count = count - row
+    // Blocks that nobody waits for any more are let go.
+    const kept: RecordBlock[] = []
+    const rows = new Map<number, number>()
+    for (let i = 0; i < this.count; i++) {
+      const old = holders[i] as number
+      let now = rows.get(old)
+      if (now === undefined) {
+        now = kept.push(this.blocks[old] as RecordBlock) - 1
+        rows.set(old, now)
+      }
+      holders[i] = now
+    }
+    this.blocks = kept
+  }
+
+  /** Natural merge sort: finds the ascending runs and merges neighbours until one is left. Equal times keep their order. */
+  private sort(): void {
+    const { count } = this
+    let starts = [0]
+    for (let i = 1; i < count; i++) {
+      if ((this.times[i] as number) < (this.times[i - 1] as number)) starts.push(i)
+    }
+    if (starts.length === 1) return
+    if (this.spareTimes.length < count) {
+      this.spareTimes = new Float64Array(this.times.length)
+      this.sparePositions = new Int32Array(this.times.length)
+      this.spareHolders = new Int32Array(this.times.length)
+    }
+    while (starts.length > 1) {
+      const merged: number[] = []
+      for (let run = 0; run < starts.length; run += 2) {
+        const from = starts[run] as number
+        merged.push(from)
+        this.merge(from, starts[run + 1] ?? count, starts[run + 2] ?? count)
+      }
+      starts = merged
+      ;[this.times, this.spareTimes] = [this.spareTimes, this.times]
+      ;[this.positions, this.sparePositions] = [this.sparePositions, this.positions]
+      ;[this.holders, this.spareHolders] = [this.spareHolders, this.holders]
+    }
+  }
+
+  /** Merges rows from..middle and middle..end into the spare columns. */
+  private merge(from: number, middle: number, end: number): void {
+    const { times, positions, holders, spareTimes, sparePositions, spareHolders } = this
+    let left = from
+    let right = middle
+    for (let to = from; to < end; to++) {
+      const takeLeft = left < middle && (right >= end || (times[left] as number) <= (times[right] as number))
+      const row = takeLeft ? left++ : right++
+      spareTimes[to] = times[row] as number
+      sparePositions[to] = positions[row] as number
+      spareHolders[to] = holders[row] as number
+    }
+  }
+
+  private grow(): void {
+    const times = new Float64Array(this.times.length * 2)
+    const positions = new Int32Array(times.length)
+    const holders = new Int32Array(times.length)
+    times.set(this.times)
+    positions.set(this.positions)
+    holders.set(this.holders)
+    this.times = times
+    this.positions = positions
+    this.holders = holders
+  }
+}

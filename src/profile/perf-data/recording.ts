@@ -1,0 +1,261 @@
+// A perf recording, of a file or under way: bytes in, samples with named stacks out. Memory stays bounded while
+// samples are taken out and `compact` is called.
+//
+// Live, on the stdout of
+//   perf record -F 49 -a -g -e cpu-clock --all-cgroups -k monotonic -m 256 --control fifo:CTL,ACK -N -B -o -
+//
+//   const recording = new PerfRecording({ noticed: (mapping) => symbolizer.noticed?.(mapping) })
+//   perf.stdout.on('data', (chunk) => recording.push(chunk))
+//   every two seconds, and at an alert:
+//     const pingedNs = Number(process.hrtime.bigint())         // CLOCK_MONOTONIC, as -k monotonic
+//     await control.ping()                                     // perf empties all its buffers
+//     recording.drain(pingedNs)                                // all older records have arrived
+//     recording.symbolizeNew(symbolizer)                       // now, while the processes live
+//     ring.add(recording.takeSamples(pingedNs))
+//   every ten seconds:
+//     recording.compact({ stacks: ring.stacks(), rawStacks: ring.rawStacks() })
+//   at a capture:
+//     const profile = toProfile(recording, ring.between(fromNs, toNs))
+//
+// perf answers a ping before it has written all that it read: leave the answer some milliseconds, or drain what is
+// older than the ping before. Late records are not lost: they are delivered when they come (`lateRecords`).
+import type { Loss } from '../profile.ts'
+import type { PerfMapping, Symbolizer } from '../symbolizer.ts'
+import type { PerfEvent } from './events.ts'
+import type { RecordingInfo } from './features.ts'
+import { type CodePlace, FrameTable, unknownPlace } from './frame-table.ts'
+import { TimeOrder } from './order.ts'
+import { garbage, type InternContext, marker, RawStacks } from './raw-stacks.ts'
+import { PerfReader } from './reader.ts'
+import type { RecordBlock } from './record-block.ts'
+import { SAMPLE } from './record-types.ts'
+import { RowArena } from './row-arena.ts'
+import { type SampleBatch, SampleColumns } from './sample-batch.ts'
+import { newSampleFields, readSample } from './sample-record.ts'
+import { SideBand } from './side-band.ts'
+
+export interface RecordingOptions {
+  /** Told of every executable mapping of a process when it is seen. */
+  readonly noticed?: (mapping: PerfMapping) => void
+  /**
+   * Keep every address of a function apart (what pprof files hold) instead of one place per function; costs three to
+   * five times the stacks.
+   */
+  readonly keepsAddresses?: boolean
+}
+
+/** Default of /proc/sys/kernel/perf_event_max_stack: chains of this many frames were cut there. */
+const defaultMaxStack = 127
+
+export class PerfRecording {
+  /** Frames of stacks; row numbers are what resolved stacks consist of. */
+  readonly frames: FrameTable
+  private readonly reader: PerfReader
+  private readonly order: TimeOrder
+  private readonly sideBand: SideBand
+  private readonly raw = new RawStacks()
+  /** Rows of frame rows, leaf first; key 1 = was cut at the depth limit. */
+  private readonly stacks = new RowArena()
+  private pending = new SampleColumns()
+  private readonly fields = newSampleFields()
+  private readonly context: InternContext
+  private latestNs = 0
+  /** Samples whose fields do not fit into their record. */
+  private malformed = 0
+
+  constructor({ noticed, keepsAddresses = false }: RecordingOptions = {}) {
+    this.frames = new FrameTable(keepsAddresses)
+    this.order = new TimeOrder({ deliver: (timeNs, block, at) => this.deliver(timeNs, block, at) })
+    this.reader = new PerfReader(this.order)
+    this.sideBand = new SideBand(this.reader.events, {
+      noticed,
+      lose: (timeNs, what, count) => this.pending.lose(timeNs, what, count),
+    })
+    const { kernel } = this.sideBand
+    this.context = { user: kernel, kernel, startsInKernel: false, second: 0 }
+  }
+
+  /**
+   * The next bytes of the stream or file.
+   * @param chunk kept for a while: do not reuse its buffer
+   * @throws Failure NOT_A_PROFILE, MALFORMED, TOO_LARGE
+   */
+  push(chunk: Uint8Array): void {
+    this.reader.push(chunk)
+    this.sideBand.tasks.forgetExited(this.latestNs)
+  }
+
+  /** No more bytes will come: delivers the rest, reads what stands at the end of a file. */
+  end(): void {
+    this.reader.end()
+    this.order.drain()
+  }
+
+  /** Makes available all samples up to a time (default: all that arrived), although no later round confirmed it. */
+  drain(untilNs?: number): void {
+    this.order.drain(untilNs)
+    this.sideBand.tasks.forgetExited(this.latestNs)
+  }
+
+  /**
+   * Looks up the names of all stacks that are new since the last call, each place once.
+   * @param symbolizer the machine's symbols; without one, stacks consist of addresses
+   */
+  symbolizeNew(symbolizer: Symbolizer | undefined): void {
+    const fresh = this.raw.unresolved
+    const second = Math.floor(this.latestNs / 1e9)
+    for (const range of this.raw.ranges) {
+      if (range && !range.file.buildId) range.file.buildId = this.reader.info.buildIds.get(range.path)
+    }
+    // Two passes: all unknown places are asked for together, then stacks are made of the answers.
+    const rows: number[] = []
+    for (const id of fresh) {
+      const count = this.raw.frameCount(id)
+      for (let i = 0; i < count; i++) {
+        const bound = this.raw.boundOf(id, i)
+        if (bound === garbage) break
+        if (bound === marker) continue
+        const range = this.raw.ranges[bound]
+        rows.push(range ? this.frames.rowOf(range, this.raw.address(id, i), second) : unknownPlace)
+      }
+      rows.push(-1)
+    }
+    if (symbolizer) this.frames.askNames(symbolizer)
+    const stack = new Int32Array(1024)
+    let next = 0
+    for (const id of fresh) {
+      let length = 0
+      let hasJit = false
+      for (; rows[next] !== -1; next++) {
+        const row = rows[next] as number
+        if (this.frames.places[row]?.file?.isJit) hasJit = true
+        if (length < stack.length) stack[length++] = this.frames.standFor(row)
+      }
+      next++
+      this.raw.setResolved(id, this.stacks.intern(stack, 0, length, this.isTruncated(id) ? 1 : 0), hasJit, second)
+    }
+    this.raw.clearUnresolved()
+  }
+
+  /** Gives the samples up to a time (default: all) and forgets them. Their stacks are named if `symbolizeNew` ran before. */
+  takeSamples(untilNs = Number.POSITIVE_INFINITY): SampleBatch {
+    const { batch, rest } = this.pending.split(
+      untilNs,
+      (raw) => this.raw.resolvedOf(raw),
+      (id) => this.sideBand.cgroupPath(id),
+    )
+    this.pending = rest
+    return batch
+  }
+
+  /**
+   * Forgets stacks, frames and files that nothing refers to any more; ids of what stays do not change.
+   * @param live ids in the batches that the caller still holds
+   */
+  compact(live: { readonly stacks: Iterable<number>; readonly rawStacks?: Iterable<number> }): void {
+    const liveStacks = new Set(live.stacks)
+    const liveRaw = new Set(live.rawStacks)
+    const spaceKeys = new Set<number>()
+    for (const space of this.sideBand.tasks.spaces()) spaceKeys.add(space.key)
+    for (let row = 0; row < this.pending.length; row++) liveRaw.add(this.pending.rawStackAt(row))
+    // A raw stack is also worth keeping as the known answer for a stack that is seen all the time.
+    this.raw.retain(
+      (id) => liveRaw.has(id) || (liveStacks.has(this.raw.resolvedOf(id)) && spaceKeys.has(this.raw.spaceKey(id))),
+    )
+    for (const id of this.raw.ids()) if (this.raw.resolvedOf(id) >= 0) liveStacks.add(this.raw.resolvedOf(id))
+    this.stacks.retain((id) => liveStacks.has(id))
+    const liveFrames = new Uint8Array(this.frames.places.length)
+    for (let id = 0; id < this.stacks.limit; id++) {
+      if (!this.stacks.isUsed(id)) continue
+      for (const row of this.stackOf(id)) liveFrames[row] = 1
+    }
+    this.frames.retain((row) => liveFrames[row] === 1)
+    const files = new Set<number>()
+    for (const place of this.frames.places) if (place?.file) files.add(place.file.id)
+    for (const range of this.raw.ranges) if (range) files.add(range.file.id)
+    this.sideBand.retainFiles(files)
+  }
+
+  /** Frame rows of a resolved stack, leaf first. A view: valid until the next `symbolizeNew` or `compact`. */
+  stackOf(id: number): Int32Array {
+    const from = this.stacks.offset(id)
+    return this.stacks.values.subarray(from, from + this.stacks.length(id))
+  }
+
+  /** True when the kernel cut the stack at its depth limit. */
+  isStackTruncated(id: number): boolean {
+    return this.stacks.key(id) === 1
+  }
+
+  /** Frame by its row. */
+  frame(row: number): CodePlace {
+    return this.frames.places[row] as CodePlace
+  }
+
+  get events(): readonly PerfEvent[] {
+    return this.reader.events.list
+  }
+
+  get info(): RecordingInfo {
+    return this.reader.info
+  }
+
+  /** Time of the youngest record that was delivered, on the recording's clock; 0 before the first. */
+  get latestTimeNs(): number {
+    return this.latestNs
+  }
+
+  /** Records that came after younger ones had been delivered. */
+  get lateRecords(): number {
+    return this.order.lateRecords
+  }
+
+  /** What of the input could not be read; losses that have a time are in the batches. */
+  get losses(): Loss[] {
+    const malformed = this.malformed > 0 ? [{ what: 'samples that make no sense', count: this.malformed }] : []
+    return [...this.reader.losses, ...malformed]
+  }
+
+  /** How much is held now; for the agent's own metrics and for tests. */
+  get held(): { tasks: number; rawStacks: number; stacks: number; frames: number; files: number; waiting: number } {
+    return {
+      tasks: this.sideBand.tasks.count,
+      rawStacks: this.raw.size,
+      stacks: this.stacks.size,
+      frames: this.frames.size,
+      files: this.sideBand.fileCount,
+      waiting: this.order.waiting,
+    }
+  }
+
+  private deliver(timeNs: number, block: RecordBlock, at: number): void {
+    if (timeNs > this.latestNs) this.latestNs = timeNs
+    if (block.words[at] === SAMPLE) this.sample(timeNs, block, at)
+    else if (this.sideBand.read(timeNs, block, at)) this.raw.distrust()
+  }
+
+  private sample(timeNs: number, block: RecordBlock, at: number): void {
+    const { fields } = this
+    const { events } = this.reader
+    if (events.length === 0 || !readSample(block, at, events, fields)) {
+      this.malformed++
+      return
+    }
+    const task = this.sideBand.tasks.taskOf(fields.pid, fields.tid)
+    const { context } = this
+    context.user = task.process.space
+    context.startsInKernel = fields.startsInKernel
+    context.second = timeNs / 1e9
+    fields.rawStack = this.raw.intern(block.words, fields.chainFrom, fields.chainTo, context)
+    this.pending.push(timeNs, task, fields)
+  }
+
+  private isTruncated(raw: number): boolean {
+    const limit = this.events[0]?.attr.maxStack || defaultMaxStack
+    const words = this.raw.frameCount(raw)
+    if (words < limit) return false
+    let frames = 0
+    for (let i = 0; i < words; i++) if (this.raw.boundOf(raw, i) !== marker) frames++
+    return frames >= limit
+  }
+}
