@@ -1,16 +1,6 @@
 // What is mapped where in one process, or in the kernel. Processes that were forked share their table until one of
 // them maps something: a shell that forks a thousand subshells has one table.
-import type { PerfMapping } from '../symbolizer.ts'
-import type { MappedFile } from './mapped-file.ts'
-
-/** A mapping with the file it belongs to. */
-export interface MappedRange extends PerfMapping {
-  /** First address after it. */
-  readonly end: number
-  readonly file: MappedFile
-  /** Its row among the mappings that stacks refer to; -1 = none does. */
-  row: number
-}
+import type { MappedRange } from './mapped-file.ts'
 
 /** Gives every table a number of its own; equal numbers mean that equal addresses mean the same code. */
 let nextKey = 1

@@ -1,8 +1,7 @@
 // Places in code, each with its names: what stacks are made of once they are resolved. A place is an offset in a file,
 // so the same function in a thousand processes is one row. Rows that no stack refers to can be forgotten.
 import type { SymbolFrame, Symbolizer } from '../symbolizer.ts'
-import type { MappedRange } from './address-space.ts'
-import type { MappedFile } from './mapped-file.ts'
+import type { MappedFile, MappedRange } from './mapped-file.ts'
 import { RowArena } from './row-arena.ts'
 
 /** One row; `frames` empty = no name is known. */

@@ -1,6 +1,6 @@
 // The files that code comes from, each known by what identifies it: build-id, else device and inode, else path.
 // A path alone would not do: every container image has its own /lib/libc.so.6.
-import type { MappedRange } from './address-space.ts'
+import type { PerfMapping } from '../symbolizer.ts'
 
 export interface MappedFile {
   /** As the target sees it. */
@@ -20,6 +20,15 @@ export interface MappedFile {
   from: number
   to: number
   readonly id: number
+}
+
+/** A mapping with the file it belongs to. */
+export interface MappedRange extends PerfMapping {
+  /** First address after it. */
+  readonly end: number
+  readonly file: MappedFile
+  /** Its row among the mappings that stacks refer to; -1 = none does. */
+  row: number
 }
 
 /** Fields of a mapping before its file is known. */

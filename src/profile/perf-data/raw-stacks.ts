@@ -5,7 +5,8 @@
 //   ffffffff81a0012b  do_syscall_64                     the first address is exact, the others return addresses
 //   fffffffffffffe00  PERF_CONTEXT_USER (-512)
 //   00007f3c5d1a2f3c  read
-import type { AddressSpace, MappedRange } from './address-space.ts'
+import type { AddressSpace } from './address-space.ts'
+import type { MappedRange } from './mapped-file.ts'
 import { RowArena } from './row-arena.ts'
 
 /** Markers lie in the last page of the address space (perf_event.h, PERF_CONTEXT_MAX = -4095). */
