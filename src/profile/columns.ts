@@ -20,6 +20,10 @@ export class Uint32Column {
     return this.items[index] as number
   }
 
+  set(index: number, value: number): void {
+    this.items[index] = value
+  }
+
   /** An exact-sized copy. */
   toArray(): Uint32Array {
     return this.items.slice(0, this.length)

@@ -63,7 +63,7 @@ export function decodePprof(bytes: Uint8Array, { salvage = false }: PprofDecodeO
   const { mappings, ids: mappingIds } = decodeMappings(context, index.mappings)
   const { functions, ids: functionIds } = decodeFunctions(context, index.functions)
   const { locations, lines, ids: locationIds } = decodeLocations(context, index.locations, { mappingIds, functionIds })
-  const { samples, stacks, labelSets } = decodeSamples(context, index.samples, {
+  const { samples, stacks, labelSets } = decodeSamples(context, index, {
     locationIds,
     typeCount: sampleTypes.length,
   })

@@ -16,11 +16,19 @@ export class Ranges {
     this.starts.push(start)
     this.ends.push(end)
   }
+
+  /** Makes the last range longer when this one follows it without a gap. */
+  extend(start: number, end: number): void {
+    if (this.length > 0 && this.ends.at(this.length - 1) === start) this.ends.set(this.length - 1, end)
+    else this.push(start, end)
+  }
 }
 
 export interface PprofIndex {
   readonly sampleTypes: Ranges
-  readonly samples: Ranges
+  /** Stretches of the file that hold nothing but samples, with their tags and lengths; nearly always one. */
+  readonly sampleRuns: Ranges
+  sampleCount: number
   readonly mappings: Ranges
   readonly locations: Ranges
   readonly functions: Ranges
@@ -45,7 +53,8 @@ export interface PprofIndex {
 export function indexPprof(bytes: Uint8Array, salvage: boolean): PprofIndex {
   const index: PprofIndex = {
     sampleTypes: new Ranges(),
-    samples: new Ranges(),
+    sampleRuns: new Ranges(),
+    sampleCount: 0,
     mappings: new Ranges(),
     locations: new Ranges(),
     functions: new Ranges(),
@@ -80,7 +89,10 @@ function indexField(bytes: Uint8Array, at: number, index: PprofIndex): number {
     case 0x0a:
       return pushRange(bytes, at, index.sampleTypes)
     case 0x12:
-      return pushRange(bytes, at, index.samples)
+      index.sampleCount++
+      at = readLength(bytes, at, bytes.length)
+      index.sampleRuns.extend(start, at)
+      return at
     case 0x1a:
       return pushRange(bytes, at, index.mappings)
     case 0x22:
