@@ -1,0 +1,191 @@
+// The worker thread of the recorder: keeps one perf running for ever, a second one while a capture wants more, and
+// answers the main thread.
+import type { MessagePort } from 'node:worker_threads'
+import { type CpuEvent, hasHardwareCycles } from '../capture/perf.ts'
+import { backoffMs } from '../lib/backoff.ts'
+import { asFailure, type Failure } from '../model/errors.ts'
+import { createSymbolizer, type LiveSymbolizer } from '../symbols/live-symbolizer.ts'
+import { freezeStreams } from './freeze.ts'
+import type { Frozen, RecorderCommand, RecorderEvent, RecorderOptions, RecorderStatus } from './recorder.ts'
+import { monotonicNs, SampleStream } from './sample-stream.ts'
+
+/** A drain every 2 s costs nothing measurable and keeps symbolisation close to the life of short processes. */
+const collectEveryMs = 2000
+/** Old samples and the stacks that only they used are freed every so many drains. */
+const evictEvery = 5
+/** A perf that died sooner than this after its start is not tried again at once. */
+const healthyNs = 30e9
+
+/** Runs until the main thread says close. */
+export async function runRecorderWorker(port: MessagePort, options: RecorderOptions): Promise<void> {
+  const worker = new RecorderWorker(port, options, await createSymbolizer())
+  port.on('message', (command: RecorderCommand) => void worker.obey(command))
+  await worker.keepRecording()
+}
+
+class RecorderWorker {
+  readonly #port: MessagePort
+  readonly #options: RecorderOptions
+  readonly #symbolizer: LiveSymbolizer
+  #event: CpuEvent
+  #eventFallback = false
+  #ring: SampleStream | undefined
+  /** Rings whose perf died; what they recorded is still in the look-back. */
+  readonly #pastRings: SampleStream[] = []
+  #deep: SampleStream | undefined
+  readonly #pastDeep: SampleStream[] = []
+  #deepUsers = 0
+  #closed = false
+  #wake: () => void = () => undefined
+  #message: string | undefined
+
+  constructor(port: MessagePort, options: RecorderOptions, symbolizer: LiveSymbolizer) {
+    this.#port = port
+    this.#options = options
+    this.#symbolizer = symbolizer
+    const cyclesThere = hasHardwareCycles()
+    this.#event = options.event === 'auto' ? (cyclesThere ? 'cycles' : 'cpu-clock') : options.event
+    this.#eventFallback = options.event === 'auto' && !cyclesThere
+  }
+
+  async obey(command: RecorderCommand): Promise<void> {
+    const { call } = command
+    try {
+      const frozen = await this.#carryOut(command)
+      this.#tell({ type: 'done', call, ...(frozen ? { frozen } : {}) })
+    } catch (error) {
+      const { code, message } = asFailure(error)
+      this.#tell({ type: 'failed', call, code, message })
+    }
+  }
+
+  async keepRecording(): Promise<void> {
+    let attempt = 0
+    while (!this.#closed) {
+      const startedNs = monotonicNs()
+      const failure = await this.#recordOnce()
+      if (this.#closed) return
+      if (failure && this.#event === 'cycles' && this.#options.event === 'auto' && attempt === 0) {
+        // The PMU is listed but cannot sample (some hypervisors): the timer always works.
+        this.#event = 'cpu-clock'
+        this.#eventFallback = true
+        continue
+      }
+      attempt = monotonicNs() - startedNs > healthyNs ? 0 : attempt + 1
+      const waitMs = backoffMs(attempt, { maxMs: 60_000 })
+      this.#message = `not recording: ${failure?.message ?? 'perf ended'}; ${failure?.advice ?? ''} Trying again in ${Math.ceil(waitMs / 1000)} s`
+      this.#report()
+      await this.#sleep(waitMs)
+    }
+  }
+
+  /** One life of the ring's perf. */
+  async #recordOnce(): Promise<Failure | undefined> {
+    const { ringHz: hz, perf } = this.#options
+    let ring: SampleStream
+    try {
+      ring = await SampleStream.start({ hz, perf, event: this.#event, symbolizer: this.#symbolizer })
+    } catch (error) {
+      return asFailure(error)
+    }
+    this.#ring = ring
+    let rounds = 0
+    void ring.ended.then(() => this.#wake())
+    while (!this.#closed && !ring.isEnded) {
+      const answered = await ring.collect()
+      if (answered) this.#message = undefined
+      else if (!ring.isEnded) this.#message = 'perf does not answer; its samples come late'
+      if (++rounds % evictEvery === 0) this.#evict()
+      this.#report()
+      if (!ring.isEnded && !this.#closed) await this.#sleep(collectEveryMs)
+    }
+    if (this.#closed) return undefined
+    await ring.ended
+    this.#ring = undefined
+    if (!ring.isEmpty) this.#pastRings.push(ring)
+    return ring.failure
+  }
+
+  async #carryOut(command: RecorderCommand): Promise<Frozen | undefined> {
+    switch (command.type) {
+      case 'begin-deep': {
+        this.#deepUsers++
+        if (this.#deepUsers > 1) return undefined
+        const { deepHz: hz, perf } = this.#options
+        const deep = await SampleStream.start({ hz, perf, event: this.#event, symbolizer: this.#symbolizer })
+        this.#deep = deep
+        await deep.collect()
+        this.#report()
+        return undefined
+      }
+      case 'end-deep': {
+        this.#deepUsers--
+        if (this.#deepUsers > 0 || !this.#deep) return undefined
+        const deep = this.#deep
+        this.#deep = undefined
+        this.#pastDeep.push(deep)
+        await deep.stop()
+        this.#report()
+        return undefined
+      }
+      case 'freeze': {
+        await Promise.all([this.#ring?.collect(), this.#deep?.collect()])
+        const deep = this.#deep ? [this.#deep, ...this.#pastDeep] : this.#pastDeep
+        const ring = this.#ring ? [this.#ring, ...this.#pastRings] : this.#pastRings
+        const sources = { deep, ring, eventFallback: this.#eventFallback, notes: this.#symbolizer.notes }
+        return freezeStreams(sources, command.request)
+      }
+      case 'close': {
+        this.#closed = true
+        this.#wake()
+        await Promise.all([this.#ring?.stop(), this.#deep?.stop()])
+        this.#symbolizer.close()
+        return undefined
+      }
+    }
+  }
+
+  #evict(): void {
+    const beforeNs = monotonicNs() - this.#options.keepMs * 1e6
+    this.#ring?.evict(beforeNs, this.#options.maxBytes)
+    for (const streams of [this.#pastRings, this.#pastDeep]) {
+      for (const stream of [...streams]) {
+        stream.evict(beforeNs)
+        if (stream.isEmpty) streams.splice(streams.indexOf(stream), 1)
+      }
+    }
+  }
+
+  #report(): void {
+    const streams = [this.#ring, this.#deep, ...this.#pastRings, ...this.#pastDeep].filter(
+      (stream) => stream !== undefined,
+    )
+    const fallback = this.#eventFallback ? 'no hardware cycles on this machine: sampling by cpu-clock' : undefined
+    const status: RecorderStatus = {
+      recording: this.#ring !== undefined && !this.#ring.isEnded,
+      message: this.#message ?? fallback,
+      event: this.#ring?.event,
+      eventFallback: this.#eventFallback,
+      perfPids: [this.#ring?.pid, this.#deep?.pid].filter((pid) => pid !== undefined),
+      samples: streams.reduce((sum, stream) => sum + stream.samples, 0),
+      lostSamples: streams.reduce((sum, stream) => sum + stream.lostSamples, 0),
+      ringBytes: streams.reduce((sum, stream) => sum + stream.bytes, 0),
+      oldestMs: streams.length > 0 ? Math.min(...streams.map((stream) => stream.fromNs)) / 1e6 : undefined,
+    }
+    this.#tell({ type: 'status', status })
+  }
+
+  #tell(event: RecorderEvent): void {
+    this.#port.postMessage(event)
+  }
+
+  #sleep(ms: number): Promise<void> {
+    return new Promise((resolve) => {
+      const timer = setTimeout(resolve, ms)
+      this.#wake = () => {
+        clearTimeout(timer)
+        resolve()
+      }
+    })
+  }
+}

@@ -1,0 +1,124 @@
+// The real program in a real process, and what it says over its event stream.
+import { type ChildProcess, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join, resolve } from 'node:path'
+import { createInterface } from 'node:readline'
+import { type Client, createClient } from '../../src/api/client.ts'
+import type { ServerEvent } from '../../src/api/shapes.ts'
+
+const root = resolve(import.meta.dirname, '../..')
+
+export interface Program {
+  readonly url: string
+  readonly client: Client
+  readonly child: ChildProcess
+  readonly data: string
+  /** Everything written to stdout and stderr so far. */
+  output(): string
+  /** The first event from now on that `match` takes. */
+  event(match: (event: ServerEvent) => boolean): Promise<ServerEvent>
+  /** Ends it as an operator would. */
+  stop(): Promise<void>
+}
+
+/** Starts `spikecam up` on a free port; `data` keeps a folder across restarts. */
+export async function startUp(args: readonly string[] = [], data?: string): Promise<Program> {
+  const folder = data ?? (await mkdtemp(join(tmpdir(), 'spikecam-e2e-')))
+  const child = spawn(join(root, 'spikecam'), ['up', '--listen', '127.0.0.1:0', '--data', folder, ...args], {
+    stdio: ['ignore', 'pipe', 'pipe'],
+  })
+  let text = ''
+  const url = await new Promise<string>((done, fail) => {
+    const read = (chunk: Buffer): void => {
+      text += chunk.toString()
+      const match = /http:\/\/127\.0\.0\.1:\d+/.exec(text)
+      if (match) done(match[0])
+    }
+    child.stdout.on('data', read)
+    child.stderr.on('data', read)
+    child.once('exit', (code) => fail(new Error(`spikecam up ended with ${code}:\n${text}`)))
+  })
+  const waiting = new Set<{ match: (event: ServerEvent) => boolean; done: (event: ServerEvent) => void }>()
+  const abort = new AbortController()
+  void listen(url, abort.signal, (event) => {
+    for (const waiter of [...waiting]) {
+      if (!waiter.match(event)) continue
+      waiting.delete(waiter)
+      waiter.done(event)
+    }
+  })
+  return {
+    url,
+    client: createClient({ baseUrl: url }),
+    child,
+    data: folder,
+    output: () => text,
+    event: (match) => new Promise((done) => waiting.add({ match, done })),
+    stop: async () => {
+      abort.abort()
+      if (child.exitCode === null && child.signalCode === null) {
+        const gone = once(child, 'exit')
+        child.kill('SIGTERM')
+        await gone
+      }
+      if (!data) await rm(folder, { recursive: true, force: true })
+    },
+  }
+}
+
+/** Reads the server-sent events until aborted. */
+async function listen(url: string, signal: AbortSignal, take: (event: ServerEvent) => void): Promise<void> {
+  try {
+    const response = await fetch(`${url}/api/v1/events`, { signal })
+    let rest = ''
+    for await (const chunk of response.body as unknown as AsyncIterable<Uint8Array>) {
+      rest += new TextDecoder().decode(chunk)
+      const blocks = rest.split('\n\n')
+      rest = blocks.pop() as string
+      for (const block of blocks) {
+        const data = /^data: ?(.*)$/m.exec(block)?.[1]
+        if (data) take(JSON.parse(data) as ServerEvent)
+      }
+    }
+  } catch {
+    // aborted by the test, or the program was killed by it
+  }
+}
+
+export interface Burner {
+  readonly pid: number
+  /** Burns one core for so long in a function named `burnInNamedFunction`; gives the CPU seconds it really got. */
+  burn(ms: number): Promise<number>
+  stop(): void
+}
+
+/** A Node process with perf maps that burns when told to. */
+export async function startBurner(): Promise<Burner> {
+  const source = `
+    function burnInNamedFunction(until) { let x = 0; while (performance.now() < until) for (let i = 0; i < 2e5; i++) x += Math.sqrt(i); return x }
+    require('node:readline').createInterface({ input: process.stdin }).on('line', (line) => {
+      const before = process.cpuUsage()
+      burnInNamedFunction(performance.now() + Number(line))
+      const used = process.cpuUsage(before)
+      console.log((used.user + used.system) / 1e6)
+    })
+    console.log('ready')`
+  const child = spawn(process.execPath, ['--perf-basic-prof', '--interpreted-frames-native-stack', '-e', source], {
+    stdio: ['pipe', 'pipe', 'inherit'],
+  })
+  const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]()
+  await lines.next()
+  return {
+    pid: child.pid as number,
+    burn: async (ms) => {
+      child.stdin.write(`${ms}\n`)
+      return Number((await lines.next()).value)
+    },
+    stop: () => {
+      child.kill('SIGKILL')
+      void rm(`/tmp/perf-${child.pid}.map`, { force: true })
+    },
+  }
+}

@@ -1,0 +1,144 @@
+// The main walk through the real program: a process burns, an incident opens by itself, its evidence names the function.
+import { execFile } from 'node:child_process'
+import { once } from 'node:events'
+import { readdirSync, readFileSync } from 'node:fs'
+import { promisify } from 'node:util'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import type { ServerEvent } from '../../src/api/shapes.ts'
+import { perfVersion } from '../../src/capture/perf.ts'
+import type { Incident } from '../../src/model/incident.ts'
+import { type Burner, type Program, startBurner, startUp } from './program.ts'
+
+const run = promisify(execFile)
+const canRecord = process.getuid?.() === 0 && (await perfVersion()) !== undefined
+const why = 'needs root and perf'
+
+let up: Program
+let burner: Burner
+beforeAll(async () => {
+  if (!canRecord) return
+  up = await startUp(['--capture-for', '3s', '--spike-cooldown', '0s'])
+  burner = await startBurner()
+  await up.event((event) => event.type === 'agent' && event.agent.status?.recording === true)
+})
+afterAll(async () => {
+  burner?.stop()
+  await up?.stop()
+})
+
+const incidentOf = (pid: number, state?: Incident['state']) => (event: ServerEvent) =>
+  event.type === 'incident' &&
+  event.incident.target.pid === pid &&
+  (state === undefined || (event.incident.state === state && event.incident.top.length > 0))
+
+test.runIf(canRecord)('a spike becomes an incident that names the function, with the seconds before it', async () => {
+  const complete = up.event(incidentOf(burner.pid, 'complete'))
+  const cpuSeconds = await burner.burn(2500)
+  const { incident } = (await complete) as Extract<ServerEvent, { type: 'incident' }>
+  expect(incident.top[0]?.function).toContain('burnInNamedFunction')
+  expect(incident.trigger).toMatchObject({ kind: 'spike', rule: 'cpu-spike' })
+  expect(incident.noticedMs - incident.onsetMs).toBeLessThan(2000)
+
+  const { client } = up
+  const detail = await client.get('/api/v1/incidents/{id}', { params: { id: incident.id } })
+  const capture = detail.captures[0]!
+  expect(capture).toMatchObject({ state: 'complete', deepHz: 99, ringHz: 49 })
+  expect(capture.fromMs).toBeLessThan(incident.onsetMs)
+  expect(capture.quality?.samples).toBeGreaterThan(100)
+  expect(detail.artifacts.map((artifact) => artifact.name.replace(/^.*_UTC\.node/, '')).sort()).toEqual([
+    '.pb.gz',
+    '.perf.data',
+    '.usage.json',
+  ])
+  const top = await client.get('/api/v1/incidents/{id}/top', {
+    params: { id: incident.id },
+    query: { phase: 'during' },
+  })
+  // The process measured its own CPU time: the evidence must hold nearly all of it, and no more.
+  expect(top.value / 1e9 / cpuSeconds).toBeGreaterThan(0.9)
+  expect(top.value / 1e9 / cpuSeconds).toBeLessThan(1.1)
+
+  const series = await client.get('/api/v1/incidents/{id}/series', { params: { id: incident.id } })
+  expect(series.series.map((each) => each.name).sort()).toEqual(['machine', 'target'])
+  expect(Math.max(...series.series[0]!.cores.map((value) => value ?? 0))).toBeGreaterThan(0.7)
+})
+
+test.runIf(canRecord)('go tool pprof and perf open the evidence straight from the server', async (context) => {
+  const { incidents } = await up.client.get('/api/v1/incidents')
+  const id = incidents.find((incident) => incident.target.pid === burner.pid)!.id
+  const perfData = (await up.client.get('/api/v1/incidents/{id}', { params: { id } })).artifacts.find((artifact) =>
+    artifact.name.endsWith('.perf.data'),
+  )!
+  const script = await run(
+    'bash',
+    [
+      '-c',
+      `curl -s ${up.url}/api/v1/artifacts/${perfData.id}/content | perf script -i - -F comm,pid,time,ip,sym 2>/dev/null | head -c 2000000`,
+    ],
+    { maxBuffer: 4e6 },
+  )
+  expect(script.stdout).toMatch(new RegExp(`\\b${burner.pid}\\b`))
+  try {
+    await run('go', ['version'])
+  } catch {
+    return context.skip('needs go')
+  }
+  const { stdout } = await run('go', ['tool', 'pprof', '-top', `${up.url}/api/v1/incidents/${id}/pprof?phase=during`])
+  const first = stdout.split('\n').findIndex((line) => line.includes('flat%'))
+  expect(stdout.split('\n')[first + 1]).toContain('burnInNamedFunction')
+})
+
+test.runIf(canRecord)(
+  'perf killed in the middle of a capture: the capture is partial and keeps what there was',
+  async () => {
+    const opened = up.event(incidentOf(burner.pid))
+    const partial = up.event(incidentOf(burner.pid, 'partial'))
+    const burning = burner.burn(2500)
+    await opened
+    for (const pid of childrenNamed(up.child.pid as number, 'perf')) process.kill(pid, 'SIGKILL')
+    await burning
+    const { incident } = (await partial) as Extract<ServerEvent, { type: 'incident' }>
+    expect(incident.message).toMatch(/perf/)
+    const recording = up.event((event) => event.type === 'agent' && event.agent.status?.recording === true)
+    await recording // it was started again
+  },
+)
+
+test.runIf(canRecord)('killed without warning, it comes back with every incident that was told', async () => {
+  const before = (await up.client.get('/api/v1/incidents')).incidents.map((incident) => incident.id)
+  expect(before.length).toBeGreaterThanOrEqual(2)
+  const gone = once(up.child, 'exit')
+  up.child.kill('SIGKILL')
+  await gone
+  const again = await startUp([], up.data)
+  try {
+    const after = (await again.client.get('/api/v1/incidents')).incidents.map((incident) => incident.id)
+    expect(after).toEqual(expect.arrayContaining(before))
+    for (const id of before) {
+      const { artifacts } = await again.client.get('/api/v1/incidents/{id}', { params: { id } })
+      for (const artifact of artifacts) {
+        const content = await again.client.bytes('/api/v1/artifacts/{id}/content', { params: { id: artifact.id } })
+        expect((await content.arrayBuffer()).byteLength).toBe(artifact.sizeBytes)
+      }
+    }
+  } finally {
+    await again.stop()
+  }
+})
+
+test.skipIf(canRecord)(`spikes are recorded by the real program (${why})`, (context) => context.skip(why))
+
+function childrenNamed(pid: number, name: string): number[] {
+  return readdirSync('/proc')
+    .filter((each) => /^\d+$/.test(each))
+    .filter((each) => {
+      try {
+        const stat = readFileSync(`/proc/${each}/stat`, 'latin1')
+        const parent = Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[1])
+        return parent === pid && stat.slice(stat.indexOf('(') + 1, stat.lastIndexOf(')')) === name
+      } catch {
+        return false // ended between the listing and the read
+      }
+    })
+    .map(Number)
+}
