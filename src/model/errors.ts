@@ -74,6 +74,11 @@ export const failures = {
   },
   PROTOCOL: { status: 426, exit: 2, advice: 'Agent and server are of different versions; upgrade the older one.' },
   TOOL_FAILED: { status: 500, exit: 5, advice: 'The details hold the end of what the tool wrote to stderr.' },
+  CRI_UNREACHABLE: {
+    status: 502,
+    exit: 4,
+    advice: 'Is containerd or CRI-O running? Name its socket with --cri-socket; without one, containers have only ids.',
+  },
   INTERNAL: { status: 500, exit: 5, advice: 'This is a bug in spikecam; please report it with the details.' },
 } as const satisfies Record<string, FailureRow>
 
