@@ -28,20 +28,52 @@ export interface PprofDecodeOptions {
 const profileTags = new Set([10, 18, 26, 34, 42, 50, 90, 106, 0x38, 0x40, 0x48, 0x50, 0x60, 0x68, 0x70, 0x78])
 
 /**
- * Is this an uncompressed profile.proto? There is no magic number, so the first message must be one of the short
- * ones that writers begin with (a sample type: two numbers), followed by another field of the profile.
+ * Is this an uncompressed profile.proto? There is no magic number, so all fields in the head must be the profile's, and
+ * among them a well-formed sample type, or the empty string that every string table begins with.
  */
 export function matchesPprof(head: Uint8Array): boolean {
-  const end = 2 + (head[1] ?? 255)
-  // Two numbers of at most ten bytes and their tags.
-  if (head[0] !== 0x0a || end > 24 || end > head.length) return false
-  for (let at = 2; at < end; ) {
-    if (head[at] !== 0x08 && head[at] !== 0x10) return false
-    at++
+  let isSure = false
+  let at = 0
+  while (at < head.length) {
+    const tag = head[at] as number
+    if (!profileTags.has(tag)) return false
+    let end = at + 1
+    while ((head[end] as number) > 127) end++
+    end++
+    if (end > head.length) return isSure
+    if (tag % 8 === 2) {
+      const start = end
+      end = start + lengthAt(head, at + 1)
+      if (tag === 0x0a) {
+        if (end <= head.length && !isValueType(head, start, end)) return false
+        isSure = true
+      } else if (tag === 0x32 && end === start) isSure = true
+    }
+    at = end
+  }
+  return isSure
+}
+
+function lengthAt(head: Uint8Array, at: number): number {
+  let length = 0
+  for (let weight = 1; ; weight *= 128) {
+    const byte = head[at++] as number
+    length += (byte & 127) * weight
+    if (byte < 128) return length
+  }
+}
+
+/** Two numbers, type and unit, in this order and each at most once. */
+function isValueType(head: Uint8Array, start: number, end: number): boolean {
+  let previous = 0
+  for (let at = start; at < end; ) {
+    const tag = head[at++] as number
+    if ((tag !== 0x08 && tag !== 0x10) || tag <= previous) return false
+    previous = tag
     while (at < end && (head[at] as number) > 127) at++
     if (++at > end) return false
   }
-  return head.length === end || profileTags.has(head[end] as number)
+  return previous !== 0
 }
 
 /**
@@ -93,6 +125,28 @@ export function decodePprof(bytes: Uint8Array, { salvage = false }: PprofDecodeO
     keepFrames: text(index.keepFrames),
     docUrl: text(index.docUrl),
     losses: [...index.losses, ...[...context.losses].map(([what, count]) => ({ what, count }))],
+  }
+}
+
+/** As `decodePprof`; a damaged file is salvaged where samples can still be read, and what is lost is counted. */
+export function readPprof(bytes: Uint8Array): Profile {
+  try {
+    return decodePprof(bytes)
+  } catch (error) {
+    const salvaged = error instanceof Failure && error.code === 'MALFORMED' ? salvage(bytes) : undefined
+    if (!salvaged) throw error
+    return salvaged
+  }
+}
+
+function salvage(bytes: Uint8Array): Profile | undefined {
+  try {
+    const profile = decodePprof(bytes, { salvage: true })
+    return profile.samples.length > 0 ? profile : undefined
+  } catch (error) {
+    // The first failure says where the damage is; that nothing can be salvaged adds nothing to it.
+    if (error instanceof Failure) return undefined
+    throw error
   }
 }
 

@@ -63,14 +63,15 @@ export function rootFrames({ labelSets }: Profile, keys: FrameKeys, rootBy: Root
   return { keys: { length: names.length, name: names, module, kind }, paths, pathOf }
 }
 
-/** A process is called after its main thread, whose tid is the pid; else after the thread that is met first. */
+/** A process is called after its main thread, whose tid is the pid, or by the label `process`; else by any thread. */
 function nameProcesses(labelSets: readonly (readonly Label[])[]): Map<string, string> {
   const names = new Map<string, string>()
   for (const labels of labelSets) {
     const pid = labelText(labels, 'pid')
-    const comm = labelText(labels, 'comm')
-    if (pid === undefined || comm === undefined) continue
-    if (!names.has(pid) || labelText(labels, 'tid') === pid) names.set(pid, comm)
+    const process = labelText(labels, 'process')
+    const name = process ?? labelText(labels, 'comm')
+    if (pid === undefined || name === undefined) continue
+    if (!names.has(pid) || process !== undefined || labelText(labels, 'tid') === pid) names.set(pid, name)
   }
   return names
 }

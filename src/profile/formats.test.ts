@@ -1,0 +1,91 @@
+// The table of formats: every file is known by one row only, wrapped or not, and what is unknown is named.
+import { readdirSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { gzipSync, zstdCompressSync } from 'node:zlib'
+import { describe, expect, test } from 'vitest'
+import { drawProfile } from '../../test/drawn-stacks.ts'
+import { formatOfBytes, formatOfName, formats, readProfile } from './formats.ts'
+import { gunzip } from './gzip.ts'
+import { encodePprof } from './pprof-encode.ts'
+
+const fixtures = join(import.meta.dirname, '../../test/fixtures')
+const bytes = (text: string): Uint8Array => new TextEncoder().encode(text)
+const drawn = drawProfile('main;parse 3\nmain;idle 1')
+
+/** Folder of fixtures to the format that its files are. */
+const folders: Record<string, string> = { pprof: 'pprof', folded: 'folded' }
+
+describe.each(Object.entries(folders))('fixtures of %s', (folder, name) => {
+  const files = readdirSync(join(fixtures, folder)).filter((file) => /\.(pb\.gz|folded)$/.test(file))
+  test.each(files)('%s is known by its own row alone', async (file) => {
+    const raw = readFileSync(join(fixtures, folder, file))
+    const unpacked = file.endsWith('.gz') ? (await gunzip(raw)).bytes : raw
+    expect(formats.filter((format) => format.matches(unpacked.subarray(0, 65_536))).map((row) => row.name)).toEqual([
+      name,
+    ])
+    expect((await readProfile(raw)).format.name).toBe(name)
+  })
+})
+
+test.each(formats.filter(({ write }) => write).map((format) => [format.name, format] as const))(
+  'what %s writes, it reads',
+  async (name, format) => {
+    const written = await format.write!(drawn)
+    const { format: found, profile } = await readProfile(written)
+    expect(found.name).toBe(name)
+    expect(profile.samples.length).toBe(2)
+    expect(profile.losses).toEqual([])
+  },
+)
+
+test('gzip and zstd are taken off, also one around the other', async () => {
+  const inner = bytes('main;parse 3\n')
+  for (const packed of [gzipSync(inner), zstdCompressSync(inner), gzipSync(zstdCompressSync(gzipSync(inner)))]) {
+    expect((await readProfile(packed)).profile.samples.length).toBe(1)
+  }
+})
+
+test('a cut download is read as far as it goes, and says so', async () => {
+  const whole = encodePprof(
+    drawProfile(Array.from({ length: 500 }, (_, i) => `main;f${i % 50};g${i % 7} ${i * i}`).join('\n')),
+  )
+  const packed = gzipSync(whole)
+  const { profile } = await readProfile(packed.subarray(0, packed.length - 200))
+  expect(profile.samples.length).toBeGreaterThan(100)
+  expect(profile.samples.length).toBeLessThan(500)
+  expect(profile.losses.map(({ what }) => what)).toEqual([
+    expect.stringContaining('end too early'),
+    'bytes behind the damage that were not read',
+  ])
+})
+
+test('a bomb is refused at the limit', async () => {
+  await expect(readProfile(gzipSync(Buffer.alloc(5_000_000)), { maxBytes: 1_000_000 })).rejects.toMatchObject({
+    code: 'TOO_LARGE',
+  })
+})
+
+test.each([
+  [Uint8Array.of(0x7f, 0x45, 0x4c, 0x46, 2), 'an ELF file'],
+  [Uint8Array.of(0xd4, 0xc3, 0xb2, 0xa1), 'a packet capture'],
+  [Uint8Array.of(0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a), 'a PNG picture'],
+  [bytes('<!DOCTYPE html><title>502</title>'), 'an HTML page'],
+  [bytes('<?xml version="1.0"?>\n<svg onload="init(evt)">'), 'an SVG picture'],
+  [bytes('{"kind": "Pod", "metadata": {"name": "cart"}}'), 'JSON with the keys kind, metadata, name'],
+  [bytes('{"traceEvents":[{"ph":"X"}]}'), 'a Chrome trace'],
+  [bytes('dear diary\n'), 'text that begins with "dear diary"'],
+  [Uint8Array.of(1, 2, 3, 0, 0), 'binary data that begins with 01 02 03 00 00'],
+  [new Uint8Array(0), 'an empty file'],
+])('%# an unknown file is named', async (head, what) => {
+  await expect(readProfile(head)).rejects.toMatchObject({
+    code: 'NOT_A_PROFILE',
+    message: expect.stringContaining(`This looks like ${what}`),
+  })
+})
+
+test('file names tell the format to write', () => {
+  expect(formatOfName('/tmp/cpu.PB.GZ')?.name).toBe('pprof')
+  expect(formatOfName('out.folded.gz')?.name).toBe('folded')
+  expect(formatOfName('out.txt')).toBeUndefined()
+  expect(formatOfBytes(bytes('a;b 1\n'))?.name).toBe('folded')
+})
