@@ -12,6 +12,7 @@ export interface EpisodesOptions extends Omit<EvidenceOptions, 'series'> {
   readonly forMs: number
   /** Usage of one target and of the machine over a span. */
   series(key: string, fromMs: number, toMs: number): ReturnType<EvidenceOptions['series']>
+  /** Told when it opens and when its evidence is complete. */
   onIncident(incident: Incident): void
 }
 
@@ -59,6 +60,7 @@ export class Episodes {
       top: [],
     }
     this.#open.set(key, incident)
+    this.#options.onIncident(incident)
     await this.#put(incident)
     const order: CaptureOrder = {
       captureId: newId('cap-', Math.floor(noticedMs)),
@@ -76,6 +78,7 @@ export class Episodes {
       const latest = this.#latest(key, incident)
       const finished: Incident = { ...latest, state, evidenceMs: clock.nowMs(), ...(message ? { message } : {}) }
       if (this.#open.get(key)?.id === incident.id) this.#open.set(key, finished)
+      this.#options.onIncident(finished)
       await this.#put(finished, [seq])
     })
   }
@@ -139,7 +142,6 @@ export class Episodes {
   }
 
   async #put(incident: Incident, after: number[] = []): Promise<void> {
-    this.#options.onIncident(incident)
     await this.#options.spool.put(`incident:${incident.id}`, { type: 'incident', incident }, { after })
   }
 }

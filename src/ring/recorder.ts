@@ -65,6 +65,12 @@ export type RecorderEvent =
   | { readonly type: 'done'; readonly call: number; readonly frozen?: Frozen }
   | { readonly type: 'failed'; readonly call: number; readonly code: FailureCode; readonly message: string }
 
+/**
+ * Room for short-lived objects in the worker. V8's default grows to 48 MB, which stays resident on an idle node; with 6
+ * the recorder collects garbage more often for no measurable CPU.
+ */
+const youngGenerationMb = 6
+
 export class Recorder {
   readonly #worker: Worker
   readonly #calls = new Map<number, { resolve: (frozen?: Frozen) => void; reject: (error: Error) => void }>()
@@ -88,7 +94,12 @@ export class Recorder {
    * @param onStatus called whenever the status changes and every 2 s
    */
   constructor(program: URL, options: RecorderOptions, onStatus: (status: RecorderStatus) => void) {
-    this.#worker = new Worker(program, { workerData: { worker: 'recorder', options }, name: 'recorder', argv: [] })
+    this.#worker = new Worker(program, {
+      workerData: { worker: 'recorder', options },
+      name: 'recorder',
+      argv: [],
+      resourceLimits: { maxYoungGenerationSizeMb: youngGenerationMb },
+    })
     this.#worker.on('message', (event: RecorderEvent) => {
       if (event.type === 'status') {
         this.#status = event.status
