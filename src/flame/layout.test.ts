@@ -41,7 +41,10 @@ test('narrow siblings become one rest box that knows how many it stands for', ()
   const layout = layoutTree(bushy)
   const boxes = visibleBoxes(layout, { ...whole, minWidthPx: 20 })
   expect(printed(boxes, bushy)).toEqual(['root 0+1000 @0', 'a 0+700 @1', 'rest from tiny0 700+300 @1'])
-  expect(restOf(layout, ~boxes.node[2]!, 2)).toEqual({ count: 30, from: 70, to: 100 })
+  const first = ~boxes.node[2]!
+  expect(restOf(layout, first, 2)).toEqual({ count: 30, first, from: 70, to: 100 })
+  // Any of them names the same run.
+  expect(restOf(layout, first + 17, 2)).toEqual(restOf(layout, first, 2))
 })
 
 test('before-widths come from the baseline; siblings that are not heaviest first are all looked at', () => {

@@ -189,21 +189,32 @@ export function nodeAt(layout: FlameLayout, at: number, row: number): number {
   return node
 }
 
-/** The siblings a rest box stands for: those from `first` on that are narrower than `minValue`, and their common right edge. */
-export function restOf(
-  layout: FlameLayout,
-  first: number,
-  minValue: number,
-): { count: number; from: number; to: number } {
+export interface Rest {
+  /** How many siblings it stands for, and the first of them. */
+  readonly count: number
+  readonly first: number
+  /** Their common edges, in the tree's unit. */
+  readonly from: number
+  readonly to: number
+}
+
+/** The run of siblings narrower than `minValue` that `node` belongs to: what its rest box stands for. */
+export function restOf(layout: FlameLayout, node: number, minValue: number): Rest {
   const { start, value } = layout
-  const { end, parent } = layout.tree
-  const stop = first === 0 ? layout.tree.length : end[parent[first]!]!
-  let count = 0
-  let to = start[first]!
-  for (let node = first; node < stop; node = end[node]!) {
-    if (value[node]! >= minValue) break
+  const { end, parent, length } = layout.tree
+  const above = parent[node]!
+  const stop = node === 0 ? length : end[above]!
+  let [first, count, to] = [-1, 0, 0]
+  for (let sibling = node === 0 ? 0 : above + 1; sibling < stop; sibling = end[sibling]!) {
+    if (value[sibling]! >= minValue) {
+      if (sibling > node) break
+      first = -1
+      count = 0
+      continue
+    }
+    if (first < 0) first = sibling
     count++
-    to = start[node]! + value[node]!
+    to = start[sibling]! + value[sibling]!
   }
-  return { count, from: start[first]!, to }
+  return { count, first, from: first < 0 ? to : start[first]!, to }
 }

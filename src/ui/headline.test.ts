@@ -1,0 +1,81 @@
+// The sentence at the top of an incident, from the numbers below it.
+import { expect, test } from 'vitest'
+import { drawnTree } from '../../test/drawn-tree.ts'
+import { Incident } from '../model/incident.ts'
+import { headlineOf } from './headline.ts'
+import type { Slice } from './slice.ts'
+
+const incident = Incident.parse({
+  version: 1,
+  id: 'inc-1',
+  node: 'vm1',
+  target: {
+    kind: 'process',
+    node: 'vm1',
+    pid: 4242,
+    comm: 'node',
+    cmdline: '/usr/bin/node --perf-basic-prof /app/app.js',
+  },
+  trigger: {
+    kind: 'spike',
+    rule: 'cpu',
+    reason: '',
+    spike: { cause: 'jump', cores: 1.1, baselineCores: 0.025, thresholdCores: 0.8, heldMs: 1000 },
+  },
+  state: 'complete',
+  onsetMs: 1_000_000,
+  noticedMs: 1_000_400,
+  endedMs: 1_006_100,
+})
+const second = 1e9
+const slice = (lines: string[]): Slice => ({
+  tree: drawnTree(...lines),
+  duringMs: 6100,
+  beforeMs: 15_000,
+  samples: 600,
+  beforeSamples: 12,
+  perSample: second / 99,
+  baseFactor: 6.1 / 15,
+})
+
+test('with a profile: who, how much, which function, through what, compared with before', () => {
+  const headline = headlineOf(
+    incident,
+    slice([
+      `main;onRequest;checkCoupon;isWellFormed;regex@app.js:js ${5.6 * second} 0`,
+      `main;gc ${0.5 * second} ${0.1525 * second}`,
+    ]),
+  )
+  expect(headline).toEqual({
+    who: 'node app.js (pid 4242)',
+    did: 'burned 1.00 core for 6.1 s',
+    function: { name: 'regex', module: 'app.js', share: '91.8 %' },
+    through: ['onRequest', 'checkCoupon', 'isWellFormed'],
+    compared: '40× its normal 0.03 cores',
+  })
+})
+
+test('before there is a profile: what the watcher saw, and the functions the incident brings', () => {
+  const early = headlineOf({ ...incident, top: [{ function: 'regex', selfShare: 0.92, totalShare: 0.92 }] }, undefined)
+  expect(early).toMatchObject({
+    did: 'burned 1.10 cores for 6.1 s',
+    function: { name: 'regex', share: '92 %' },
+    through: [],
+    compared: '44× its normal 0.03 cores',
+  })
+})
+
+test('while it lasts, and after nothing', () => {
+  const { endedMs: _, ...open } = incident
+  expect(headlineOf(open, undefined).did).toBe('is burning 1.10 cores')
+  const idle = slice([`main ${6.1 * second} 0`])
+  expect(headlineOf(incident, idle).compared).toBe('was idle before')
+})
+
+test('a capture that a person asked for burned nothing and is compared with nothing', () => {
+  const manual = headlineOf(
+    { ...incident, trigger: { kind: 'manual', rule: 'anna', reason: '' } },
+    slice([`main ${second} 0`]),
+  )
+  expect(manual).toMatchObject({ did: 'used 0.16 cores over 6.1 s', compared: undefined })
+})

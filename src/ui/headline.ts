@@ -1,0 +1,88 @@
+// The first thing that somebody woken at night reads: who burned how much, where in the code, since when, and
+// compared with what. From the incident, and from its profile once that is there.
+import { functionColumns, hotPath } from '../flame/functions.ts'
+import { printCores } from '../flame/value.ts'
+import { printDurationMs, printShare } from '../lib/units.ts'
+import type { Incident, TopRow } from '../model/incident.ts'
+import { printTarget } from '../model/target.ts'
+import type { Slice } from './slice.ts'
+
+export interface Headline {
+  /** `node app.js (pid 4242)` */
+  readonly who: string
+  /** `burned 1.02 cores for 6.1 s`, `is burning 1.02 cores` */
+  readonly did: string
+  /** Heaviest function by self time; undefined while there is no profile. */
+  readonly function: { readonly name: string; readonly module: string; readonly share: string } | undefined
+  /** Functions that lead to it, outermost first, at most three. */
+  readonly through: readonly string[]
+  /** `40× its normal 0.02 cores`; undefined without a baseline. */
+  readonly compared: string | undefined
+}
+
+/** @param slice of the incident's own target over the whole spike */
+export function headlineOf(incident: Incident, slice: Slice | undefined): Headline {
+  const { spike } = incident.trigger
+  const cores = slice ? coresOf(slice.tree.total[0] ?? 0, slice) : spike?.cores
+  const baseline = slice?.tree.base ? coresOf(slice.tree.base.total[0] ?? 0, slice) : spike?.baselineCores
+  const lasted = incident.endedMs === undefined ? undefined : printDurationMs(incident.endedMs - incident.onsetMs)
+  const amount = cores === undefined ? 'the CPU' : printCores(cores)
+  const top = (slice && heaviest(slice)) ?? fromIncident(incident.top[0])
+  return {
+    who: printTarget(incident.target),
+    did:
+      incident.trigger.kind !== 'spike'
+        ? `used ${amount}${lasted ? ` over ${lasted}` : ''}`
+        : lasted
+          ? `burned ${amount} for ${lasted}`
+          : `is burning ${amount}`,
+    function: top,
+    through: slice ? callersOf(slice, top?.name) : [],
+    compared:
+      cores === undefined || baseline === undefined || incident.trigger.kind !== 'spike'
+        ? undefined
+        : compare(cores, baseline),
+  }
+}
+
+/** Time of a tree as cores: 1 = one core busy all the time. */
+export function coresOf(value: number, { duringMs, tree }: Pick<Slice, 'duringMs' | 'tree'>): number {
+  const perMs = tree.unit === 'nanoseconds' ? 1e6 : tree.unit === 'microseconds' ? 1e3 : 1
+  return duringMs > 0 ? value / perMs / duringMs : 0
+}
+
+function compare(cores: number, baseline: number): string {
+  // Below a hundredth of a core a ratio is about noise.
+  if (baseline < 0.01) return 'was idle before'
+  const ratio = cores / baseline
+  const times = ratio >= 10 ? Math.round(ratio) : Number(ratio.toPrecision(2))
+  return `${times}× its normal ${printCores(baseline)}`
+}
+
+function heaviest({ tree }: Slice): Headline['function'] {
+  const { self } = functionColumns(tree)
+  let best = -1
+  for (let row = 0; row < self.length; row++) if (self[row]! > (self[best] ?? 0)) best = row
+  if (best < 0) return undefined
+  return {
+    name: tree.frames.name[best]!,
+    module: tree.frames.module[best]!,
+    share: printShare(self[best]!, tree.total[0] ?? 0),
+  }
+}
+
+function fromIncident(row: TopRow | undefined): Headline['function'] {
+  return row && { name: row.function, module: row.module ?? '', share: printShare(row.selfShare, 1) }
+}
+
+/** The functions right above the heaviest one on the hottest way, each once, outermost first. */
+function callersOf({ tree }: Slice, name: string | undefined): string[] {
+  const names = hotPath(tree).map((node) => tree.frames.name[tree.frame[node]!]!)
+  const at = name === undefined ? -1 : names.lastIndexOf(name)
+  if (at < 0) return []
+  const above: string[] = []
+  for (let i = at - 1; i >= 0 && above.length < 3; i--) {
+    if (names[i] !== name && names[i] !== above[0]) above.unshift(names[i]!)
+  }
+  return above
+}

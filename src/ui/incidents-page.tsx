@@ -1,0 +1,114 @@
+// All incidents, newest first, live: each row already answers which function in which process, how much and when.
+import { printDurationMs, printShare } from '../lib/units.ts'
+import type { Incident } from '../model/incident.ts'
+import { AgentStrip } from './agent-strip.tsx'
+import { CopyButton } from './copy-button.tsx'
+import { headlineOf } from './headline.ts'
+import { useIncidents, useStatus } from './queries.ts'
+import { useLinkHandler } from './router.ts'
+import { Ago, Day, Moment, useNow } from './times.tsx'
+import { Trouble } from './trouble.tsx'
+import './incidents-page.css'
+
+export function IncidentsPage({ isLive }: { isLive: boolean }) {
+  const incidents = useIncidents(isLive)
+  const status = useStatus()
+  const now = useNow()
+  const rows = incidents.data?.incidents
+  return (
+    <main className="incidents">
+      {status.error && <Trouble error={status.error} doing="Asking the server" />}
+      {status.data && <AgentStrip status={status.data} />}
+      <h1>Incidents</h1>
+      {incidents.error && !status.error && <Trouble error={incidents.error} doing="Loading the incidents" />}
+      {rows && rows.length === 0 && <Empty isRecording={status.data?.recording === true} />}
+      {rows && rows.length > 0 && (
+        <ol className="list">
+          {rows.map((incident) => (
+            <IncidentRow key={incident.id} incident={incident} nowMs={now} />
+          ))}
+        </ol>
+      )}
+    </main>
+  )
+}
+
+function IncidentRow({ incident, nowMs }: { incident: Incident; nowMs: number }) {
+  const onClick = useLinkHandler()
+  const headline = headlineOf(incident, undefined)
+  const [top, ...others] = incident.top
+  return (
+    <li>
+      <a className="row" href={`/incidents/${encodeURIComponent(incident.id)}`} onClick={onClick}>
+        <span className="when">
+          <Moment ms={incident.onsetMs} />
+          <small>
+            <Day ms={incident.onsetMs} />, <Ago ms={incident.onsetMs} nowMs={nowMs} />
+          </small>
+        </span>
+        <span className="what">
+          <span className="sentence">
+            <b>{headline.who}</b> {headline.did}
+          </span>
+          <small>
+            {incident.trigger.kind === 'spike' ? (headline.compared ?? '') : incident.trigger.reason}
+            {incident.endedMs === undefined && incident.trigger.kind === 'spike' && ' · still going on'}
+            {` · node ${incident.node}`}
+          </small>
+        </span>
+        <span className="top">
+          {top ? (
+            <>
+              <span className="function">
+                <span className="share">{printShare(top.selfShare, 1)}</span>{' '}
+                <code title={top.function}>{top.function}</code>
+              </span>
+              <small>
+                {others
+                  .slice(0, 2)
+                  .map((row) => `${printShare(row.selfShare, 1)} ${row.function}`)
+                  .join(' · ')}
+              </small>
+            </>
+          ) : (
+            <StateText incident={incident} />
+          )}
+        </span>
+        <span className={`badge ${incident.state}`}>{incident.state}</span>
+      </a>
+    </li>
+  )
+}
+
+function StateText({ incident }: { incident: Incident }) {
+  if (incident.state === 'capturing') {
+    return (
+      <span className="hint">
+        <span className="pulse" aria-hidden="true" /> recording, noticed after{' '}
+        {printDurationMs(incident.noticedMs - incident.onsetMs)}
+      </span>
+    )
+  }
+  return <span className="hint">{incident.message ?? 'no profile'}</span>
+}
+
+/** A loop that any shell has; it ends by itself. */
+const tryIt = "timeout 6 sh -c 'while :; do :; done'"
+
+function Empty({ isRecording }: { isRecording: boolean }) {
+  return (
+    <section className="empty">
+      <h2>{isRecording ? 'Nothing has spiked yet.' : 'Nothing has been recorded yet.'}</h2>
+      <p>
+        {isRecording
+          ? 'The recorder keeps the last minutes of CPU stacks of this node in memory. When a process or container uses far more CPU than before, or nearly a whole core, an incident appears here within a second or two, with what ran before, during and after it.'
+          : 'As soon as a recorder runs, incidents appear here by themselves. The line above says what keeps it from recording.'}
+      </p>
+      <p>To see one now, keep a core busy for six seconds:</p>
+      <p className="command">
+        <code>{tryIt}</code>
+        <CopyButton text={tryIt} label="Copy the command" />
+      </p>
+    </section>
+  )
+}

@@ -1,0 +1,23 @@
+// Entry of the app: a client for the server that served the page.
+import { QueryClient, QueryClientProvider } from '@tanstack/react-query'
+import { StrictMode } from 'react'
+import { createRoot } from 'react-dom/client'
+import { createClient } from '../api/client.ts'
+import { App } from './app.tsx'
+import { SourceContext } from './client-context.tsx'
+import './styles.css'
+import { applyTheme } from './theme.ts'
+
+applyTheme()
+const queries = new QueryClient({ defaultOptions: { queries: { retry: 1, refetchOnWindowFocus: true } } })
+const source = { client: createClient() }
+
+createRoot(document.getElementById('root') as HTMLElement).render(
+  <StrictMode>
+    <QueryClientProvider client={queries}>
+      <SourceContext value={source}>
+        <App />
+      </SourceContext>
+    </QueryClientProvider>
+  </StrictMode>,
+)

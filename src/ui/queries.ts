@@ -1,0 +1,156 @@
+// What the pages ask for, with the keys under which answers are kept and refreshed.
+import { keepPreviousData, type QueryClient, useQuery } from '@tanstack/react-query'
+import { useEffect, useState } from 'react'
+import type { Client } from '../api/client.ts'
+import type { IncidentDetail, IncidentPage, ServerEvent, ServerStatus } from '../api/shapes.ts'
+import { watchEvents } from '../api/watch.ts'
+import type { Artifact } from '../model/capture.ts'
+import { useSource } from './client-context.tsx'
+import { openProfile } from './open-profile.ts'
+import type { ProcessesRequest, ProfileDesk } from './profile-desk.ts'
+import type { SliceRequest } from './slice.ts'
+
+const keys = {
+  status: ['status'],
+  incidents: ['incidents'],
+  incident: (id: string) => ['incident', id],
+  series: (id: string) => ['series', id],
+} as const
+
+/** While the event stream is cut: often enough to feel live, seldom enough for a phone on call. */
+const pollMs = 3000
+/** The strip of the agents also shows times that pass. */
+const statusMs = 5000
+
+export function useStatus() {
+  const { client } = useSource()
+  return useQuery({
+    queryKey: keys.status,
+    queryFn: ({ signal }) => client.get('/api/v1/status', { signal }),
+    refetchInterval: statusMs,
+  })
+}
+
+export function useIncidents(isLive: boolean) {
+  const { client } = useSource()
+  return useQuery({
+    queryKey: keys.incidents,
+    queryFn: ({ signal }) => client.get('/api/v1/incidents', { signal }),
+    refetchInterval: isLive ? false : pollMs,
+  })
+}
+
+export function useIncident(id: string, isLive: boolean) {
+  const { client, saved } = useSource()
+  return useQuery({
+    queryKey: keys.incident(id),
+    queryFn: ({ signal }) => client.get('/api/v1/incidents/{id}', { params: { id }, signal }),
+    refetchInterval: isLive || saved ? false : pollMs,
+  })
+}
+
+/** @param version changes when there is more to fetch, such as the state of the capture */
+export function useSeries(id: string, version: string) {
+  const { client } = useSource()
+  return useQuery({
+    queryKey: [...keys.series(id), version],
+    queryFn: ({ signal }) => client.get('/api/v1/incidents/{id}/series', { params: { id }, signal }),
+    placeholderData: keepPreviousData,
+  })
+}
+
+/** Artifacts never change, so an opened profile is kept as long as its page. */
+export function useProfile(artifact: Artifact | undefined) {
+  const { client } = useSource()
+  return useQuery({
+    queryKey: ['profile', artifact?.id],
+    enabled: artifact !== undefined && artifact.evictedMs === undefined,
+    staleTime: Number.POSITIVE_INFINITY,
+    retry: false,
+    queryFn: async ({ signal }) => {
+      const answer = await client.bytes('/api/v1/artifacts/{id}/content', { params: { id: artifact!.id }, signal })
+      return openProfile(new Uint8Array(await answer.arrayBuffer()))
+    },
+    structuralSharing: false,
+  })
+}
+
+export function useSlice(
+  artifactId: string | undefined,
+  desk: ProfileDesk | undefined,
+  request: SliceRequest | undefined,
+) {
+  return useQuery({
+    queryKey: ['slice', artifactId, request],
+    enabled: desk !== undefined && request !== undefined,
+    staleTime: Number.POSITIVE_INFINITY,
+    // Brushing makes many slices; the last few are enough for going back.
+    gcTime: 30_000,
+    retry: false,
+    queryFn: () => desk!.slice(request!),
+    placeholderData: keepPreviousData,
+    structuralSharing: false,
+  })
+}
+
+export function useProcesses(
+  artifactId: string | undefined,
+  desk: ProfileDesk | undefined,
+  request: ProcessesRequest | undefined,
+) {
+  return useQuery({
+    queryKey: ['processes', artifactId, request],
+    enabled: desk !== undefined && request !== undefined,
+    staleTime: Number.POSITIVE_INFINITY,
+    gcTime: 30_000,
+    retry: false,
+    queryFn: () => desk!.processes(request!),
+    placeholderData: keepPreviousData,
+    structuralSharing: false,
+  })
+}
+
+/** Follows the server's events as long as the component is there. @returns true while they come in */
+export function useLiveEvents(client: Client, queries: QueryClient): boolean {
+  const [isLive, setLive] = useState(false)
+  useEffect(() => {
+    const abort = new AbortController()
+    void watchEvents(client, {
+      signal: abort.signal,
+      onEvent: (event) => applyEvent(queries, event),
+      onState: (connected) => {
+        setLive(connected)
+        // What happened while the stream was cut is asked for.
+        if (connected)
+          for (const key of ['status', 'incidents', 'incident']) void queries.invalidateQueries({ queryKey: [key] })
+      },
+    })
+    return () => abort.abort()
+  }, [client, queries])
+  return isLive
+}
+
+/** Puts an event into the answers that it changes. */
+export function applyEvent(queries: QueryClient, event: ServerEvent): void {
+  if (event.type === 'incident') {
+    const { incident } = event
+    queries.setQueryData<IncidentPage>(keys.incidents, (page) => {
+      if (!page) return page
+      const others = page.incidents.filter(({ id }) => id !== incident.id)
+      const incidents = [incident, ...others].sort((a, b) => b.noticedMs - a.noticedMs)
+      return { ...page, incidents }
+    })
+    queries.setQueryData<IncidentDetail>(keys.incident(incident.id), (detail) => detail && { ...detail, incident })
+    return
+  }
+  if (event.type === 'capture') {
+    // Its artifacts come with it, so the whole document is asked for again.
+    if (event.capture.incidentId) void queries.invalidateQueries({ queryKey: keys.incident(event.capture.incidentId) })
+    return
+  }
+  queries.setQueryData<ServerStatus>(keys.status, (status) => {
+    if (!status) return status
+    const others = status.agents.filter(({ node }) => node !== event.agent.node)
+    return { ...status, agents: [...others, event.agent].sort((a, b) => (a.node < b.node ? -1 : 1)) }
+  })
+}

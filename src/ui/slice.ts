@@ -1,0 +1,240 @@
+// From a profile of the whole machine to what one view shows: whose samples, when, through which functions.
+
+import type { Target } from '../model/target.ts'
+import { buildCallTree, type CallTree, diffTrees } from '../profile/call-tree.ts'
+import { int64Reader } from '../profile/int64.ts'
+import type { Profile } from '../profile/profile.ts'
+import { labelText } from '../profile/roots.ts'
+import { type SampleFilter, sampleTest } from '../profile/select.ts'
+import type { Who } from './view-state.ts'
+
+/** Milliseconds since the epoch, `fromMs` inclusive. */
+export interface TimeRange {
+  readonly fromMs: number
+  readonly toMs: number
+}
+
+export interface SliceRequest {
+  readonly during: TimeRange
+  /** The baseline; absent: there is none, and no diff. */
+  readonly before?: TimeRange
+  readonly who: Who
+  readonly target: Target
+  /** Only stacks through this function, by its exact name. */
+  readonly focus?: string
+  /** No stacks through these functions. */
+  readonly ignore: readonly string[]
+}
+
+export interface Slice {
+  /** With `base`, scaled to the length of `during`, where there is a baseline. */
+  readonly tree: CallTree
+  readonly duringMs: number
+  readonly beforeMs: number | undefined
+  readonly samples: number
+  readonly beforeSamples: number
+  /** Value of one sample, to judge significance. */
+  readonly perSample: number
+  /** What baseline values were multiplied with. */
+  readonly baseFactor: number
+}
+
+/** What the page needs to know of a profile before it shows anything. */
+export interface ProfileInfo {
+  readonly startMs: number
+  readonly endMs: number
+  readonly samples: number
+  readonly unit: string
+  readonly type: string
+  readonly comments: readonly string[]
+  readonly losses: Profile['losses']
+  /** False for profiles that do not know when a sample was taken: time cannot be chosen then. */
+  readonly hasTimes: boolean
+}
+
+export function profileInfo(profile: Profile): ProfileInfo {
+  const startMs = Number(profile.timeNanos) / 1e6
+  const type = profile.sampleTypes[profile.defaultType]
+  return {
+    startMs,
+    endMs: startMs + Number(profile.durationNanos) / 1e6,
+    samples: profile.samples.length,
+    unit: type?.unit ?? '',
+    type: type?.type ?? '',
+    comments: profile.comments,
+    losses: profile.losses,
+    hasTimes: profile.samples.offsetMs !== undefined,
+  }
+}
+
+export function sliceProfile(profile: Profile, request: SliceRequest): Slice {
+  const { during, before } = request
+  const after = oneSide(profile, request, during)
+  const duringMs = during.toMs - during.fromMs
+  const whole = after.tree.total[0] ?? 0
+  const perSample = after.samples > 0 ? whole / after.samples : Number(profile.period) || 1
+  if (!before || before.toMs <= before.fromMs || !profile.samples.offsetMs) {
+    return { ...after, duringMs, beforeMs: undefined, beforeSamples: 0, perSample, baseFactor: 1 }
+  }
+  const beforeMs = before.toMs - before.fromMs
+  const baseFactor = duringMs / beforeMs
+  const base = oneSide(profile, request, before)
+  return {
+    tree: diffTrees(base.tree, after.tree, { baseScale: baseFactor }),
+    samples: after.samples,
+    duringMs,
+    beforeMs,
+    beforeSamples: base.samples,
+    perSample,
+    baseFactor,
+  }
+}
+
+function oneSide(profile: Profile, request: SliceRequest, range: TimeRange): { tree: CallTree; samples: number } {
+  const isWanted = sampleTest(profile, sampleFilter(profile, request, range))
+  const isInStack = stackTest(profile, request)
+  let samples = 0
+  const filter = (sample: number): boolean => {
+    const isTaken = isWanted(sample) && isInStack(sample)
+    if (isTaken) samples++
+    return isTaken
+  }
+  const rootBy = request.who.kind === 'all' ? 'process' : 'none'
+  const tree = buildCallTree(profile, { filter, rootBy })
+  return { tree, samples }
+}
+
+function sampleFilter(profile: Profile, request: SliceRequest, range: TimeRange): SampleFilter {
+  const labels = whoLabels(request.who, request.target)
+  if (!profile.samples.offsetMs) return { labels }
+  const startMs = Number(profile.timeNanos) / 1e6
+  return { labels, fromMs: range.fromMs - startMs, toMs: range.toMs - startMs }
+}
+
+/** Labels that samples of these have. */
+export function whoLabels(who: Who, target: Target): NonNullable<SampleFilter['labels']> {
+  switch (who.kind) {
+    case 'all':
+      return {}
+    case 'process':
+      return { pid: String(who.pid) }
+    case 'thread':
+      return { pid: String(who.pid), tid: String(who.tid) }
+    case 'target':
+      if (target.kind === 'process' && target.pid !== undefined) return { pid: String(target.pid) }
+      // A container's processes may make groups below its own.
+      if (target.cgroup) return { cgroup: new RegExp(`^${escapePattern(target.cgroup)}(/|$)`) }
+      return target.pid === undefined ? {} : { pid: String(target.pid) }
+  }
+}
+
+/** Focus and ignore by exact function name, unlike the patterns of `SampleFilter`, which also match file names. */
+function stackTest(profile: Profile, { focus, ignore }: SliceRequest): (sample: number) => boolean {
+  if (!focus && ignore.length === 0) return () => true
+  const focusMarks = focus === undefined ? undefined : stacksThrough(profile, [focus])
+  const ignoreMarks = ignore.length === 0 ? undefined : stacksThrough(profile, ignore)
+  const { stack } = profile.samples
+  return (sample) =>
+    (focusMarks === undefined || focusMarks[stack[sample]!] === 1) &&
+    (ignoreMarks === undefined || ignoreMarks[stack[sample]!] === 0)
+}
+
+function stacksThrough(
+  { functions, locations, lines, stacks, strings }: Profile,
+  names: readonly string[],
+): Uint8Array {
+  const isNamed = Array.from({ length: functions.length }, (_, fn) => names.includes(strings.get(functions.name[fn]!)))
+  const byLocation = new Uint8Array(locations.length)
+  for (let location = 0; location < locations.length; location++) {
+    for (let line = locations.lineOffsets[location]!; line < locations.lineOffsets[location + 1]!; line++) {
+      if (isNamed[lines.function[line]!]) byLocation[location] = 1
+    }
+  }
+  const marks = new Uint8Array(stacks.length)
+  for (let stack = 0; stack < stacks.length; stack++) {
+    for (let at = stacks.offsets[stack]!; at < stacks.offsets[stack + 1]!; at++) {
+      if (byLocation[stacks.locations[at]!] === 1) marks[stack] = 1
+    }
+  }
+  return marks
+}
+
+export interface ThreadRow {
+  readonly pid: number
+  readonly tid: number
+  /** Name of the thread. */
+  readonly name: string
+  /** In the profile's unit. */
+  readonly during: number
+  /** Scaled to the length of `during`; undefined without a baseline. */
+  readonly before: number | undefined
+}
+
+export interface ProcessRow {
+  readonly pid: number
+  readonly name: string
+  readonly during: number
+  readonly before: number | undefined
+  /** Heaviest first. */
+  readonly threads: readonly ThreadRow[]
+  readonly isTarget: boolean
+}
+
+/** Who was on a CPU, heaviest first: all processes with their threads. */
+export function listProcesses(
+  profile: Profile,
+  request: Pick<SliceRequest, 'during' | 'before' | 'target'>,
+): ProcessRow[] {
+  const during = sumByLabelSet(profile, request.during)
+  const hasBase = request.before !== undefined && profile.samples.offsetMs !== undefined
+  const before = hasBase ? sumByLabelSet(profile, request.before!) : undefined
+  const factor = hasBase
+    ? (request.during.toMs - request.during.fromMs) / (request.before!.toMs - request.before!.fromMs)
+    : 1
+  const wanted = Object.entries(whoLabels({ kind: 'target' }, request.target))
+  const processes = new Map<number, Omit<ProcessRow, 'threads'> & { threads: Map<number, ThreadRow> }>()
+  profile.labelSets.forEach((labels, set) => {
+    const [after, base] = [during[set]!, before ? before[set]! * factor : undefined]
+    if (after === 0 && !base) return
+    const pid = Number(labelText(labels, 'pid') ?? Number.NaN)
+    if (Number.isNaN(pid)) return
+    const tid = Number(labelText(labels, 'tid') ?? pid)
+    const name = labelText(labels, 'comm') ?? labelText(labels, 'thread') ?? ''
+    const threadName = labelText(labels, 'thread') ?? name
+    const isTarget =
+      wanted.length > 0 &&
+      wanted.every(([key, want]) => {
+        const text = labelText(labels, key) ?? ''
+        return want instanceof RegExp ? want.test(text) : want === text
+      })
+    const process = processes.get(pid) ?? { pid, name, during: 0, before: before && 0, threads: new Map(), isTarget }
+    const thread = process.threads.get(tid) ?? { pid, tid, name: threadName, during: 0, before: before && 0 }
+    process.threads.set(tid, addTo(thread, after, base))
+    processes.set(pid, addTo({ ...process, name: tid === pid ? name : process.name }, after, base))
+  })
+  return [...processes.values()]
+    .map((row) => ({ ...row, threads: [...row.threads.values()].sort((a, b) => b.during - a.during) }))
+    .sort((a, b) => b.during - a.during)
+}
+
+const addTo = <T extends { during: number; before: number | undefined }>(row: T, after: number, base?: number): T => ({
+  ...row,
+  during: row.during + after,
+  before: row.before === undefined ? undefined : row.before + (base ?? 0),
+})
+
+function sumByLabelSet(profile: Profile, range: TimeRange): Float64Array {
+  const { samples } = profile
+  const startMs = Number(profile.timeNanos) / 1e6
+  const [from, to] = [range.fromMs - startMs, range.toMs - startMs]
+  const sums = new Float64Array(profile.labelSets.length)
+  const read = int64Reader(samples.values[profile.defaultType] ?? new BigInt64Array(samples.length))
+  for (let sample = 0; sample < samples.length; sample++) {
+    const at = samples.offsetMs?.[sample]
+    if (at !== undefined && !(at >= from && at < to)) continue
+    sums[samples.labels[sample]!]! += read(sample)
+  }
+  return sums
+}
+
+const escapePattern = (text: string): string => text.replace(/[\\^$.*+?()[\]{}|/]/g, '\\$&')

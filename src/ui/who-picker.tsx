@@ -1,0 +1,131 @@
+// Whose samples are shown: the incident's target, everything, or one process or thread, each with its share of CPU.
+import { useEffect, useId, useRef, useState } from 'react'
+import { printCores } from '../flame/value.ts'
+import { printTarget, type Target } from '../model/target.ts'
+import type { ProcessRow } from './slice.ts'
+import { printWho, type Who } from './view-state.ts'
+import './who-picker.css'
+
+export interface WhoPickerProps {
+  readonly target: Target
+  readonly processes: readonly ProcessRow[]
+  readonly who: Who
+  onWho(who: Who): void
+  /** Cores of a value of the profile. */
+  toCores(value: number): number
+}
+
+/** A busy node has hundreds; the idle ones among them explain nothing. */
+const maxProcesses = 40
+const maxThreads = 30
+
+export function WhoPicker({ target, processes, who, onWho, toCores }: WhoPickerProps) {
+  const [isOpen, setOpen] = useState(false)
+  const root = useRef<HTMLDivElement>(null)
+  const button = useRef<HTMLButtonElement>(null)
+  const id = useId()
+  useEffect(() => {
+    if (!isOpen) return
+    const onPointer = (event: globalThis.PointerEvent): void => {
+      if (!root.current?.contains(event.target as Node)) setOpen(false)
+    }
+    const onKey = (event: globalThis.KeyboardEvent): void => {
+      if (event.key !== 'Escape') return
+      event.stopPropagation()
+      setOpen(false)
+      button.current?.focus()
+    }
+    addEventListener('pointerdown', onPointer)
+    addEventListener('keydown', onKey, true)
+    return () => {
+      removeEventListener('pointerdown', onPointer)
+      removeEventListener('keydown', onKey, true)
+    }
+  }, [isOpen])
+
+  const choose = (next: Who): void => {
+    onWho(next)
+    setOpen(false)
+    button.current?.focus()
+  }
+  const whole = processes.reduce((sum, { during }) => sum + during, 0)
+  const option = (
+    next: Who,
+    name: string,
+    extra: { during: number; before?: number | undefined; detail?: string; indent?: boolean },
+  ) => (
+    <li key={printWho(next)}>
+      <button
+        type="button"
+        className={extra.indent ? 'indent' : undefined}
+        aria-pressed={printWho(next) === printWho(who)}
+        onClick={() => choose(next)}
+      >
+        <span className="bar" aria-hidden="true">
+          <span style={{ width: `${whole > 0 ? (extra.during / whole) * 100 : 0}%` }} />
+        </span>
+        <span className="name">
+          {name} <span className="detail">{extra.detail}</span>
+        </span>
+        <span className="cores">{printCores(toCores(extra.during))}</span>
+        <span className="before">
+          {extra.before === undefined ? '' : `was ${printCores(toCores(extra.before)).replace(/ cores?/, '')}`}
+        </span>
+      </button>
+    </li>
+  )
+  const hidden = Math.max(0, processes.length - maxProcesses)
+  const targetRows = processes.filter(({ isTarget }) => isTarget)
+  const sum = (rows: readonly { during: number; before: number | undefined }[]) => ({
+    during: rows.reduce((total, row) => total + row.during, 0),
+    before: rows.some(({ before }) => before !== undefined)
+      ? rows.reduce((total, row) => total + (row.before ?? 0), 0)
+      : undefined,
+  })
+  return (
+    <div className="picker" ref={root}>
+      <button
+        ref={button}
+        type="button"
+        className="picked"
+        aria-expanded={isOpen}
+        aria-controls={id}
+        onClick={() => setOpen(!isOpen)}
+      >
+        <span className="caption">Process</span> {nameOf(who, target, processes)} <span aria-hidden="true">▾</span>
+      </button>
+      {isOpen && (
+        <ul id={id} className="options" aria-label="Processes and threads by CPU">
+          {option({ kind: 'target' }, printTarget(target), { ...sum(targetRows), detail: 'target' })}
+          {option({ kind: 'all' }, 'everything on this node', sum(processes))}
+          {processes.slice(0, maxProcesses).flatMap((process) => [
+            option({ kind: 'process', pid: process.pid }, process.name || 'process', {
+              ...process,
+              detail: `pid ${process.pid}${process.threads.length > 1 ? ` · ${process.threads.length} threads` : ''}`,
+            }),
+            ...(process.threads.length > 1 && (process.isTarget || ('pid' in who && who.pid === process.pid))
+              ? process.threads.slice(0, maxThreads).map((thread) =>
+                  option({ kind: 'thread', pid: thread.pid, tid: thread.tid }, thread.name || 'thread', {
+                    ...thread,
+                    detail: `tid ${thread.tid}`,
+                    indent: true,
+                  }),
+                )
+              : []),
+          ])}
+          {hidden > 0 && <li className="note">and {hidden} that used less</li>}
+          {processes.length === 0 && <li className="note">Nobody was on a CPU in this time.</li>}
+        </ul>
+      )}
+    </div>
+  )
+}
+
+function nameOf(who: Who, target: Target, processes: readonly ProcessRow[]): string {
+  if (who.kind === 'target') return printTarget(target)
+  if (who.kind === 'all') return 'everything on this node'
+  const process = processes.find(({ pid }) => pid === who.pid)
+  if (who.kind === 'process') return `${process?.name ?? 'process'} (pid ${who.pid})`
+  const thread = process?.threads.find(({ tid }) => tid === who.tid)
+  return `${thread?.name ?? 'thread'} (tid ${who.tid})`
+}
