@@ -71,6 +71,8 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
       if (status.recording)
         log.info({ event: status.event, hz: options.recorder.ringHz }, status.message ?? 'recording')
       else log.warn(status.message ?? 'not recording')
+      told = status
+      report()
     }
     told = status
   })
@@ -112,7 +114,8 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
   })
 
   const onMessage = (message: ServerMessage): void => {
-    if (message.type === 'stored') delivery.stored(message.seq)
+    if (message.type === 'stored' || message.type === 'missing' || message.type === 'rejected')
+      delivery.answered(message)
     else if (message.type === 'stop-capture') episodes.stop(message.captureId)
     else if (message.type === 'start-capture') {
       const { captureId, incidentId, rule, reason, triggerKind, captureKind, target, lookBackMs, forMs } = message

@@ -54,7 +54,7 @@ test('what waits is sent in order, bytes before their document, and dependants l
     upload: async (bytes) => void steps.push(`upload ${bytes.length} after ${peer.sent.length} documents`),
     onProblem: (problem) => steps.push(problem.message),
   })
-  peer.answer = (seq) => delivery.stored(seq)
+  peer.answer = (seq) => delivery.answered({ type: 'stored', seq })
   await delivery.idle()
   delivery.close()
   expect(steps).toEqual(['upload 1 after 0 documents'])
@@ -76,7 +76,7 @@ test('without a connection nothing is sent; after it everything is, and an uploa
     },
     onProblem: (problem) => problems.push(problem.message),
   })
-  peer.answer = (seq) => delivery.stored(seq)
+  peer.answer = (seq) => delivery.answered({ type: 'stored', seq })
   delivery.wake()
   expect(peer.sent).toEqual([])
   peer.link.connected = true
@@ -100,9 +100,32 @@ test('a server that does not answer gets the document again', async () => {
     answerMs: 1,
   })
   peer.answer = (seq) => {
-    if (peer.sent.length > 1) delivery.stored(seq)
+    if (peer.sent.length > 1) delivery.answered({ type: 'stored', seq })
   }
   await delivery.idle()
   delivery.close()
   expect(peer.sent).toEqual(['a', 'a'])
+})
+
+test('what the server will never take is given up and told; what it misses is brought again', async () => {
+  const spool = await Spool.open(await mkdtemp(join(tmpdir(), 'deliver-')))
+  await spool.put('a', { type: 'artifact', artifact: artifact('a') })
+  await spool.put('b', { type: 'artifact', artifact: artifact('b') }, { bytes: new Uint8Array([1]) })
+  const peer = server()
+  let uploads = 0
+  const problems: string[] = []
+  const delivery = startDelivery({
+    spool,
+    link: peer.link,
+    upload: async () => void uploads++,
+    onProblem: (problem, item) => problems.push(`${item.key}: ${problem.message}`),
+  })
+  peer.answer = (seq) => {
+    if (seq === 1) delivery.answered({ type: 'rejected', seq, code: 'MALFORMED', message: 'no such capture' })
+    else delivery.answered(uploads === 1 ? { type: 'missing', seq, sha256: '0'.repeat(64) } : { type: 'stored', seq })
+  }
+  await delivery.idle()
+  delivery.close()
+  expect(problems).toEqual(['a: the server will not take it: no such capture'])
+  expect(uploads).toBe(2)
 })

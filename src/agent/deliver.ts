@@ -1,7 +1,9 @@
 // Empties the spool into the server: documents at once, bytes in a lane of their own so that a large recording never
 // holds up the news of the next spike.
+
+import type { ServerMessage } from '../api/messages.ts'
 import { backoffMs } from '../lib/backoff.ts'
-import { asFailure, type Failure } from '../model/errors.ts'
+import { asFailure, Failure } from '../model/errors.ts'
 import type { Link } from './link.ts'
 import type { Spool, SpoolItem } from './spool.ts'
 
@@ -15,9 +17,12 @@ export interface DeliveryOptions {
   readonly answerMs?: number
 }
 
+/** `missing`: the bytes have to be brought again; `rejected`: the server will never take it. */
+export type DeliveryAnswer = Extract<ServerMessage, { type: 'stored' | 'missing' | 'rejected' }>
+
 export interface Delivery {
-  /** To be called for every `stored` of the server. */
-  stored(seq: number): void
+  /** To be called for every answer of the server that names an item. */
+  answered(answer: DeliveryAnswer): void
   /** To be called when the connection is there again. */
   wake(): void
   /** Resolves when nothing waits any more; for an orderly end. */
@@ -26,7 +31,7 @@ export interface Delivery {
 }
 
 export function startDelivery({ spool, link, upload, onProblem, answerMs = 10_000 }: DeliveryOptions): Delivery {
-  const answers = new Map<number, (stored: boolean) => void>()
+  const answers = new Map<number, (type: DeliveryAnswer['type'] | 'silent') => void>()
   const sleepers = new Set<() => void>()
   const idlers = new Set<() => void>()
   let closed = false
@@ -49,19 +54,20 @@ export function startDelivery({ spool, link, upload, onProblem, answerMs = 10_00
     if (spool.size === 0) for (const idler of idlers) idler()
   })
 
+  /** @returns true when the item is done with */
   const send = async (item: SpoolItem): Promise<boolean> => {
     if (item.message.type === 'artifact' && item.blob) {
       await upload(await spool.readBlob(item), item.message.artifact.sha256)
     }
     return new Promise<boolean>((resolve) => {
-      const timer = setTimeout(() => answer(false), answerMs)
-      const answer = (stored: boolean): void => {
+      const timer = setTimeout(() => answer('silent'), answerMs)
+      const answer = (type: DeliveryAnswer['type'] | 'silent'): void => {
         clearTimeout(timer)
         answers.delete(item.seq)
-        resolve(stored)
+        resolve(type === 'stored' || type === 'rejected')
       }
       answers.set(item.seq, answer)
-      if (!link.send(item.message)) answer(false)
+      if (!link.send(item.message)) answer('silent')
     })
   }
 
@@ -89,7 +95,13 @@ export function startDelivery({ spool, link, upload, onProblem, answerMs = 10_00
   void lane((item) => item.blob !== undefined)
 
   return {
-    stored: (seq) => answers.get(seq)?.(true),
+    answered: (answer) => {
+      if (answer.type === 'rejected') {
+        const item = spool.waiting().find((each) => each.seq === answer.seq)
+        if (item) onProblem(new Failure('MALFORMED', `the server will not take it: ${answer.message}`), item)
+      }
+      answers.get(answer.seq)?.(answer.type)
+    },
     wake,
     idle: () =>
       spool.size === 0
@@ -99,7 +111,7 @@ export function startDelivery({ spool, link, upload, onProblem, answerMs = 10_00
           }),
     close: () => {
       closed = true
-      for (const answer of [...answers.values()]) answer(false)
+      for (const answer of [...answers.values()]) answer('silent')
       wake()
     },
   }

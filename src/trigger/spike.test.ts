@@ -33,6 +33,11 @@ test('onset lies inside the reading that averages quiet and busy time', () => {
   expect(events[0]).toMatchObject({ type: 'start', onsetMs: 10_100 })
 })
 
+test('a rise that is held back by neighbours begins where it left the baseline, not where it crossed the level', () => {
+  const events = watch([...of(10, 0), 0.3, 0.5, 0.6, 0.7, ...of(2, 1)])
+  expect(events[0]).toMatchObject({ type: 'start', firedMs: 10_800, onsetMs: 10_200 - 0.6 * 200 })
+})
+
 test('a slow ramp fires by its level although it drags its baseline along', () => {
   const ramp = Array.from({ length: 600 }, (_, i) => (i / 600) * 1.2)
   expect(watch(ramp)[0]).toMatchObject({ type: 'start', cause: 'level' })

@@ -193,20 +193,17 @@ export class SpikeWatcher {
   }
 
   /**
-   * Walks back from where the threshold was crossed to where usage was still normal. The reading in which the rise
-   * falls averages quiet and busy time; how much of it was busy tells where in it the rise was.
+   * Walks back from where the threshold was crossed to where usage was still normal. The first reading of the rise
+   * averages quiet and busy time: how it compares with the next one tells where in it the rise was.
    */
   #onset(crossedMs: number, baselineCores: number, nowCores: number): number {
+    const points = this.#points
     const normal = baselineCores + (nowCores - baselineCores) * 0.1
-    let onsetMs = crossedMs
-    for (let i = this.#points.length - 1; i >= 0; i--) {
-      const point = this.#points[i] as Point
-      if (point.fromMs > crossedMs) continue
-      if (point.cores <= normal) break
-      const busyShare = Math.min(1, (point.cores - baselineCores) / Math.max(nowCores - baselineCores, 1e-9))
-      onsetMs = point.toMs - busyShare * (point.toMs - point.fromMs)
-      if (busyShare < 0.9) break
-    }
-    return onsetMs
+    let first = points.findIndex((point) => point.fromMs >= crossedMs)
+    while (first > 0 && (points[first - 1] as Point).cores > normal) first--
+    const { fromMs, toMs, cores } = points[first] as Point
+    const risen = (points[first + 1]?.cores ?? cores) - baselineCores
+    const busyShare = Math.min(1, (cores - baselineCores) / Math.max(risen, 1e-9))
+    return toMs - busyShare * (toMs - fromMs)
   }
 }
