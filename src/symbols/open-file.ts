@@ -3,7 +3,7 @@ import { closeSync, constants, fstatSync, openSync, readSync } from 'node:fs'
 import type { ByteSource } from './byte-source.ts'
 
 export interface OpenFile extends ByteSource {
-  /** Size when it was opened, bytes. */
+  /** Size when it was opened or `sizeNow` was last called, bytes. */
   readonly size: number
   readonly device: string
   readonly inode: number
@@ -32,8 +32,11 @@ export function openFile(path: string, { followLinks = false }: { followLinks?: 
     return undefined
   }
   let open = true
+  let { size } = stat
   return {
-    size: stat.size,
+    get size() {
+      return size
+    },
     device: printDevice(stat.dev),
     inode: stat.ino,
     uid: stat.uid,
@@ -51,7 +54,10 @@ export function openFile(path: string, { followLinks = false }: { followLinks?: 
       }
       return done
     },
-    sizeNow: () => (open ? fstatSync(fd).size : 0),
+    sizeNow() {
+      size = open ? fstatSync(fd).size : 0
+      return size
+    },
     close() {
       if (open) closeSync(fd)
       open = false
