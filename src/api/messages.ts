@@ -43,7 +43,7 @@ export const AgentMessage = z.discriminatedUnion('type', [
   z.object({ type: z.literal('incident'), seq: z.number().int(), incident: Incident }),
   /** A capture as it stands; likewise. */
   z.object({ type: z.literal('capture'), seq: z.number().int(), capture: Capture }),
-  /** Metadata of an artifact whose bytes were uploaded before; likewise. `usage` artifacts are `UsageSeries[]` as JSON. */
+  /** Metadata of an artifact whose bytes were uploaded before; likewise. `usage` artifacts hold `SeriesAnswer` as JSON. */
   z.object({ type: z.literal('artifact'), seq: z.number().int(), artifact: Artifact }),
 ])
 export type AgentMessage = z.infer<typeof AgentMessage>

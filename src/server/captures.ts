@@ -1,0 +1,229 @@
+// Captures under way: those that people ask for, and what becomes of one whose agent falls silent.
+import type { Logger } from 'pino'
+import type { CaptureRequest } from '../api/shapes.ts'
+import { newId } from '../lib/ids.ts'
+import { printDurationMs } from '../lib/units.ts'
+import { type Capture, captureVersion } from '../model/capture.ts'
+import { asFailure, Failure } from '../model/errors.ts'
+import { incidentVersion } from '../model/incident.ts'
+import { printTarget, type Target } from '../model/target.ts'
+import type { Trigger } from '../model/trigger.ts'
+import type { AgentHub } from './agents.ts'
+import type { DocumentKeeper } from './documents.ts'
+import { type CaptureLimits, requireWithinLimits } from './limits.ts'
+import { activeStates, isActive } from './merge.ts'
+import type { Store } from './store.ts'
+
+export interface CaptureDeskOptions {
+  readonly store: Store
+  readonly agents: Pick<AgentHub, 'list' | 'get' | 'send'>
+  readonly documents: () => DocumentKeeper
+  readonly limits: CaptureLimits
+  readonly log: Logger
+  /** A capture whose agent has been away for this long is given up, until the agent returns with the rest. */
+  readonly graceMs?: number
+  readonly nowMs?: () => number
+}
+
+export interface CaptureDesk {
+  /** @throws Failure REFUSED, DISK_FULL, NOT_FOUND (no such agent), BAD_REQUEST (which node?), UNREACHABLE */
+  start(request: CaptureRequest): Promise<{ id: string; incidentId: string }>
+  /** Tells the agent to end it early. @throws Failure NOT_FOUND, UNREACHABLE */
+  stop(id: string): Promise<Capture>
+  /** To be called with every capture that is stored. */
+  note(capture: Capture): void
+  /** Takes up what an earlier run left under way. */
+  resume(): Promise<void>
+  /** Gives up captures whose agent is gone; also runs by itself. */
+  sweep(): Promise<void>
+  close(): void
+}
+
+/** Long enough for an agent to restart or a network to come back, short enough for somebody who waits. */
+const defaultGraceMs = 60_000
+/** After the end of a recording: symbols, compression and the upload of some 10 MB over a slow link. */
+const deliveryMs = 10 * 60_000
+const sweepEveryMs = 5000
+
+interface ActiveCapture {
+  capture: Capture
+  /** When the server heard of it last. */
+  newsMs: number
+}
+
+export function createCaptureDesk(options: CaptureDeskOptions): CaptureDesk {
+  const { store, agents, documents, limits, log, graceMs = defaultGraceMs, nowMs = Date.now } = options
+  const { catalog, guard } = store
+  const active = new Map<string, ActiveCapture>()
+  const openedMs = nowMs()
+
+  const note = (capture: Capture): void => {
+    if (isActive(capture.state)) active.set(capture.id, { capture, newsMs: nowMs() })
+    else active.delete(capture.id)
+  }
+
+  const resolveTarget = (target: CaptureRequest['target']): Target => {
+    const connected = agents.list().filter((agent) => agent.connected)
+    const names = connected.map(({ node }) => node).join(', ')
+    if (target.node !== undefined) {
+      if (connected.some(({ node }) => node === target.node)) return { ...target, node: target.node }
+      throw new Failure(
+        'NOT_FOUND',
+        `no agent of node ${target.node} is connected; ${names ? `connected: ${names}` : 'none is'}`,
+      )
+    }
+    const [only] = connected
+    if (!only) throw new Failure('NOT_FOUND', 'no agent is connected: start one with `spikecam up` or `spikecam agent`')
+    if (connected.length > 1) throw new Failure('BAD_REQUEST', `name the node of the target; connected: ${names}`)
+    return { ...target, node: only.node }
+  }
+
+  const start: CaptureDesk['start'] = async (request) => {
+    const target = requireIdentity(resolveTarget(request.target))
+    const { kind, lookBackMs = 60_000, forMs = 30_000 } = request
+    const now = nowMs()
+    const id = newId('cap-', now)
+    const incidentId = newId('inc-', now)
+    const reason = request.reason ?? `asked for ${printTarget(target)}`
+    const trigger: Trigger = { kind: 'manual', rule: 'manual', reason }
+    const capture: Capture = {
+      version: captureVersion,
+      id,
+      incidentId,
+      node: target.node,
+      target,
+      trigger,
+      kind,
+      state: 'recording',
+      requestedMs: now,
+      fromMs: now - lookBackMs,
+      toMs: now + forMs,
+      probes: [],
+    }
+    try {
+      requireWithinLimits(
+        target,
+        [...active.values()].map((each) => each.capture),
+        limits,
+      )
+      note(capture) // before the next await: who asks at the same moment must see it
+      await guard.require(0)
+    } catch (error) {
+      active.delete(id)
+      const { code, message, details } = asFailure(error)
+      if (code !== 'REFUSED' && code !== 'DISK_FULL') throw error
+      const guardName = String(details.guard)
+      await catalog.addToLedger({
+        id: newId('trg-', now),
+        atMs: now,
+        node: target.node,
+        target,
+        trigger,
+        kind,
+        outcome: 'refused',
+        guard: guardName,
+        message,
+      })
+      throw error
+    }
+    await documents().keepIncident({
+      version: incidentVersion,
+      id: incidentId,
+      node: target.node,
+      target,
+      trigger,
+      state: 'capturing',
+      onsetMs: capture.fromMs,
+      noticedMs: now,
+      top: [],
+    })
+    await documents().keepCapture(capture)
+    const isSent = agents.send(target.node, {
+      type: 'start-capture',
+      captureId: id,
+      incidentId,
+      rule: trigger.rule,
+      reason,
+      triggerKind: 'manual',
+      captureKind: kind,
+      target,
+      lookBackMs,
+      forMs,
+    })
+    if (!isSent) {
+      const message = `the agent of node ${target.node} went away just now`
+      await documents().keepCapture({ ...capture, state: 'failed', message })
+      throw new Failure('UNREACHABLE', message)
+    }
+    return { id, incidentId }
+  }
+
+  const stop: CaptureDesk['stop'] = async (id) => {
+    const capture = await catalog.capture(id)
+    if (!capture) throw new Failure('NOT_FOUND', `there is no capture ${id}`)
+    if (!isActive(capture.state)) return capture
+    if (!agents.send(capture.node, { type: 'stop-capture', captureId: id })) {
+      throw new Failure('UNREACHABLE', `the agent of node ${capture.node} is not connected`)
+    }
+    return capture
+  }
+
+  /** Why nothing more will come, or undefined while it may. */
+  const whyLost = ({ capture, newsMs }: ActiveCapture, now: number): string | undefined => {
+    const agent = agents.get(capture.node)
+    const quietMs = now - newsMs
+    if (!agent?.connected) {
+      const awayMs = now - Math.max(agent?.lastSeenMs ?? 0, openedMs)
+      if (awayMs < graceMs) return undefined
+      return `the agent of node ${capture.node} has been away for ${printDurationMs(awayMs)}`
+    }
+    if (agent.startedMs > capture.requestedMs && quietMs > graceMs) {
+      return `the agent of node ${capture.node} was restarted during the capture`
+    }
+    if (now > capture.toMs + deliveryMs && quietMs > deliveryMs) {
+      return `the agent of node ${capture.node} has said nothing of it for ${printDurationMs(quietMs)}`
+    }
+    return undefined
+  }
+
+  const giveUp = async (capture: Capture, why: string): Promise<void> => {
+    const artifacts = await catalog.artifactsOf([capture.id])
+    // What the agent stored meanwhile stays: the merge keeps the further state.
+    await documents().keepCapture({ ...capture, state: artifacts.length > 0 ? 'partial' : 'failed', message: why })
+    log.warn({ capture: capture.id }, `capture given up: ${why}`)
+  }
+
+  const sweep = async (): Promise<void> => {
+    const now = nowMs()
+    for (const entry of [...active.values()]) {
+      const why = whyLost(entry, now)
+      if (why) await giveUp(entry.capture, why)
+    }
+  }
+  const timer = setInterval(() => {
+    sweep().catch((error) => log.error({ err: error }, 'captures without news could not be looked at'))
+  }, sweepEveryMs)
+  timer.unref()
+
+  return {
+    start,
+    stop,
+    note,
+    sweep,
+    resume: async () => {
+      for (const capture of await catalog.listCaptures({ states: activeStates, limit: 10_000 })) note(capture)
+    },
+    close: () => clearInterval(timer),
+  }
+}
+
+/** @throws Failure BAD_REQUEST when the target does not say which process or container it is */
+function requireIdentity(target: Target): Target {
+  if (target.kind === 'process' && target.pid === undefined) {
+    throw new Failure('BAD_REQUEST', 'a process is named by its pid')
+  }
+  if (target.kind === 'container' && !target.containerId && !target.cgroup && !target.pod) {
+    throw new Failure('BAD_REQUEST', 'a container is named by its containerId, cgroup or pod')
+  }
+  return target
+}

@@ -1,0 +1,197 @@
+// The server side: opens the stores, listens, and wires agents, API and UI together.
+import { createServer, type IncomingMessage, type Server } from 'node:http'
+import type { Duplex } from 'node:stream'
+import { getRequestListener } from '@hono/node-server'
+import type { Logger } from 'pino'
+import { printBytes } from '../lib/units.ts'
+import { asFailure, Failure, failures } from '../model/errors.ts'
+import type { DiskLimits, diskSpace } from '../store/disk-guard.ts'
+import { createAccess } from './access.ts'
+import { createAgentHub } from './agents.ts'
+import { createAnalyst } from './analyst.ts'
+import { createApp } from './app.ts'
+import { createCaptureDesk } from './captures.ts'
+import type { ServerContext } from './context.ts'
+import { createDocumentKeeper, type DocumentKeeper } from './documents.ts'
+import { createEventHub } from './events.ts'
+import { createEvidenceDesk } from './evidence.ts'
+import { errorBody } from './http-errors.ts'
+import { type CaptureLimits, defaultCaptureLimits } from './limits.ts'
+import { openStore } from './store.ts'
+
+export interface ServerOptions {
+  /** Port 0 takes any free one. */
+  readonly listen: { readonly host: string; readonly port: number }
+  /** Folder for everything that is kept; made if it is not there. */
+  readonly dataDir: string
+  /** Evidence beyond this size is dropped, oldest first. */
+  readonly dataBudgetBytes: number
+  readonly version: string
+  readonly log: Logger
+  /** Folder of the built UI (`dist/ui`); absent: only the API. */
+  readonly uiDir?: string
+  /** Secret for people and programs; must be there when the address can be reached from other machines. */
+  readonly token?: string
+  /** Secret for agents; the same one where absent. */
+  readonly agentToken?: string
+  /** Where people reach the server when that is not the address it listens on. */
+  readonly publicUrl?: string
+  /** In the bundle the program file, which is its own worker (workerData.worker is `analyst`). */
+  readonly program?: URL
+  readonly captureLimits?: CaptureLimits
+  readonly diskLimits?: DiskLimits
+  /** How long a silent agent is waited for before its captures are given up. */
+  readonly graceMs?: number
+  /** How free space is measured, for tests. */
+  readonly measureDisk?: typeof diskSpace
+}
+
+export interface RunningServer {
+  /** `http://127.0.0.1:7575`, with the port that was really taken. */
+  readonly url: string
+  /** Stops listening, ends connections, closes the stores; what was acknowledged is on disk anyway. */
+  close(): Promise<void>
+}
+
+/** A client that sends its headers a byte at a time holds a connection for no longer than this. */
+const headersWithinMs = 10_000
+/** One piece of an upload over a slow link; whoever is slower continues it. */
+const requestWithinMs = 300_000
+/** Answers under way when the server closes get this long. */
+const closeWithinMs = 2000
+
+/**
+ * @throws Failure USAGE (reachable from outside without a token), PORT_IN_USE, DATA_IN_USE, DATA_NOT_WRITABLE,
+ * DATA_TOO_NEW, DATA_DAMAGED
+ */
+export async function startServer(options: ServerOptions): Promise<RunningServer> {
+  const { listen, log, version } = options
+  const access = createAccess({ ...options, host: listen.host })
+  const store = await openStore({ ...options, budgetBytes: options.dataBudgetBytes })
+  const events = createEventHub()
+  const analyst = createAnalyst({ blobs: store.blobs, ...(options.program ? { program: options.program } : {}) })
+  const evidence = createEvidenceDesk({ catalog: store.catalog, analyst, events, log })
+  // Agents bring documents, documents change captures, captures are told to agents: the middle one is named late.
+  let documents: DocumentKeeper
+  const agents = createAgentHub({
+    version,
+    log,
+    onDocument: (message) => documents.keep(message),
+    onChange: (agent) => events.publish({ type: 'agent', agent }),
+  })
+  const captures = createCaptureDesk({
+    store,
+    agents,
+    documents: () => documents,
+    limits: options.captureLimits ?? defaultCaptureLimits,
+    log,
+    ...(options.graceMs === undefined ? {} : { graceMs: options.graceMs }),
+  })
+  documents = createDocumentKeeper({ store, events, log, onCapture: captures.note, onEvidence: evidence.look })
+  const context: ServerContext = {
+    version,
+    startedMs: Date.now(),
+    store,
+    access,
+    events,
+    agents,
+    analyst,
+    captures,
+    uiDir: options.uiDir,
+    isSecure: options.publicUrl?.startsWith('https:') ?? false,
+    log,
+  }
+
+  let http: Server | undefined
+  const close = async (): Promise<void> => {
+    captures.close()
+    events.close()
+    agents.close()
+    if (http?.listening) await closeHttp(http)
+    await evidence.idle()
+    await analyst.close()
+    await store.close()
+  }
+  try {
+    http = createHttpServer(createApp(context).fetch, log)
+    http.on('upgrade', (request, socket, head) => upgrade(context, request, socket, head))
+    const port = await listenOn(http, listen)
+    await captures.resume()
+    await evidence.resume()
+    await store.keepWithinBudget()
+    const url = `http://${printHost(listen.host)}:${port}`
+    log.info({ url, dataDir: options.dataDir, held: printBytes(store.blobs.usage().bytes) }, 'listening')
+    return { url, close }
+  } catch (error) {
+    await close()
+    throw error
+  }
+}
+
+function createHttpServer(fetch: ReturnType<typeof createApp>['fetch'], log: Logger): Server {
+  const answer = getRequestListener(fetch, {
+    // The agent may live in the same process: its own fetch is not to be touched.
+    overrideGlobalObjects: false,
+    errorHandler: (error) => {
+      const failure = asFailure(error)
+      log.error({ err: error }, 'a request could not be answered')
+      return Response.json(errorBody(failure), { status: failures[failure.code].status })
+    },
+  })
+  return createServer(
+    { headersTimeout: headersWithinMs, requestTimeout: requestWithinMs, connectionsCheckingInterval: 2000 },
+    (request, response) => void answer(request, response),
+  )
+}
+
+/** @throws Failure PORT_IN_USE, USAGE */
+function listenOn(http: Server, { host, port }: ServerOptions['listen']): Promise<number> {
+  return new Promise((resolve, reject) => {
+    http.once('error', (cause: NodeJS.ErrnoException) => {
+      const address = `${printHost(host)}:${port}`
+      if (cause.code === 'EADDRINUSE')
+        reject(new Failure('PORT_IN_USE', `another program listens on ${address}`, { cause }))
+      else reject(new Failure('USAGE', `cannot listen on ${address}: ${cause.message}`, { cause }))
+    })
+    http.listen(port, host, () => {
+      const address = http.address()
+      resolve(typeof address === 'object' && address ? address.port : port)
+    })
+  })
+}
+
+/** Lets an agent in, or answers what every other request would be answered. */
+function upgrade({ access, agents, log }: ServerContext, request: IncomingMessage, socket: Duplex, head: Buffer): void {
+  const path = (request.url ?? '').split('?')[0] as string
+  const header = (name: string): string | undefined => {
+    const value = request.headers[name]
+    return Array.isArray(value) ? value[0] : value
+  }
+  try {
+    access.require({ method: request.method ?? 'GET', path, header })
+    if (path !== '/api/v1/agent/socket') throw new Failure('NOT_FOUND', `no WebSocket is at ${path}`)
+    agents.accept(request, socket, head)
+  } catch (error) {
+    const failure = asFailure(error)
+    log.debug({ path, code: failure.code }, failure.message)
+    const { status } = failures[failure.code]
+    const body = JSON.stringify(errorBody(failure))
+    socket.on('error', () => undefined) // gone before it could read why
+    socket.end(
+      `HTTP/1.1 ${status} ${failure.code}\r\ncontent-type: application/json\r\nconnection: close\r\n` +
+        `content-length: ${Buffer.byteLength(body)}\r\n\r\n${body}`,
+    )
+  }
+}
+
+async function closeHttp(http: Server): Promise<void> {
+  const closed = new Promise<void>((resolve) => {
+    http.close(() => resolve())
+  })
+  http.closeIdleConnections()
+  const timer = setTimeout(() => http.closeAllConnections(), closeWithinMs)
+  await closed
+  clearTimeout(timer)
+}
+
+const printHost = (host: string): string => (host.includes(':') ? `[${host}]` : host)

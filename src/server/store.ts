@@ -1,0 +1,111 @@
+// Opens the data folder: catalog, blobs and the two limits of the disk, and says what a crash or a person left amiss.
+import { mkdir } from 'node:fs/promises'
+import { join } from 'node:path'
+import type { Logger } from 'pino'
+import { printBytes } from '../lib/units.ts'
+import { Failure } from '../model/errors.ts'
+import type { Blobs } from '../store/blobs.ts'
+import type { Catalog } from '../store/catalog.ts'
+import { createDiskGuard, type DiskGuard, type DiskLimits, type diskSpace } from '../store/disk-guard.ts'
+import { openDuckdbCatalog } from '../store/duckdb-catalog.ts'
+import { openFolderBlobs } from '../store/folder-blobs.ts'
+import { planEviction } from '../store/retention.ts'
+
+export interface StoreOptions {
+  readonly dataDir: string
+  /** Bytes of evidence that are kept; older ones are dropped. */
+  readonly budgetBytes: number
+  readonly diskLimits?: DiskLimits
+  /** How free space is measured, for tests. */
+  readonly measureDisk?: typeof diskSpace
+  readonly log: Logger
+}
+
+export interface Store {
+  readonly catalog: Catalog
+  readonly blobs: Blobs
+  readonly guard: DiskGuard
+  readonly budgetBytes: number
+  /** Drops the oldest evidence until what is held and `incomingBytes` are within the budget. */
+  keepWithinBudget(incomingBytes?: number): Promise<void>
+  close(): Promise<void>
+}
+
+/** Uploaded, but never named by an artifact message: after a day the agent that sent it has long repeated it or is gone. */
+const orphanAgeMs = 24 * 3_600_000
+
+/** @throws Failure DATA_NOT_WRITABLE, DATA_IN_USE, DATA_TOO_NEW, DATA_DAMAGED */
+export async function openStore({ dataDir, budgetBytes, diskLimits, measureDisk, log }: StoreOptions): Promise<Store> {
+  try {
+    await mkdir(dataDir, { recursive: true, mode: 0o700 })
+  } catch (cause) {
+    const reason = (cause as NodeJS.ErrnoException).code ?? String(cause)
+    throw new Failure('DATA_NOT_WRITABLE', `the data folder ${dataDir} cannot be made: ${reason}`, { cause })
+  }
+  // The catalog first: who holds its lock owns the folder.
+  const catalog = await openDuckdbCatalog(join(dataDir, 'catalog.duckdb'), {
+    onUnreadable: (problem) => log.error({ err: problem }, problem.message),
+  })
+  try {
+    const blobs = await openFolderBlobs(join(dataDir, 'blobs'))
+    if (blobs.cleaned > 0) log.info({ files: blobs.cleaned }, 'removed unfinished files of an earlier run')
+    await reconcile(catalog, blobs, log)
+    const guard = createDiskGuard(dataDir, {
+      ...(diskLimits ? { limits: diskLimits } : {}),
+      ...(measureDisk ? { measure: measureDisk } : {}),
+    })
+    return {
+      catalog,
+      blobs,
+      guard,
+      budgetBytes,
+      keepWithinBudget: budgetKeeper(catalog, blobs, { budgetBytes, log }),
+      close: () => catalog.close(),
+    }
+  } catch (error) {
+    await catalog.close()
+    throw error
+  }
+}
+
+/** Artifacts without bytes are reported, bytes without artifact removed once nobody can claim them any more. */
+async function reconcile(catalog: Catalog, blobs: Blobs, log: Logger): Promise<void> {
+  const held = await catalog.heldArtifacts()
+  const named = new Set(held.map(({ sha256 }) => sha256))
+  const stored = await blobs.list()
+  const present = new Set(stored.map(({ sha256 }) => sha256))
+  const missing = held.filter(({ sha256 }) => !present.has(sha256))
+  if (missing.length > 0) {
+    log.error({ artifacts: missing.map(({ id }) => id) }, `${missing.length} artifacts have lost their bytes`)
+  }
+  const orphans = stored.filter(({ sha256, modifiedMs }) => !named.has(sha256) && Date.now() - modifiedMs > orphanAgeMs)
+  for (const { sha256 } of orphans) await blobs.delete(sha256)
+  if (orphans.length > 0) log.info({ blobs: orphans.length }, 'removed bytes that no artifact names')
+}
+
+function budgetKeeper(catalog: Catalog, blobs: Blobs, { budgetBytes, log }: { budgetBytes: number; log: Logger }) {
+  let last: Promise<void> = Promise.resolve()
+  const keep = async (incomingBytes: number): Promise<void> => {
+    if (blobs.usage().bytes + incomingBytes <= budgetBytes) return
+    const held = await catalog.heldArtifacts()
+    const plan = planEviction(held, blobs.usage().bytes + incomingBytes, budgetBytes)
+    if (plan.artifactIds.length > 0) {
+      // Said first, then done: a crash in between leaves bytes without a name, never a name without bytes.
+      await catalog.markEvicted(plan.artifactIds, Date.now())
+      // An artifact with the same bytes may have arrived meanwhile.
+      const named = new Set((await catalog.heldArtifacts()).map(({ sha256 }) => sha256))
+      for (const sha256 of plan.sha256s) if (!named.has(sha256)) await blobs.delete(sha256)
+      log.info(
+        { artifacts: plan.artifactIds.length, freedBytes: plan.freedBytes },
+        `dropped the oldest evidence to keep within ${printBytes(budgetBytes)}`,
+      )
+    }
+    if (plan.overBytes > 0) log.warn({ overBytes: plan.overBytes }, 'pinned evidence alone is beyond the budget')
+  }
+  return (incomingBytes = 0): Promise<void> => {
+    // One after the other: two at once would both drop for the same bytes.
+    const next = last.then(() => keep(incomingBytes))
+    last = next.catch(() => undefined)
+    return next
+  }
+}
