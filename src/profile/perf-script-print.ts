@@ -1,0 +1,69 @@
+// Writes samples as `perf script -F comm,pid,tid,time,period,event,ip,sym,dso` would, for tools that read that text.
+// One sample per value that is not 0: what a row of a Go heap profile says in four columns becomes four samples.
+import { int64At, wordsOf } from './int64.ts'
+import type { Profile } from './profile.ts'
+import { labelText } from './roots.ts'
+import { TextWriter } from './text-writer.ts'
+
+/** Times are of the wall clock where the profile knows it. Labels other than comm, pid and tid have no place here. */
+export function printPerfScript(profile: Profile): Uint8Array<ArrayBuffer> {
+  const { samples, sampleTypes, labelSets } = profile
+  const writer = new TextWriter()
+  for (const comment of profile.comments) writer.write(`# ${comment.replaceAll(/[\r\n]+/g, ' ')}\n`)
+  const threads = labelSets.map((labels) => {
+    const comm = (labelText(labels, 'comm') ?? '-').replaceAll(/[\r\n]+/g, ' ')
+    const tid = labelText(labels, 'tid') ?? labelText(labels, 'pid') ?? '0'
+    return `${comm.padStart(16)} ${(labelText(labels, 'pid') ?? tid).padStart(7)}/${tid.padEnd(7)}`
+  })
+  // Sample counts say nothing that the lines themselves do not, unless they are all there is.
+  const columns = sampleTypes.flatMap(({ type, unit }, column) =>
+    column === 0 && type === 'samples' && sampleTypes.length > 1
+      ? []
+      : [
+          {
+            name: type === 'cpu' && unit === 'nanoseconds' ? 'cpu-clock' : type,
+            words: wordsOf(samples.values[column]!),
+          },
+        ],
+  )
+  const stacks: (string | undefined)[] = []
+  for (let row = 0; row < samples.length; row++) {
+    const stack = samples.stack[row]!
+    for (const { name, words } of columns) {
+      const value = int64At(words, row)
+      if (value === 0) continue
+      stacks[stack] ??= printStack(profile, stack)
+      writer.write(
+        `${threads[samples.labels[row]!]} ${printTime(profile, row)}: ${String(value).padStart(10)} ${name}: \n`,
+      )
+      writer.write(stacks[stack])
+    }
+  }
+  return writer.toBytes()
+}
+
+function printTime({ timeNanos, samples }: Profile, row: number): string {
+  const offset = samples.offsetMs?.[row] ?? 0
+  const nanos = timeNanos + BigInt(Math.round((Number.isNaN(offset) ? 0 : offset) * 1e6))
+  const micros = nanos / 1000n
+  return `${String(micros / 1_000_000n).padStart(5)}.${String(micros % 1_000_000n).padStart(6, '0')}`
+}
+
+/** All lines of a stack and the empty one behind them. */
+function printStack(profile: Profile, stack: number): string {
+  const { stacks, locations, lines, functions, strings, mappings } = profile
+  let text = ''
+  for (let at = stacks.offsets[stack]!; at < stacks.offsets[stack + 1]!; at++) {
+    const location = stacks.locations[at]!
+    const address = locations.address[location]!.toString(16).padStart(16)
+    const file = mappings[locations.mapping[location]!]?.file || '[unknown]'
+    const first = locations.lineOffsets[location]!
+    const end = locations.lineOffsets[location + 1]!
+    if (first === end) text += `\t${address} [unknown] (${file})\n`
+    for (let row = first; row < end; row++) {
+      const name = strings.get(functions.name[lines.function[row]!]!).replaceAll(/[\r\n]+/g, ' ') || '[unknown]'
+      text += `\t${address} ${name} (${row === end - 1 ? file : 'inlined'})\n`
+    }
+  }
+  return `${text}\n`
+}
