@@ -116,13 +116,13 @@ export const commands = {
   },
   convert: {
     group: 'files',
-    args: 'IN... [OUT]',
-    count: [1, 1000],
-    summary: 'Read one or more profiles and write them as another format; several are merged.',
+    args: 'IN [OUT]',
+    count: [1, 2],
+    summary: 'Read a profile and write it as another format.',
     details:
-      'The format of OUT comes from its name (.pb.gz, .folded, .perf-script.txt, .speedscope.json, .svg, .html, .json),\n' +
-      'or from --to. `-` is stdin or stdout; with --to and only one file, OUT is stdout. .gz and .zst are read anywhere.',
-    examples: ['spikecam convert perf.data cpu.pb.gz', 'spikecam convert cpu.pb.gz --to folded | grep cart'],
+      'The format of OUT comes from its name (.pb.gz, .folded, .svg, .html), or from --to.\n' +
+      '- is stdin or stdout; without OUT it is stdout. gzip and zstd around the input are taken off.',
+    examples: ['spikecam convert cpu.folded cpu.pb.gz', 'spikecam convert cpu.pb.gz --to folded | grep cart'],
   },
   diff: {
     group: 'files',
@@ -184,6 +184,7 @@ export interface OptionRow {
 const recorders = ['up', 'agent'] as const
 const keepers = ['up', 'server'] as const
 const clients = ['capture', 'list', 'get', 'open', 'download', 'stop', 'ring'] as const
+const readers = ['top', 'flame', 'convert', 'diff', 'info'] as const
 const printers = ['list', 'get', 'ring', 'doctor', 'capture', 'download', 'top', 'flame', 'diff', 'info'] as const
 
 export const optionTable = {
@@ -238,8 +239,21 @@ export const optionTable = {
   token: {
     flag: 'token',
     type: 'text',
-    help: 'Shared secret between the server and its agents and clients.',
+    help: 'Secret that people, programs and agents must know; needed when not listening on loopback.',
     commands: ['up', 'server', 'agent', ...clients],
+  },
+  agentToken: {
+    flag: 'agent-token',
+    type: 'text',
+    help: 'Another secret for agents alone; they use --token where this is not set.',
+    commands: ['up', 'server', 'agent'],
+  },
+  publicUrl: {
+    flag: 'public-url',
+    type: 'text',
+    hint: 'URL',
+    help: 'Where people reach the server when that is not the address it listens on, as behind a proxy.',
+    commands: keepers,
   },
   node: {
     flag: 'node',
@@ -386,6 +400,68 @@ export const optionTable = {
     help: 'Format to write, whatever the name says.',
     commands: ['convert'],
   },
+  sampleType: {
+    flag: 'type',
+    type: 'text',
+    hint: 'NAME',
+    help: 'Which values to count, such as cpu or alloc_space; info lists those of a file. [those the file shows first]',
+    commands: ['top', 'flame', 'convert', 'diff'],
+  },
+  focus: {
+    flag: 'focus',
+    type: 'text',
+    hint: 'REGEX',
+    help: 'Only samples with a matching function, source file or module on their stack.',
+    commands: readers,
+  },
+  ignore: {
+    flag: 'ignore',
+    type: 'text',
+    hint: 'REGEX',
+    help: 'Only samples without one.',
+    commands: readers,
+  },
+  labels: {
+    flag: 'label',
+    type: 'text',
+    hint: 'KEY=VALUE,...',
+    help: 'Only samples with these labels, such as pid=4242 or comm=redis-server.',
+    commands: readers,
+  },
+  fromMs: {
+    flag: 'from',
+    type: 'duration',
+    range: [0, 1e12],
+    help: 'Only samples taken this long after the beginning of the recording, or later.',
+    commands: readers,
+  },
+  untilMs: {
+    flag: 'until',
+    type: 'duration',
+    range: [0, 1e12],
+    help: 'Only samples taken earlier than this after the beginning.',
+    commands: readers,
+  },
+  rootBy: {
+    flag: 'by',
+    type: 'choice',
+    choices: ['none', 'process', 'thread'],
+    default: 'none',
+    help: 'Put a frame for each process, or process and thread, below the root.',
+    commands: ['flame', 'diff'],
+  },
+  invert: {
+    flag: 'invert',
+    type: 'boolean',
+    help: 'Begin at the functions that ran and go to their callers.',
+    commands: ['flame', 'diff'],
+  },
+  title: {
+    flag: 'title',
+    type: 'text',
+    help: 'Title of the picture. [the name of the file]',
+    commands: ['flame', 'diff'],
+  },
   forMs: {
     flag: 'for',
     type: 'duration',
@@ -419,7 +495,7 @@ export const optionTable = {
     type: 'number',
     default: '30',
     range: [1, 1_000_000],
-    help: 'Rows to print; -o json prints all functions unless this is given.',
+    help: 'Rows at most; JSON of top and diff has all of them unless this is given.',
     commands: ['list', 'top', 'diff'],
   },
 } as const satisfies Record<string, OptionRow>

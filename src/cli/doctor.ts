@@ -3,7 +3,7 @@ import { spawnSync } from 'node:child_process'
 import { accessSync, constants, readFileSync, readlinkSync, statfsSync, statSync } from 'node:fs'
 import { dirname } from 'node:path'
 import type { Config } from '../config.ts'
-import { failures } from '../model/errors.ts'
+import { Failure, failures } from '../model/errors.ts'
 import { type Check, checkMachine, type MachineFacts } from './doctor-checks.ts'
 import { readOutput, writeForm, writeOut } from './output.ts'
 
@@ -15,6 +15,13 @@ export async function runDoctor({ options }: Config): Promise<number> {
   else await writeOut(renderChecks(checks))
   const failed = checks.find((check) => check.state === 'fail')
   return failed?.code ? failures[failed.code].exit : 0
+}
+
+/** What keeps this machine from being recorded, if anything does. */
+export function whyUnrecordable(perf: string, dataDir: string): Failure | undefined {
+  const checks = checkMachine(readFacts(perf, dataDir))
+  const failed = checks.find(({ state, name }) => state === 'fail' && ['system', 'perf', 'recording'].includes(name))
+  return failed?.code && new Failure(failed.code, failed.found)
 }
 
 function renderChecks(checks: readonly Check[]): string {

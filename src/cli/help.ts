@@ -17,8 +17,17 @@ const width = 100
 const commandRows = Object.entries(commands) as [CommandName, CommandRow][]
 
 /** The overview, or everything about one command. */
-export function renderHelp(command?: CommandName): string {
-  return command ? renderCommand(command) : renderOverview()
+export async function renderHelp(command?: CommandName): Promise<string> {
+  if (!command) return renderOverview()
+  const needsFormats = command === 'convert' || command === 'info'
+  return renderCommand(command) + (needsFormats ? renderFormats((await import('../profile/formats.ts')).formats) : '')
+}
+
+function renderFormats(formats: readonly { name: string; title: string; write?: unknown }[]): string {
+  const lines = formats.flatMap(({ name, title, write }) =>
+    twoColumns(`  ${name}`, title + (write ? ', also written' : ''), 22),
+  )
+  return `\nFormats, recognised by their content:\n${lines.join('\n')}\n`
 }
 
 function renderOverview(): string {

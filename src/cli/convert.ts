@@ -1,0 +1,82 @@
+// `spikecam convert`: profiles in, one profile of another format out.
+import { basename } from 'node:path'
+import type { Config, Options } from '../config.ts'
+import { renderSvg } from '../flame/svg.ts'
+import { nearest } from '../lib/nearest.ts'
+import { Failure } from '../model/errors.ts'
+import { buildCallTree } from '../profile/call-tree.ts'
+import { formatOfName, formats } from '../profile/formats.ts'
+import type { Profile } from '../profile/profile.ts'
+import { describeLosses, describeProfile } from './describe-profile.ts'
+import { writeBytes } from './output.ts'
+import { pictureAs } from './picture.ts'
+import { type ProfileView, viewProfile } from './profile-view.ts'
+import { readProfile } from './read-profile.ts'
+
+type Written = string | Uint8Array | Promise<Uint8Array>
+
+/** Something to write: the formats that can be written, and the pictures. */
+interface Target {
+  readonly name: string
+  readonly extensions: readonly string[]
+  write(view: ProfileView, title: string): Written
+}
+
+const targets: readonly Target[] = [
+  ...formats.flatMap(({ name, extensions, write }) =>
+    write
+      ? [{ name, extensions, write: ({ profile, sampleType }: ProfileView) => write(withDefault(profile, sampleType)) }]
+      : [],
+  ),
+  { name: 'svg', extensions: ['.svg'], write: drawSvg },
+  {
+    name: 'html',
+    extensions: ['.html', '.htm'],
+    write: (view, title) => pictureAs('.html', drawSvg(view, title), title),
+  },
+]
+
+export async function runConvert({ args, options }: Config): Promise<number> {
+  const inputs = args.length > 1 ? args.slice(0, -1) : args
+  const place = args.length > 1 ? args.at(-1)! : '-'
+  const target = findTarget(place, options.to)
+  const input = inputs[0]!
+  const source = await readProfile(input)
+  const view = viewProfile(source.profile, options)
+  await writeBytes(place, await target.write(view, source.name))
+  return 0
+}
+
+/** @throws Failure USAGE that lists what can be written */
+function findTarget(place: string, to: Options['to']): Target {
+  const known = targets.map(({ name }) => name)
+  if (to !== undefined) {
+    const found = targets.find(({ name }) => name === to)
+    if (found) return found
+    const near = nearest(to, known)
+    throw new Failure('USAGE', `--to ${to}: ${near ? `did you mean ${near}?` : `there is ${known.join(', ')}`}`)
+  }
+  const name = place.toLowerCase()
+  const found = targets.find(({ extensions }) => extensions.some((end) => name.endsWith(end)))
+  if (found) return found
+  if (place === '-') throw new Failure('USAGE', `say with --to what to write: ${known.join(', ')}`)
+  const readable = formatOfName(place)
+  if (readable)
+    throw new Failure('USAGE', `${readable.title} can be read and not written; there is ${known.join(', ')}`)
+  const ends = targets.flatMap(({ extensions }) => extensions[0] ?? []).join(', ')
+  throw new Failure('USAGE', `the name ${basename(place)} does not say what to write: end it in ${ends}, or use --to`)
+}
+
+/** Formats with one kind of values write the one that was asked for. */
+const withDefault = (profile: Profile, sampleType: number): Profile =>
+  sampleType === profile.defaultType ? profile : { ...profile, defaultType: sampleType }
+
+function drawSvg({ profile, sampleType }: ProfileView, title: string): string {
+  const tree = buildCallTree(profile, { sampleType })
+  if (tree.length <= 1) throw new Failure('EMPTY', `${title} has no samples to draw`)
+  return renderSvg(tree, {
+    title,
+    subtitle: describeProfile(profile, sampleType, tree.total[0]!),
+    provenance: describeLosses(profile),
+  })
+}

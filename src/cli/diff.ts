@@ -1,0 +1,181 @@
+// `spikecam diff`: two profiles made comparable, as a table of what changed or as a picture.
+import type { Config, Options } from '../config.ts'
+import { isSignificant, type SampleScale } from '../flame/change.ts'
+import { functionColumns } from '../flame/functions.ts'
+import { renderSvg } from '../flame/svg.ts'
+import { printRatio } from '../flame/value.ts'
+import { printShare } from '../lib/units.ts'
+import { Failure } from '../model/errors.ts'
+import { buildCallTree, type CallTree, diffTrees } from '../profile/call-tree.ts'
+import { printDiffFolded } from '../profile/folded.ts'
+import { describeProfile, sampleCount } from './describe-profile.ts'
+import { readOutput, renderTable, writeBytes, writeForm, writeOut } from './output.ts'
+import { pictureAs } from './picture.ts'
+import { type ProfileView, viewProfile } from './profile-view.ts'
+import { readProfile } from './read-profile.ts'
+
+/** What a function weighs in `after`, and in `before` scaled so that both profiles weigh the same. */
+interface Change {
+  readonly function: string
+  readonly module: string
+  readonly self: number
+  readonly total: number
+  readonly baseSelf: number
+  readonly baseTotal: number
+  /** More than chance: three samples more or fewer are never called a change. */
+  readonly significant: boolean
+}
+
+export async function runDiff({ args, options, given }: Config): Promise<number> {
+  const output = readOutput(options.output, ['json', 'yaml'], { files: true })
+  const [before, after] = [await readView(args[0]!, options), await readView(args[1]!, options)]
+  refuseDifferentTypes(before, after)
+  const trees = [before, after].map(({ profile, sampleType }) =>
+    buildCallTree(profile, { sampleType, rootBy: options.rootBy, invert: options.invert }),
+  ) as [CallTree, CallTree]
+  if (trees.some((tree) => tree.length <= 1)) {
+    throw new Failure('EMPTY', `${(trees[0].length <= 1 ? before : after).name} has no samples`)
+  }
+  const tree = diffTrees(...trees)
+  const scale = scaleOf(before, after, trees)
+  if (output && 'file' in output) {
+    await writeBytes(output.file, picture(output.file, { before, after, tree, scale, title: options.title }))
+    return 0
+  }
+  const changes = findChanges(tree, scale)
+  if (output) {
+    const rows = changes.map((change) => ({ ...change, unit: tree.unit }))
+    await writeForm(given.has('limit') ? rows.slice(0, options.limit) : rows, output.form as 'json' | 'yaml')
+  } else await writeOut(renderChanges(changes, { before, after, total: tree.total[0]!, limit: options.limit }))
+  return 0
+}
+
+interface Side extends ProfileView {
+  readonly name: string
+}
+
+async function readView(path: string, options: Options): Promise<Side> {
+  const { name, profile } = await readProfile(path)
+  return { name, ...viewProfile(profile, options) }
+}
+
+function refuseDifferentTypes(before: Side, after: Side): void {
+  const [one, other] = [before, after].map(({ profile, sampleType }) => profile.sampleTypes[sampleType])
+  if (one?.type === other?.type && one?.unit === other?.unit) return
+  const print = (side: Side, type: typeof one): string => `${side.name} has ${type?.type} in ${type?.unit}`
+  throw new Failure(
+    'INCOMPATIBLE',
+    `${print(before, one)}, and ${print(after, other)}; choose with --type what both have`,
+  )
+}
+
+/** Absent where the number of samples is not known: then nothing can be said about chance. */
+function scaleOf(before: Side, after: Side, [base, tree]: [CallTree, CallTree]): SampleScale | undefined {
+  const counts = [sampleCount(before.profile), sampleCount(after.profile)]
+  if (!counts[0] || !counts[1]) return undefined
+  // Both weigh the same after scaling, so one sample of `before` weighs as many of `after`.
+  return { perSample: tree.total[0]! / counts[1], baseFactor: base.total[0] ? counts[1] / counts[0] : 1 }
+}
+
+/** Largest change of self first. */
+function findChanges(tree: CallTree, scale: SampleScale | undefined): Change[] {
+  const { self, total, base } = functionColumns(tree)
+  const { name, module } = tree.frames
+  return name
+    .map((fn, row) => ({
+      function: fn,
+      module: module[row]!,
+      self: self[row]!,
+      total: total[row]!,
+      baseSelf: base?.self[row] ?? 0,
+      baseTotal: base?.total[row] ?? 0,
+    }))
+    .map((change) => ({
+      ...change,
+      significant:
+        scale !== undefined &&
+        (isSignificant(change.self, change.baseSelf, scale) || isSignificant(change.total, change.baseTotal, scale)),
+    }))
+    .sort(
+      (a, b) =>
+        Math.abs(b.self - b.baseSelf) - Math.abs(a.self - a.baseSelf) ||
+        Math.abs(b.total - b.baseTotal) - Math.abs(a.total - a.baseTotal) ||
+        (a.function < b.function ? -1 : 1),
+    )
+}
+
+function renderChanges(
+  changes: readonly Change[],
+  { before, after, total, limit }: { before: Side; after: Side; total: number; limit: number },
+): string {
+  const right = { align: 'right' as const }
+  const columns = [
+    { title: 'BEFORE', ...right },
+    { title: 'AFTER', ...right },
+    { title: 'CHANGE', ...right },
+    { title: '', ...right },
+    { title: '' },
+    { title: 'TOTAL', ...right },
+    { title: 'FUNCTION' },
+    { title: 'MODULE' },
+  ]
+  const rows = changes
+    .slice(0, limit)
+    .map((change) => [
+      printShare(change.baseSelf, total),
+      printShare(change.self, total),
+      printPoints(change.self - change.baseSelf, total),
+      printRatio(change.self, change.baseSelf),
+      change.significant ? '*' : '',
+      printPoints(change.total - change.baseTotal, total),
+      change.function,
+      change.module,
+    ])
+  const rest = changes.length - rows.length
+  return [
+    `before  ${before.name}: ${describe(before)}`,
+    `after   ${after.name}: ${describe(after)}`,
+    'Shares of each profile, by what functions used themselves; TOTAL is the change with what they called.',
+    '* is more than chance.',
+    '',
+    renderTable(columns, rows).trimEnd(),
+    ...(rest > 0 ? [`… and ${rest} more functions; --limit ${changes.length} shows all.`] : []),
+    '',
+  ].join('\n')
+}
+
+/** `+12.3`, in percentage points. */
+function printPoints(change: number, total: number): string {
+  const points = (change / total) * 100
+  return Math.abs(points) < 0.05 ? '0' : `${points > 0 ? '+' : ''}${points.toFixed(1)}`
+}
+
+function describe({ profile, sampleType }: Side): string {
+  const tree = buildCallTree(profile, { sampleType })
+  return describeProfile(profile, sampleType, tree.total[0]!)
+}
+
+interface Drawing {
+  readonly before: Side
+  readonly after: Side
+  readonly tree: CallTree
+  readonly scale: SampleScale | undefined
+  readonly title: string | undefined
+}
+
+function picture(place: string, { before, after, tree, scale, title }: Drawing): string | Uint8Array {
+  if (/\.(folded|collapsed)$/.test(place) || place === '-') {
+    return printDiffFolded(before.profile, after.profile, { sampleType: after.sampleType })
+  }
+  if (!/\.(svg|html?)$/i.test(place)) {
+    throw new Failure('USAGE', `the name ${place} does not say what to write: end it in .svg, .html or .folded`)
+  }
+  const heading = title ?? `${before.name} → ${after.name}`
+  const svg = renderSvg(tree, {
+    title: heading,
+    subtitle: `before: ${describe(before)}; after: ${describe(after)}`,
+    provenance: 'Shares of each profile compared; widths are the second profile, colours the change.',
+    ...(scale ? { scale } : {}),
+  })
+  return pictureAs(place, svg, heading)
+}

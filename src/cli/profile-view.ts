@@ -1,0 +1,77 @@
+// The part of a profile that the options ask for: which values, which samples.
+import type { Options } from '../config.ts'
+import { nearest } from '../lib/nearest.ts'
+import { Failure } from '../model/errors.ts'
+import type { Profile } from '../profile/profile.ts'
+import { labelText } from '../profile/roots.ts'
+import { type SampleFilter, selectSamples } from '../profile/select.ts'
+import { toRegExp } from './regex.ts'
+
+export interface ProfileView {
+  readonly profile: Profile
+  /** Index into the sample types. */
+  readonly sampleType: number
+}
+
+type Wishes = Pick<Options, 'sampleType' | 'focus' | 'ignore' | 'labels' | 'fromMs' | 'untilMs'>
+
+/**
+ * @throws Failure USAGE for a value type or a pattern that cannot be, EMPTY when no sample is left
+ */
+export function viewProfile(whole: Profile, options: Wishes): ProfileView {
+  const sampleType = findSampleType(whole, options.sampleType)
+  const filter: SampleFilter = {
+    ...(options.focus === undefined ? {} : { focus: toRegExp('--focus', options.focus) }),
+    ...(options.ignore === undefined ? {} : { ignore: toRegExp('--ignore', options.ignore) }),
+    ...(options.labels === undefined ? {} : { labels: parseLabels(options.labels) }),
+    ...(options.fromMs === undefined ? {} : { fromMs: options.fromMs }),
+    ...(options.untilMs === undefined ? {} : { toMs: options.untilMs }),
+  }
+  if (Object.keys(filter).length === 0) return { profile: whole, sampleType }
+  if ((filter.fromMs !== undefined || filter.toMs !== undefined) && !whole.samples.offsetMs) {
+    throw new Failure(
+      'USAGE',
+      'this format does not know when its samples were taken, so --from and --until cannot select',
+    )
+  }
+  const profile = selectSamples(whole, filter)
+  if (profile.samples.length === 0 && whole.samples.length > 0) {
+    throw new Failure(
+      'EMPTY',
+      `none of the ${whole.samples.length} samples is left by the options${labelHint(whole, filter)}`,
+    )
+  }
+  return { profile, sampleType }
+}
+
+function findSampleType({ sampleTypes, defaultType }: Profile, wanted: string | undefined): number {
+  if (wanted === undefined) return defaultType
+  const found = sampleTypes.findIndex(({ type, unit }) => type === wanted || `${type}/${unit}` === wanted)
+  if (found >= 0) return found
+  const names = sampleTypes.map(({ type }) => type)
+  const near = nearest(wanted, names)
+  throw new Failure(
+    'USAGE',
+    `there are no values "${wanted}" in it${near ? `; did you mean "${near}"?` : `; it has ${names.join(', ')}`}`,
+  )
+}
+
+/** `pid=4242,comm=redis-server`; a blank after the comma is not part of the key. */
+function parseLabels(text: string): Record<string, string> {
+  return Object.fromEntries(
+    text.split(',').map((pair) => {
+      const at = pair.indexOf('=')
+      if (at < 1) throw new Failure('USAGE', `--label ${text}: expected KEY=VALUE, not "${pair}"`)
+      return [pair.slice(0, at).trim(), pair.slice(at + 1)]
+    }),
+  )
+}
+
+/** Names the values of the first label that was asked for, because a person seldom knows them. */
+function labelHint(profile: Profile, { labels }: SampleFilter): string {
+  const key = Object.keys(labels ?? {})[0]
+  if (key === undefined) return ''
+  const values = new Set(profile.labelSets.flatMap((set) => labelText(set, key) ?? []))
+  if (values.size === 0) return `; samples here have no label "${key}"`
+  return `; "${key}" is one of ${[...values].slice(0, 8).join(', ')}${values.size > 8 ? ', …' : ''}`
+}

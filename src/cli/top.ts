@@ -1,0 +1,51 @@
+// `spikecam top`: the busiest functions of a profile.
+import type { Config } from '../config.ts'
+import { printValue } from '../flame/value.ts'
+import { printShare } from '../lib/units.ts'
+import { Failure } from '../model/errors.ts'
+import { type Top, topFunctions } from '../profile/top.ts'
+import { describeProfile } from './describe-profile.ts'
+import { readOutput, renderTable, writeForm, writeOut } from './output.ts'
+import { type ProfileView, viewProfile } from './profile-view.ts'
+import { readProfile } from './read-profile.ts'
+
+export async function runTop({ args, options, given }: Config): Promise<number> {
+  const output = readOutput(options.output, ['json', 'yaml'])
+  const source = await readProfile(args[0]!)
+  const view = viewProfile(source.profile, options)
+  const top = topFunctions(view.profile, { sampleType: view.sampleType })
+  if (top.functions.length === 0) throw new Failure('EMPTY', `${source.name} has no samples`)
+  if (output && 'form' in output) {
+    const count = given.has('limit') ? options.limit : top.functions.length
+    const rows = top.functions
+      .slice(0, count)
+      .map(({ function: name, self, total }) => ({ function: name, self, total, unit: top.unit }))
+    await writeForm(rows, output.form as 'json' | 'yaml')
+  } else await writeOut(renderTop(view, top, options.limit))
+  return 0
+}
+
+function renderTop({ profile, sampleType }: ProfileView, top: Top, limit: number): string {
+  const right = { align: 'right' as const }
+  const columns = [
+    { title: 'SELF', ...right },
+    { title: '', ...right },
+    { title: 'TOTAL', ...right },
+    { title: '', ...right },
+    { title: 'FUNCTION' },
+    { title: 'MODULE' },
+  ]
+  const rows = top.functions
+    .slice(0, limit)
+    .map((row) => [
+      printValue(row.self, top.unit),
+      printShare(row.self, top.total),
+      printValue(row.total, top.unit),
+      printShare(row.total, top.total),
+      row.function,
+      row.module,
+    ])
+  const rest = top.functions.length - rows.length
+  const more = rest > 0 ? `… and ${rest} more functions; --limit ${top.functions.length} shows all.\n` : ''
+  return `${describeProfile(profile, sampleType, top.total)}\n\n${renderTable(columns, rows)}${more}`
+}
