@@ -1,0 +1,163 @@
+// The commands that work on files: real program, real profiles, streams and exit codes.
+import { execFileSync, spawn } from 'node:child_process'
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { gzipSync, zstdCompressSync } from 'node:zlib'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { cleanEnv, fixture, root, spikecam } from './spikecam.ts'
+
+const goCpu = fixture('pprof/go-cpu.pb.gz')
+let folder: string
+beforeAll(() => {
+  folder = mkdtempSync(join(tmpdir(), 'spikecam-cli-'))
+  writeFileSync(join(folder, 'quiet.folded'), 'main;serve 50\nmain;poll 48\nmain;sweep 2\n')
+  writeFileSync(join(folder, 'spike.folded'), 'main;serve 50\nmain;poll 45\nmain;serve;regexp 300\nmain;sweep 5\n')
+})
+afterAll(() => rmSync(folder, { recursive: true, force: true }))
+
+test('top -o json: heaviest self first, and nothing but JSON on stdout', async () => {
+  const { code, stdout, stderr } = await spikecam(['top', goCpu, '-o', 'json'])
+  expect({ code, stderr }).toEqual({ code: 0, stderr: '' })
+  const rows = JSON.parse(stdout) as { function: string; self: number; total: number; unit: string }[]
+  expect(rows[0]).toEqual({
+    function: 'crypto/sha256.block',
+    self: 430_000_000,
+    total: 430_000_000,
+    unit: 'nanoseconds',
+  })
+  expect(rows.map((row) => row.self)).toEqual(rows.map((row) => row.self).sort((a, b) => b - a))
+  expect(rows.every((row) => Object.keys(row).join() === 'function,self,total,unit')).toBe(true)
+})
+
+test('top for people: shares, and how many rows there would be', async () => {
+  const { stdout } = await spikecam(['top', goCpu, '--limit', '1'])
+  expect(stdout).toContain('cpu: 630 ms in 63 samples over 2.1 s')
+  expect(stdout).toMatch(/^430 ms {2}68\.3 % {2}430 ms {2}68\.3 % {2}crypto\/sha256\.block {2}feasgo$/m)
+  expect(stdout).toContain('--limit 25 shows all')
+})
+
+test('stdin, gzip and zstd give what the file gives', async () => {
+  const text = readFileSync(join(folder, 'spike.folded'))
+  const [plain, ...packed] = await Promise.all(
+    [text, gzipSync(text), zstdCompressSync(text)].map((stdin) => spikecam(['top', '-', '-o', 'json'], { stdin })),
+  )
+  for (const { code, stdout } of packed) expect({ code, stdout }).toEqual({ code: 0, stdout: plain!.stdout })
+  expect(JSON.parse(plain!.stdout)[0]).toEqual({ function: 'regexp', self: 300, total: 300, unit: 'count' })
+})
+
+test('convert to pprof and back, file to file and through pipes, loses nothing', async () => {
+  const from = join(folder, 'spike.folded')
+  const to = join(folder, 'spike.pb.gz')
+  expect(await spikecam(['convert', from, to])).toMatchObject({ code: 0, stdout: '', stderr: '' })
+  const piped = await spikecam(['convert', '-', '--to', 'folded'], { stdin: readFileSync(to) })
+  expect(piped.stdout.trim().split('\n').sort()).toEqual(readFileSync(from, 'utf8').trim().split('\n').sort())
+  expect(readdirSync(folder).filter((name) => name.startsWith('.'))).toEqual([])
+})
+
+test('go tool pprof reads what convert writes', async () => {
+  const to = join(folder, 'go.pb.gz')
+  await spikecam(['convert', join(folder, 'spike.folded'), to])
+  const top = execFileSync('go', ['tool', 'pprof', '-top', to], { encoding: 'utf8', stdio: 'pipe' })
+  expect(top).toMatch(/^\s*300 .* regexp$/m)
+})
+
+test('flame writes a picture that needs nothing else', async () => {
+  const svg = await spikecam(['flame', goCpu, '--title', 'sha <1>'])
+  expect(svg.code).toBe(0)
+  expect(svg.stdout).toMatch(/^<svg [\s\S]*sha &lt;1&gt;[\s\S]*crypto\/sha256\.block[\s\S]*<\/svg>\n$/)
+  const page = join(folder, 'cpu.html')
+  expect(await spikecam(['flame', goCpu, '-o', page])).toMatchObject({ code: 0, stdout: '' })
+  const html = readFileSync(page, 'utf8')
+  expect(html).toMatch(/^<!doctype html>/)
+  expect(html.replace(/data:image[^"]*/, '')).not.toMatch(/https?:/)
+})
+
+test('diff tells what grew and what is only chance', async () => {
+  const { code, stdout } = await spikecam([
+    'diff',
+    join(folder, 'quiet.folded'),
+    join(folder, 'spike.folded'),
+    '-o',
+    'json',
+  ])
+  expect(code).toBe(0)
+  const rows = JSON.parse(stdout) as { function: string; self: number; baseSelf: number; significant: boolean }[]
+  expect(rows[0]).toMatchObject({ function: 'regexp', self: 300, baseSelf: 0, significant: true })
+  expect(rows.find((row) => row.function === 'sweep')).toMatchObject({ self: 5, baseSelf: 8, significant: false })
+})
+
+test('diff of different values names both', async () => {
+  const { code, stderr } = await spikecam(['diff', goCpu, join(folder, 'spike.folded')])
+  expect(code).toBe(2)
+  expect(stderr).toContain('go-cpu.pb.gz has cpu in nanoseconds, and spike.folded has samples in count')
+})
+
+test('info -o json: what it is, how much, when, and how good', async () => {
+  const { stdout } = await spikecam(['info', goCpu, '-o', 'json'])
+  expect(JSON.parse(stdout)).toMatchObject({
+    file: 'go-cpu.pb.gz',
+    samples: 63,
+    shownFirst: 'cpu',
+    from: expect.stringMatching(/^2026-11-20T17:55:16/),
+    symbols: { unnamed: 0 },
+    losses: [],
+  })
+})
+
+test.each([
+  [['top', goCpu, '--focus', 'runtime\\.mem'], 'cpu: 50 ms'],
+  [['top', goCpu, '--ignore', '.'], 'none of the 59 samples is left'],
+  [['top', goCpu, '--type', 'cpuu'], 'did you mean "cpu"?'],
+  [['top', goCpu, '--focus', '('], '--focus: Invalid regular expression'],
+  [['top', goCpu, '--from', '1s'], 'does not know when its samples were taken'],
+])('%j says %s', async (args, text) => {
+  const { stdout, stderr } = await spikecam(args)
+  expect(stdout + stderr).toContain(text)
+})
+
+test.each([
+  ['a program', join(root, 'node_modules/.bin/node'), 'this looks like an elf file'],
+  ['a shell script', join(root, 'spikecam'), 'this looks like text'],
+])('%s is not a profile: exit 2, and what it looks like', async (_, file, text) => {
+  const { code, stdout, stderr } = await spikecam(['top', file])
+  expect({ code, stdout }).toEqual({ code: 2, stdout: '' })
+  expect(stderr.toLowerCase()).toContain(text)
+})
+
+test('a cut file is read as far as it goes, and what is missing is counted on stderr', async () => {
+  const whole = readFileSync(fixture('pprof/go-allocs.pb.gz'))
+  const { code, stdout, stderr } = await spikecam(['top', '-', '-o', 'json'], {
+    stdin: whole.subarray(0, whole.length - 300),
+  })
+  expect(code).toBe(0)
+  expect(JSON.parse(stdout).length).toBeGreaterThan(0)
+  expect(stderr).toMatch(/stdin: 1 compressed files that end too early/)
+})
+
+test.each([
+  [['top', '/nonexistent'], 2, 'there is no file /nonexistent'],
+  [['top', '/'], 2, '/ is a folder'],
+  [['top', '-'], 2, 'an empty file'],
+  [['convert', goCpu], 2, 'say with --to what to write'],
+  [['convert', goCpu, 'x.bin'], 2, 'the name x.bin does not say what to write'],
+  [['convert', goCpu, '--to', 'flded'], 2, 'did you mean folded?'],
+  [['convert', goCpu, '/nonexistent/x.svg'], 2, '/nonexistent/x.svg cannot be written'],
+  [['flame', goCpu, '-o', 'json'], 2, 'this command writes FILE, -'],
+])('%j ends with %i', async (args, code, text) => {
+  const ran = await spikecam(args)
+  expect(ran.code).toBe(code)
+  expect(ran.stderr).toContain(text)
+  expect(ran.stderr).toContain('next step:')
+})
+
+test('a reader that has seen enough ends the program well', async () => {
+  const child = spawn('/bin/sh', ['-c', `"${root}/spikecam" flame "${goCpu}" | head -c 10; echo; kill -0 $$`], {
+    env: cleanEnv(),
+    stdio: ['ignore', 'pipe', 'pipe'],
+  })
+  const err: Buffer[] = []
+  child.stderr.on('data', (chunk: Buffer) => err.push(chunk))
+  const code = await new Promise((resolve) => child.once('close', resolve))
+  expect({ code, stderr: Buffer.concat(err).toString() }).toEqual({ code: 0, stderr: '' })
+})

@@ -1,0 +1,48 @@
+// Runs the real program as a child process: own temporary folder, clean environment, nothing of the machine's.
+import { spawn } from 'node:child_process'
+import { resolve } from 'node:path'
+
+export const root = resolve(import.meta.dirname, '../..')
+export const fixture = (name: string): string => resolve(root, 'test/fixtures', name)
+
+export interface Ran {
+  readonly code: number | null
+  readonly stdout: string
+  readonly stderr: string
+  readonly bytes: Buffer
+}
+
+export interface RunOptions {
+  readonly cwd?: string
+  readonly env?: Record<string, string>
+  readonly stdin?: string | Uint8Array
+  /** The program to run instead of `./spikecam`. */
+  readonly program?: string
+}
+
+export function cleanEnv(extra: Record<string, string> = {}): Record<string, string> {
+  // Of the machine only where programs are; HOME leads nowhere, so nobody's settings are read.
+  return { PATH: process.env.PATH ?? '', HOME: '/nonexistent', ...extra }
+}
+
+export function spikecam(args: readonly string[], options: RunOptions = {}): Promise<Ran> {
+  return new Promise((done, reject) => {
+    const child = spawn(options.program ?? resolve(root, 'spikecam'), args, {
+      cwd: options.cwd ?? root,
+      env: cleanEnv(options.env),
+      stdio: 'pipe',
+    })
+    const out: Buffer[] = []
+    const err: Buffer[] = []
+    child.stdout.on('data', (chunk: Buffer) => out.push(chunk))
+    child.stderr.on('data', (chunk: Buffer) => err.push(chunk))
+    child.once('error', reject)
+    child.once('close', (code) => {
+      const bytes = Buffer.concat(out)
+      done({ code, bytes, stdout: bytes.toString(), stderr: Buffer.concat(err).toString() })
+    })
+    // A program that does not read its stdin closes it; that is its right.
+    child.stdin.on('error', () => undefined)
+    child.stdin.end(options.stdin ?? '')
+  })
+}
