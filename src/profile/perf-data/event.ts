@@ -50,6 +50,8 @@ export interface EventAttr {
   readonly branchSampleType: number
   readonly regsUser: readonly [number, number]
   readonly regsIntr: readonly [number, number]
+  /** The flag bits as they are: disabled, inherit, pinned, .. (perf_event_open(2)); low and high word. */
+  readonly flags: readonly [number, number]
   /** Deepest call chain, frames; 0 = the system's default. */
   readonly maxStack: number
 }
@@ -83,6 +85,7 @@ export function readAttr(words: Int32Array, at: number, byteLength: number): { a
     branchSampleType: word(72),
     regsUser: [word(80), word(84)],
     regsIntr: [word(96), word(100)],
+    flags: [flags, word(44)],
     maxStack: word(108) & 0xffff,
   }
   return { attr, sizeBytes }

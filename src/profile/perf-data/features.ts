@@ -15,7 +15,7 @@ export interface RecordingInfo {
   cpus?: number
   /** The same moment on the wall clock and on the clock of the samples, nanoseconds. */
   clock?: { readonly clockId: number; readonly wallNs: bigint; readonly clockNs: bigint }
-  /** From file path to lower-case hex. */
+  /** From file path to lower-case hex; '' where several files have the path. */
   readonly buildIds: Map<string, string>
 }
 
@@ -113,7 +113,11 @@ export function readBuildId(record: Uint8Array, info: RecordingInfo): void {
   if (flags & misc.buildIdSize) size = Math.min(record[32] as number, 20)
   // Without the bit: MD5 ids of 16 bytes are padded with zeros.
   else while (size > 4 && record.subarray(12 + size - 4, 12 + size).every((byte) => byte === 0)) size -= 4
-  info.buildIds.set(cString(record, 36, record.length), hex(record.subarray(12, 12 + size)))
+  const path = cString(record, 36, record.length)
+  const id = hex(record.subarray(12, 12 + size))
+  const known = info.buildIds.get(path)
+  // Two files of this name, in two containers: the name does not tell which of them a mapping is.
+  info.buildIds.set(path, known === undefined || known === id ? id : '')
 }
 
 export function hex(bytes: Uint8Array): string {

@@ -37,7 +37,7 @@ export class FrameTable {
   private readonly index = new RowArena()
   private readonly key = new Int32Array(2)
   /** From file and function to the place that stands for it. */
-  private readonly functions = new Map<string, number>()
+  private readonly functions = new Map<MappedFile | undefined, Map<string, number>>()
   private readonly questions = new Map<MappedFile, Question[]>()
 
   constructor(keepsAddresses: boolean) {
@@ -105,7 +105,10 @@ export class FrameTable {
     this.index.retain(kept)
     for (let row = 0; row < this.places.length; row++) if (!kept(row)) this.places[row] = undefined
     this.places.length = this.index.limit
-    for (const [name, row] of this.functions) if (!kept(row)) this.functions.delete(name)
+    for (const [file, rows] of this.functions) {
+      for (const [name, row] of rows) if (!kept(row)) rows.delete(name)
+      if (rows.size === 0) this.functions.delete(file)
+    }
     // A place whose stand-in went away stands for itself again.
     this.places.forEach((place, row) => {
       if (place && this.places[place.same] === undefined) place.same = row
@@ -148,9 +151,14 @@ export class FrameTable {
     place.frames = frames
     place.same = row
     if (this.keepsAddresses || frames.length === 0 || frames.some((frame) => frame.line)) return
-    const key = `${place.file?.id} ${frames.map((frame) => frame.name).join('\n')}`
-    const first = this.functions.get(key)
-    if (first === undefined) this.functions.set(key, row)
+    let rows = this.functions.get(place.file)
+    if (!rows) {
+      rows = new Map()
+      this.functions.set(place.file, rows)
+    }
+    const name = frames.length === 1 ? (frames[0] as SymbolFrame).name : frames.map((frame) => frame.name).join('\n')
+    const first = rows.get(name)
+    if (first === undefined) rows.set(name, row)
     else place.same = first
   }
 }

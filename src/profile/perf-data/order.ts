@@ -7,7 +7,7 @@
 // N-1 (that is how perf's own tools/perf/util/ordered-events.c decides it). So a round delivers up to the maximum that
 // was seen when the round before it ended.
 import type { KernelRecordSink } from './reader.ts'
-import type { RecordBlock } from './record-block.ts'
+import type { BlockPool, RecordBlock } from './record-block.ts'
 
 export interface OrderedSink {
   /** A record in its turn. Records of time 0 come at once. */
@@ -21,6 +21,7 @@ export class TimeOrder implements KernelRecordSink {
   /** Records that came after a younger one had been delivered; they are delivered late, not dropped. */
   lateRecords = 0
   private readonly sink: OrderedSink
+  private readonly pool: BlockPool
   private times = new Float64Array(firstCapacity)
   private positions = new Int32Array(firstCapacity)
   /** Rows of `blocks`. */
@@ -34,8 +35,9 @@ export class TimeOrder implements KernelRecordSink {
   private roundNewest = 0
   private delivered = 0
 
-  constructor(sink: OrderedSink) {
+  constructor(sink: OrderedSink, pool: BlockPool) {
     this.sink = sink
+    this.pool = pool
   }
 
   /** Records that wait for their turn. */
@@ -48,7 +50,10 @@ export class TimeOrder implements KernelRecordSink {
       this.sink.deliver(0, block, at)
       return
     }
-    if (this.blocks[this.blocks.length - 1] !== block) this.blocks.push(block)
+    if (this.blocks[this.blocks.length - 1] !== block) {
+      this.blocks.push(block)
+      block.uses++
+    }
     if (this.count === this.times.length) this.grow()
     const row = this.count++
     this.times[row] = timeNs
@@ -89,16 +94,15 @@ export class TimeOrder implements KernelRecordSink {
     this.count = count - row
     // Blocks that nobody waits for any more are let go.
     const kept: RecordBlock[] = []
-    const rows = new Map<number, number>()
+    const rows = new Int32Array(this.blocks.length).fill(-1)
     for (let i = 0; i < this.count; i++) {
       const old = holders[i] as number
-      let now = rows.get(old)
-      if (now === undefined) {
-        now = kept.push(this.blocks[old] as RecordBlock) - 1
-        rows.set(old, now)
-      }
-      holders[i] = now
+      if (rows[old] === -1) rows[old] = kept.push(this.blocks[old] as RecordBlock) - 1
+      holders[i] = rows[old] as number
     }
+    this.blocks.forEach((block, row) => {
+      if (rows[row] === -1) this.pool.release(block)
+    })
     this.blocks = kept
   }
 

@@ -6,18 +6,24 @@
 //   fffffffffffffe00  PERF_CONTEXT_USER (-512)
 //   00007f3c5d1a2f3c  read
 import type { AddressSpace } from './address-space.ts'
+import { unknownPlace } from './frame-table.ts'
 import type { MappedRange } from './mapped-file.ts'
+import type { PlaceCache } from './place-cache.ts'
 import { RowArena } from './row-arena.ts'
 
 /** Markers lie in the last page of the address space (perf_event.h, PERF_CONTEXT_MAX = -4095). */
 const lastMarker = -4095
 const context = { user: -512, userDeferred: -640, guestUser: -2560 }
 
+const isMarker = (low: number, high: number): boolean => high === -1 && low < 0 && low >= lastMarker
+const isKernelMarker = (low: number): boolean =>
+  low !== context.user && low !== context.guestUser && low !== context.userDeferred
+
 /** In `bound`, where there is no row of `ranges`. */
-export const unmapped = -1
-export const marker = -2
-/** Not an address at all: a frame pointer chain ran into data. This and what follows is no stack. */
-export const garbage = -3
+const unmapped = -1
+const marker = -2
+/** A frame pointer chain ran into data: from the first word that cannot be an address on, nothing was code. */
+const garbage = -3
 
 /** User addresses end here with 5-level paging (Documentation/arch/x86/x86_64/5level-paging.rst): 2^56. */
 const userEnd = 2 ** 56
@@ -88,16 +94,66 @@ export class RawStacks {
     return this.arena.length(id) >> 1
   }
 
-  /** Address of frame i as a double of its signed value, or the marker's number. */
-  address(id: number, frame: number): number {
-    const at = this.arena.offset(id) + 2 * frame
-    const { values } = this.arena
-    return (values[at + 1] as number) * 4294967296 + ((values[at] as number) >>> 0)
+  /** The chain as it was recorded, low and high words. A view: valid until the next stack is added. */
+  wordsOf(id: number): Int32Array {
+    const from = this.arena.offset(id)
+    return this.arena.values.subarray(from, from + this.arena.length(id))
   }
 
-  /** Row of `ranges` of frame i, or `unmapped`, `marker`, `garbage`. */
-  boundOf(id: number, frame: number): number {
-    return this.bound[(this.arena.offset(id) >> 1) + frame] as number
+  /** The kernel's code begins the chain although no marker says so. */
+  startsInKernel(id: number): boolean {
+    return (this.arena.key(id) & kernelStart) !== 0
+  }
+
+  /** Mappings that a stack's addresses lie in, in the order of the frames. */
+  *rangesOf(id: number): Generator<MappedRange> {
+    const base = this.arena.offset(id) >> 1
+    for (let i = 0; i < this.frameCount(id); i++) {
+      const range = this.ranges[this.bound[base + i] as number]
+      if (range) yield range
+    }
+  }
+
+  /** First address of a stack and where it is; 0 in an empty one. */
+  leafOf(id: number): { address: number; frame: number; isKernel: boolean } {
+    const words = this.wordsOf(id)
+    let isKernel = this.startsInKernel(id)
+    for (let frame = 0; frame < words.length >> 1; frame++) {
+      const low = words[2 * frame] as number
+      const high = words[2 * frame + 1] as number
+      if (!isMarker(low, high)) return { address: high * 4294967296 + (low >>> 0), frame, isKernel }
+      isKernel = isKernelMarker(low)
+    }
+    return { address: 0, frame: 0, isKernel }
+  }
+
+  /** Frames that are addresses. */
+  addressCount(id: number): number {
+    const base = this.arena.offset(id) >> 1
+    let count = 0
+    for (let i = 0; i < this.frameCount(id); i++) if (this.bound[base + i] !== marker) count++
+    return count
+  }
+
+  /**
+   * Appends the rows of a stack's places to `rows`, leaf first, and -1 behind them.
+   * @returns where the next stack goes
+   */
+  placesOf(id: number, rows: Int32Array, at: number, places: PlaceCache): number {
+    const { bound, ranges } = this
+    const { values } = this.arena
+    let word = this.arena.offset(id)
+    const frames = this.arena.length(id) >> 1
+    const base = word >> 1
+    for (let i = 0; i < frames; i++, word += 2) {
+      const row = bound[base + i] as number
+      if (row >= 0) {
+        rows[at++] = places.rowOf(ranges[row] as MappedRange, row, values[word] as number, values[word + 1] as number)
+      } else if (row === unmapped) rows[at++] = unknownPlace
+      else if (row === garbage) break
+    }
+    rows[at] = -1
+    return at + 1
   }
 
   resolvedOf(id: number): number {
@@ -152,11 +208,13 @@ export class RawStacks {
     let inKernel = startsInKernel
     let isFirstOfUser = true
     let isDeferred = false
+    /** First frame that cannot be an address, as long as no code follows it. */
+    let nonsense = -1
     for (let i = 0; i < frames; i++) {
       const high = values[from + 2 * i + 1] as number
       const low = values[from + 2 * i] as number
-      if (high === -1 && low < 0 && low >= lastMarker) {
-        inKernel = low !== context.user && low !== context.guestUser && low !== context.userDeferred
+      if (isMarker(low, high)) {
+        inKernel = isKernelMarker(low)
         isDeferred = low === context.userDeferred
         bound[base + i] = marker
         continue
@@ -171,14 +229,14 @@ export class RawStacks {
       if (range !== undefined) {
         bound[base + i] = this.rowOf(range)
         if (isFirstOfUser && !inKernel) user.settle(range)
-      } else if (inKernel || (address >= 0 && address < userEnd)) {
-        bound[base + i] = unmapped
+        nonsense = -1
       } else {
-        bound.fill(garbage, base + i, base + frames)
-        return
+        bound[base + i] = unmapped
+        if (nonsense < 0 && !inKernel && !(address >= 0 && address < userEnd)) nonsense = i
       }
       if (!inKernel) isFirstOfUser = false
     }
+    if (nonsense >= 0) bound.fill(garbage, base + nonsense, base + frames)
   }
 
   private rowOf(range: MappedRange): number {

@@ -6,7 +6,7 @@ import type { Loss } from '../profile.ts'
 import { Events } from './events.ts'
 import { type RecordingInfo, readAttrRecord, readBuildId, readFeature } from './features.ts'
 import { type FileHeader, fileHeaderBytes, headerSizeOf, pipeHeaderBytes, readAttrs, readFileHeader } from './header.ts'
-import { cString, int64, type RecordBlock, recordSize } from './record-block.ts'
+import { type BlockPool, cString, int64, type RecordBlock, recordSize } from './record-block.ts'
 import { RecordStream } from './record-stream.ts'
 import * as type from './record-types.ts'
 
@@ -29,6 +29,7 @@ export class PerfReader {
   readonly info: RecordingInfo = { buildIds: new Map() }
   private readonly lost = new Map<string, number>()
   private readonly sink: KernelRecordSink
+  private readonly pool: BlockPool
   private readonly records: RecordStream
   private unpacked: { stream: RecordStream; zstd: Decompress } | undefined
   private packedBytes = 0
@@ -42,14 +43,15 @@ export class PerfReader {
   private tail: Uint8Array[] = []
   private tailBytes = 0
 
-  constructor(sink: KernelRecordSink) {
+  constructor(sink: KernelRecordSink, pool: BlockPool) {
     this.sink = sink
-    this.records = new RecordStream({ record: (block, at) => this.record(block, at) })
+    this.pool = pool
+    this.records = new RecordStream({ record: (block, at) => this.record(block, at) }, pool)
   }
 
   /**
    * The next bytes of the file or stream.
-   * @param chunk kept (as views) until its records were delivered: do not reuse the buffer
+   * @param chunk copied; the buffer may be used again
    * @throws Failure NOT_A_PROFILE, MALFORMED (a head that cannot be read), TOO_LARGE (a decompression bomb)
    */
   push(chunk: Uint8Array): void {
@@ -64,7 +66,7 @@ export class PerfReader {
         this.phase = 'features'
       } else if (this.phase === 'features') {
         this.tailBytes += rest.length
-        if (this.tailBytes <= mostSectionBytes) this.tail.push(rest)
+        if (this.tailBytes <= mostSectionBytes) this.tail.push(rest.slice())
         return
       } else {
         const count = Math.min(this.head.length - this.headLength, rest.length)
@@ -240,7 +242,7 @@ export class PerfReader {
         `perf.data: unpacking needs a window of ${window} bytes, the limit is ${mostWindowBytes}`,
       )
     }
-    const stream = new RecordStream({ record: (block, at) => this.record(block, at) })
+    const stream = new RecordStream({ record: (block, at) => this.record(block, at) }, this.pool)
     const zstd = new Decompress((unpacked) => {
       this.unpackedBytes += unpacked.length
       if (this.unpackedBytes > mostSectionBytes && this.unpackedBytes > mostGain * this.packedBytes) {

@@ -1,6 +1,6 @@
-// Cuts bytes that arrive in pieces of any size into records, without copying the ones that lie whole and aligned in
-// their piece. Record header (perf_event_open(2)): u32 type, u16 misc, u16 size with the 8 header bytes included.
-import { blockOf, type RecordBlock } from './record-block.ts'
+// Cuts bytes that arrive in pieces of any size into records, in blocks that are used again when their records were
+// delivered. Record header (perf_event_open(2)): u32 type, u16 misc, u16 size with the 8 header bytes included.
+import { type BlockPool, blockOf, type RecordBlock } from './record-block.ts'
 
 export interface RecordHandler {
   /**
@@ -18,21 +18,27 @@ export class RecordStream {
   /** Bytes that were not understood: those after a broken record. */
   unreadBytes = 0
   private readonly handler: RecordHandler
-  /** The beginning of a record whose rest has not arrived. */
-  private carry = new Uint8Array(headerBytes)
-  private carried = 0
+  private readonly pool: BlockPool
+  private block: RecordBlock
+  /** Bytes in the block, and how many of them were read. */
+  private filled = 0
+  private read = 0
+  /** Bytes to come that are no records. */
   private payload = 0
 
-  constructor(handler: RecordHandler) {
+  constructor(handler: RecordHandler, pool: BlockPool) {
     this.handler = handler
+    this.pool = pool
+    this.block = pool.take()
+    this.block.uses++
   }
 
   /** Bytes of a record that never became whole. */
   get incompleteBytes(): number {
-    return this.carried
+    return this.filled - this.read
   }
 
-  /** @param chunk kept (as views) until its records were delivered: do not reuse the buffer */
+  /** @param chunk copied; the buffer may be used again */
   push(chunk: Uint8Array): void {
     let at = 0
     while (at < chunk.length) {
@@ -44,68 +50,60 @@ export class RecordStream {
         const skipped = Math.min(this.payload, chunk.length - at)
         this.payload -= skipped
         at += skipped
-      } else if (this.carried > 0) {
-        at += this.complete(chunk, at)
-      } else if (((chunk.byteOffset + at) & 3) === 0) {
-        const read = this.readInPlace(blockOf(chunk.buffer, chunk.byteOffset + at, chunk.length - at))
-        at += read
-        if (read === 0 && !this.isBroken) at += this.complete(chunk, at)
-      } else {
-        at += this.complete(chunk, at)
+        continue
       }
+      const count = Math.min(chunk.length - at, this.block.bytes.length - this.filled)
+      this.block.bytes.set(at === 0 && count === chunk.length ? chunk : chunk.subarray(at, at + count), this.filled)
+      this.filled += count
+      at += count
+      this.readRecords()
+      if (this.filled === this.block.bytes.length) this.nextBlock()
     }
   }
 
-  /** Hands on the whole records of a block. @returns bytes that were read */
-  private readInPlace({ bytes, words }: RecordBlock): number {
-    const block = { bytes, words }
-    const end = bytes.length
-    let at = 0
-    while (at + headerBytes <= end) {
-      const size = (words[(at >> 2) + 1] as number) >>> 16
+  private readRecords(): void {
+    const { block, filled, handler } = this
+    const { bytes, words } = block
+    let at = this.read
+    while (at + headerBytes <= filled) {
+      const isAligned = (at & 3) === 0
+      const size = isAligned
+        ? (words[(at >> 2) + 1] as number) >>> 16
+        : (bytes[at + 6] as number) | ((bytes[at + 7] as number) << 8)
       if (size < headerBytes) {
         this.isBroken = true
+        this.unreadBytes += filled - at
+        at = filled
         break
       }
-      if (at + size > end) break
-      this.payload = this.handler.record(block, at >> 2)
+      if (at + size > filled) break
+      // A COMPRESSED record may have any size, and what follows it any position.
+      const payload = isAligned ? handler.record(block, at >> 2) : handler.record(copyOf(bytes, at, size), 0)
       at += size
-      // A COMPRESSED record may have any size: what follows it may be unaligned.
-      if (this.payload > 0 || (size & 3) !== 0) break
+      if (payload > 0) {
+        const here = Math.min(payload, filled - at)
+        at += here
+        this.payload = payload - here
+        if (this.payload > 0) break
+      }
     }
-    return at
+    this.read = at
   }
 
-  /** Adds bytes to the record that is being put together, and hands it on when it is whole. @returns bytes that were taken */
-  private complete(chunk: Uint8Array, from: number): number {
-    let at = from
-    if (this.carried < headerBytes) at += this.take(chunk, at, headerBytes)
-    if (this.carried < headerBytes) return at - from
-    const size = (this.carry[6] as number) | ((this.carry[7] as number) << 8)
-    if (size < headerBytes) {
-      this.isBroken = true
-      this.unreadBytes += this.carried
-      this.carried = 0
-      return at - from
-    }
-    if (this.carry.length < size) {
-      const whole = new Uint8Array((size + 3) & ~3)
-      whole.set(this.carry.subarray(0, this.carried))
-      this.carry = whole
-    }
-    at += this.take(chunk, at, size)
-    if (this.carried < size) return at - from
-    const block = blockOf(this.carry.buffer, 0, size)
-    this.carry = new Uint8Array(headerBytes)
-    this.carried = 0
-    this.payload = this.handler.record(block, 0)
-    return at - from
+  /** Goes on in a fresh block, with the beginning of the record that did not fit. */
+  private nextBlock(): void {
+    const { block, filled, read } = this
+    this.block = this.pool.take()
+    this.block.uses++
+    this.block.bytes.set(block.bytes.subarray(read, filled))
+    this.filled = filled - read
+    this.read = 0
+    this.pool.release(block)
   }
+}
 
-  private take(chunk: Uint8Array, from: number, until: number): number {
-    const count = Math.min(until - this.carried, chunk.length - from)
-    this.carry.set(chunk.subarray(from, from + count), this.carried)
-    this.carried += count
-    return count
-  }
+function copyOf(bytes: Uint8Array, from: number, size: number): RecordBlock {
+  const copy = new Uint8Array((size + 3) & ~3)
+  copy.set(bytes.subarray(from, from + size))
+  return blockOf(copy.buffer, 0, copy.length)
 }

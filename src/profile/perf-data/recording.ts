@@ -23,11 +23,12 @@ import type { Loss } from '../profile.ts'
 import type { PerfMapping, Symbolizer } from '../symbolizer.ts'
 import type { PerfEvent } from './events.ts'
 import type { RecordingInfo } from './features.ts'
-import { type CodePlace, FrameTable, unknownPlace } from './frame-table.ts'
+import { type CodePlace, FrameTable } from './frame-table.ts'
 import { TimeOrder } from './order.ts'
-import { garbage, type InternContext, marker, RawStacks } from './raw-stacks.ts'
+import { PlaceCache } from './place-cache.ts'
+import { type InternContext, RawStacks } from './raw-stacks.ts'
 import { PerfReader } from './reader.ts'
-import type { RecordBlock } from './record-block.ts'
+import { BlockPool, type RecordBlock } from './record-block.ts'
 import { SAMPLE } from './record-types.ts'
 import { RowArena } from './row-arena.ts'
 import { type SampleBatch, SampleColumns } from './sample-batch.ts'
@@ -53,7 +54,7 @@ export class PerfRecording {
   private readonly reader: PerfReader
   private readonly order: TimeOrder
   private readonly sideBand: SideBand
-  private readonly raw = new RawStacks()
+  private raw = new RawStacks()
   /** Rows of frame rows, leaf first; key 1 = was cut at the depth limit. */
   private readonly stacks = new RowArena()
   private pending = new SampleColumns()
@@ -65,8 +66,9 @@ export class PerfRecording {
 
   constructor({ noticed, keepsAddresses = false }: RecordingOptions = {}) {
     this.frames = new FrameTable(keepsAddresses)
-    this.order = new TimeOrder({ deliver: (timeNs, block, at) => this.deliver(timeNs, block, at) })
-    this.reader = new PerfReader(this.order)
+    const pool = new BlockPool()
+    this.order = new TimeOrder({ deliver: (timeNs, block, at) => this.deliver(timeNs, block, at) }, pool)
+    this.reader = new PerfReader(this.order, pool)
     this.sideBand = new SideBand(this.reader.events, {
       noticed,
       lose: (timeNs, what, count) => this.pending.lose(timeNs, what, count),
@@ -77,7 +79,7 @@ export class PerfRecording {
 
   /**
    * The next bytes of the stream or file.
-   * @param chunk kept for a while: do not reuse its buffer
+   * @param chunk copied; the buffer may be used again
    * @throws Failure NOT_A_PROFILE, MALFORMED, TOO_LARGE
    */
   push(chunk: Uint8Array): void {
@@ -105,34 +107,29 @@ export class PerfRecording {
     const fresh = this.raw.unresolved
     const second = Math.floor(this.latestNs / 1e9)
     for (const range of this.raw.ranges) {
-      if (range && !range.file.buildId) range.file.buildId = this.reader.info.buildIds.get(range.path)
+      if (range && !range.file.buildId) range.file.buildId = this.reader.info.buildIds.get(range.path) || undefined
     }
     // Two passes: all unknown places are asked for together, then stacks are made of the answers.
-    const rows: number[] = []
-    for (const id of fresh) {
-      const count = this.raw.frameCount(id)
-      for (let i = 0; i < count; i++) {
-        const bound = this.raw.boundOf(id, i)
-        if (bound === garbage) break
-        if (bound === marker) continue
-        const range = this.raw.ranges[bound]
-        rows.push(range ? this.frames.rowOf(range, this.raw.address(id, i), second) : unknownPlace)
-      }
-      rows.push(-1)
-    }
+    let words = 0
+    for (let i = 0; i < fresh.length; i++) words += this.raw.frameCount(fresh[i] as number) + 1
+    const rows = new Int32Array(words)
+    const cache = new PlaceCache(this.frames, second, words)
+    let end = 0
+    for (let i = 0; i < fresh.length; i++) end = this.raw.placesOf(fresh[i] as number, rows, end, cache)
     if (symbolizer) this.frames.askNames(symbolizer)
-    const stack = new Int32Array(1024)
-    let next = 0
-    for (const id of fresh) {
-      let length = 0
+    const { places } = this.frames
+    let from = 0
+    for (let i = 0; i < fresh.length; i++) {
+      const id = fresh[i] as number
       let hasJit = false
-      for (; rows[next] !== -1; next++) {
-        const row = rows[next] as number
-        if (this.frames.places[row]?.file?.isJit) hasJit = true
-        if (length < stack.length) stack[length++] = this.frames.standFor(row)
+      let to = from
+      for (; rows[to] !== -1; to++) {
+        const place = places[rows[to] as number] as CodePlace
+        if (place.file?.isJit) hasJit = true
+        rows[to] = place.same
       }
-      next++
-      this.raw.setResolved(id, this.stacks.intern(stack, 0, length, this.isTruncated(id) ? 1 : 0), hasJit, second)
+      this.raw.setResolved(id, this.stacks.intern(rows, from, to, this.isTruncated(id) ? 1 : 0), hasJit, second)
+      from = to + 1
     }
     this.raw.clearUnresolved()
   }
@@ -176,10 +173,30 @@ export class PerfRecording {
     this.sideBand.retainFiles(files)
   }
 
+  /** Forgets all raw stacks: the recording is complete, and what is known of it has been resolved. */
+  forgetRawStacks(): void {
+    this.raw = new RawStacks()
+  }
+
   /** Frame rows of a resolved stack, leaf first. A view: valid until the next `symbolizeNew` or `compact`. */
   stackOf(id: number): Int32Array {
     const from = this.stacks.offset(id)
     return this.stacks.values.subarray(from, from + this.stacks.length(id))
+  }
+
+  /** How many frames a resolved stack has. */
+  depthOf(id: number): number {
+    return this.stacks.length(id)
+  }
+
+  /** Row of frame i of a resolved stack; 0 = the leaf. */
+  placeAt(id: number, frame: number): number {
+    return this.stacks.values[this.stacks.offset(id) + frame] as number
+  }
+
+  /** One above the largest id of a resolved stack. */
+  get stackLimit(): number {
+    return this.stacks.limit
   }
 
   /** True when the kernel cut the stack at its depth limit. */
@@ -190,6 +207,11 @@ export class PerfRecording {
   /** Frame by its row. */
   frame(row: number): CodePlace {
     return this.frames.places[row] as CodePlace
+  }
+
+  /** Call chains as they were recorded; for writing them again. */
+  get rawStacks(): RawStacks {
+    return this.raw
   }
 
   get events(): readonly PerfEvent[] {
@@ -250,12 +272,8 @@ export class PerfRecording {
     this.pending.push(timeNs, task, fields)
   }
 
-  private isTruncated(raw: number): boolean {
+  private isTruncated(id: number): boolean {
     const limit = this.events[0]?.attr.maxStack || defaultMaxStack
-    const words = this.raw.frameCount(raw)
-    if (words < limit) return false
-    let frames = 0
-    for (let i = 0; i < words; i++) if (this.raw.boundOf(raw, i) !== marker) frames++
-    return frames >= limit
+    return this.raw.frameCount(id) >= limit && this.raw.addressCount(id) >= limit
   }
 }

@@ -122,22 +122,26 @@ export class SampleColumns {
       processComm: process.comm,
     }))
     const taken: number[] = []
-    for (let row = 0; row < this.length; row++) {
+    let takesAll = true
+    for (let row = 0; row < this.length; row++) if ((this.timeNs[row] as number) > untilNs) takesAll = false
+    for (let row = 0; row < this.length && !takesAll; row++) {
       if ((this.timeNs[row] as number) <= untilNs) taken.push(row)
       else this.copyRow(row, rest)
     }
     for (const { timeNs, what, count } of this.losses) if (timeNs > untilNs) rest.lose(timeNs, what, count)
     // All of them: the columns themselves are handed out, a large recording is not copied.
     const part = <T extends Column>(column: T): T =>
-      (taken.length === this.length ? column.subarray(0, this.length) : pick(column, taken)) as T
+      (takesAll ? column.subarray(0, this.length) : pick(column, taken)) as T
     const rawStack = part(this.rawStack)
+    const stack = new Int32Array(rawStack.length)
+    for (let row = 0; row < stack.length; row++) stack[row] = resolvedOf(rawStack[row] as number)
     const batch: SampleBatch = {
-      length: taken.length,
+      length: rawStack.length,
       timeNs: part(this.timeNs),
       thread: part(this.thread),
       cgroup: part(this.cgroup),
       rawStack,
-      stack: rawStack.map(resolvedOf),
+      stack,
       period: part(this.period),
       event: part(this.event),
       cpu: part(this.cpu),

@@ -28,6 +28,7 @@ export class SideBand {
   readonly kernel = new AddressSpace()
   private readonly files = new MappedFiles()
   private readonly cgroups = new Map<number, string>()
+  private readonly devices = new Map<number, string>()
   private readonly events: Events
   private readonly noticed: ((mapping: PerfMapping) => void) | undefined
   private readonly lose: (timeNs: number, what: string, count: number) => void
@@ -59,91 +60,123 @@ export class SideBand {
    * One record that is no sample.
    * @returns true when kernel code was loaded or unloaded
    */
-  read(timeNs: number, { words, bytes }: RecordBlock, at: number): boolean {
-    const size = recordSize(words, at)
+  read(timeNs: number, block: RecordBlock, at: number): boolean {
+    const { words } = block
     const flags = recordMisc(words, at)
-    const layout = this.events.length > 0 ? this.events.layout(this.events.rowOf(words, at)) : undefined
-    // The trailer is no part of what the record says.
-    const end = at + (size >> 2) - (layout?.trailer.words ?? 0)
+    const trailer = this.events.length > 0 ? this.events.layout(this.events.rowOf(words, at)).trailer.words : 0
     const body = at + 2
-    const word = (index: number): number => (body + index < end ? (words[body + index] as number) : 0)
-    const wide = (index: number): number => (body + index + 2 <= end ? int64(words, body + index) : 0)
-    const text = (index: number): string => cString(bytes, (body + index) * 4, Math.max(end, body + index) * 4)
+    // The trailer is no part of what the record says.
+    const end = at + (recordSize(words, at) >> 2) - trailer
+    const room = end - body
     switch (words[at]) {
       case type.MMAP:
         // u32 pid, tid; u64 addr, len, pgoff; filename
-        if (body + 8 > end || (flags & misc.mmapData) !== 0) return false
-        return this.map(flags, { pid: word(0), start: wide(2), length: wide(4), pageOffset: wide(6), path: text(8) })
-      case type.MMAP2: {
-        // u32 pid, tid; u64 addr, len, pgoff; u32 maj, min, u64 ino, generation (or build-id); u32 prot, flags; filename
-        if (body + 16 > end || (word(14) & protExec) === 0) return false
-        const place = { pid: word(0), start: wide(2), length: wide(4), pageOffset: wide(6), path: text(16) }
-        if (flags & misc.mmapBuildId) {
-          const from = (body + 8) * 4
-          const buildId = hex(bytes.subarray(from + 4, from + 4 + Math.min(bytes[from] as number, 20)))
-          return this.map(flags, { ...place, buildId })
-        }
-        const inode = wide(10)
-        if (inode === 0) return this.map(flags, place)
-        const device = `${word(8).toString(16).padStart(2, '0')}:${word(9).toString(16).padStart(2, '0')}`
-        return this.map(flags, { ...place, device, inode })
-      }
-      case type.COMM:
+        if (room >= 8 && (flags & misc.mmapData) === 0)
+          return this.map(block, body, textAt(block, body + 8, end), flags)
+        return false
+      case type.MMAP2:
+        // u32 pid, tid; u64 addr, len, pgoff; 24 bytes of identity; u32 prot, flags; filename
+        if (room < 16 || ((words[body + 14] as number) & protExec) === 0) return false
+        return this.map(block, body, textAt(block, body + 16, end), flags, body + 8)
+      case type.COMM: {
         // u32 pid, tid; comm
-        if (body + 3 <= end) this.tasks.setComm(word(0), word(1), text(2), (flags & misc.commExec) !== 0)
-        return false
-      case type.FORK: {
-        // u32 pid, ppid, tid, ptid; u64 time
-        if (body + 4 > end) return false
-        const inherits = (flags & misc.forkExec) === 0
-        this.tasks.fork({ pid: word(0), tid: word(2) }, { pid: word(1), tid: word(3) }, inherits)
+        if (room < 3) return false
+        const isExec = (flags & misc.commExec) !== 0
+        this.tasks.setComm(words[body] as number, words[body + 1] as number, textAt(block, body + 2, end), isExec)
         return false
       }
+      case type.FORK:
+        // u32 pid, ppid, tid, ptid; u64 time
+        if (room >= 4) {
+          const child = { pid: words[body] as number, tid: words[body + 2] as number }
+          const parent = { pid: words[body + 1] as number, tid: words[body + 3] as number }
+          this.tasks.fork(child, parent, (flags & misc.forkExec) === 0)
+        }
+        return false
       case type.EXIT:
-        if (body + 4 <= end) this.tasks.exit(word(2), timeNs)
+        if (room >= 4) this.tasks.exit(words[body + 2] as number, timeNs)
         return false
       case type.LOST:
         // u64 id, lost
-        this.lose(timeNs, 'records lost by the kernel because perf was too slow', wide(2))
+        if (room >= 4) this.lose(timeNs, 'records lost by the kernel because perf was too slow', int64(words, body + 2))
         return false
       case type.LOST_SAMPLES:
-        this.lose(timeNs, 'samples lost by the kernel', wide(0))
+        if (room >= 2) this.lose(timeNs, 'samples lost by the kernel', int64(words, body))
         return false
       case type.THROTTLE:
         this.lose(timeNs, 'times that the kernel throttled sampling', 1)
         return false
       case type.KSYMBOL: {
         // u64 addr; u32 len; u16 type, flags (bit 0 = unloaded); name
-        if (body + 5 > end) return false
-        const start = wide(0)
-        if (((word(3) >>> 16) & 1) !== 0) this.kernel.remove(start)
-        else this.addKernelCode({ pid: -1, start, length: word(2) >>> 0, pageOffset: 0, path: text(4), isKernel: true })
+        if (room < 5) return false
+        const start = int64(words, body)
+        const isUnloaded = ((words[body + 3] as number) & 0x10000) !== 0
+        if (isUnloaded) this.kernel.remove(start)
+        else this.addKernelCode(start, (words[body + 2] as number) >>> 0, textAt(block, body + 4, end))
         return true
       }
       case type.CGROUP:
         // u64 id; path
-        if (body + 3 <= end) this.setCgroup(wide(0), text(2))
+        if (room >= 3) this.setCgroup(int64(words, body), textAt(block, body + 2, end))
         return false
       default:
         return false
     }
   }
 
-  private map(flags: number, place: Omit<RangeSpec, 'isKernel'>): boolean {
-    if (!(place.length > 0)) return false
-    if ((flags & misc.cpuMode) === misc.kernel || place.pid === -1) {
-      this.kernel.add(this.files.rangeOf({ ...place, pid: -1, isKernel: true }))
+  /**
+   * MMAP and MMAP2, which begin alike: u32 pid, tid; u64 addr, len, pgoff.
+   * @param identity word of MMAP2's union: u32 major, minor, u64 inode, generation, or u8 size, 3 reserved, build-id
+   */
+  private map({ words, bytes }: RecordBlock, body: number, path: string, flags: number, identity = -1): boolean {
+    const pid = words[body] as number
+    const isKernel = pid === -1 || (flags & misc.cpuMode) === misc.kernel
+    const length = int64(words, body + 4)
+    if (!(length > 0)) return false
+    let spec: RangeSpec = {
+      pid: isKernel ? -1 : pid,
+      start: int64(words, body + 2),
+      length,
+      pageOffset: int64(words, body + 6),
+      path,
+      isKernel,
+    }
+    if (identity >= 0 && (flags & misc.mmapBuildId) !== 0) {
+      const from = identity * 4
+      spec = { ...spec, buildId: hex(bytes.subarray(from + 4, from + 4 + Math.min(bytes[from] as number, 20))) }
+    } else if (identity >= 0 && !isKernel) {
+      const inode = int64(words, identity + 2)
+      if (inode > 0) {
+        const device = this.deviceName(words[identity] as number, words[identity + 1] as number)
+        spec = { ...spec, device, inode }
+      }
+    }
+    const range = this.files.rangeOf(spec)
+    if (isKernel) {
+      this.kernel.add(range)
       return true
     }
-    const range = this.files.rangeOf({ ...place, isKernel: false })
-    this.tasks.spaceOf(place.pid).add(range)
+    this.tasks.spaceOf(pid).add(range)
     this.noticed?.(range)
     return false
   }
 
+  /** `fe:00`, as in /proc/PID/maps. */
+  private deviceName(major: number, minor: number): string {
+    const key = major * 2 ** 20 + minor
+    let name = this.devices.get(key)
+    if (name === undefined) {
+      name = `${major.toString(16).padStart(2, '0')}:${minor.toString(16).padStart(2, '0')}`
+      this.devices.set(key, name)
+    }
+    return name
+  }
+
   /** BPF programs and trampolines: the record brings the one name they have. */
-  private addKernelCode(spec: RangeSpec): void {
-    if (spec.length > 0) this.kernel.add(this.files.rangeOf(spec, spec.path))
+  private addKernelCode(start: number, length: number, name: string): void {
+    if (length === 0) return
+    const spec = { pid: -1, start, length, pageOffset: 0, path: name, isKernel: true }
+    this.kernel.add(this.files.rangeOf(spec, name))
   }
 
   private setCgroup(id: number, path: string): void {
@@ -151,4 +184,8 @@ export class SideBand {
     if (this.cgroups.size >= mostCgroups) this.cgroups.delete(this.cgroups.keys().next().value as number)
     this.cgroups.set(id, path)
   }
+}
+
+function textAt({ bytes }: RecordBlock, word: number, end: number): string {
+  return cString(bytes, word * 4, Math.max(word, end) * 4)
 }

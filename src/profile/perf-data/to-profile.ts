@@ -145,7 +145,10 @@ function lossesOf(recording: PerfRecording, batches: readonly SampleBatch[]): Lo
   for (const batch of batches) {
     for (const { what, count } of batch.losses) add(what, count)
     let cut = 0
-    for (const stack of batch.stack) if (stack >= 0 && recording.isStackTruncated(stack)) cut++
+    for (let i = 0; i < batch.length; i++) {
+      const stack = batch.stack[i] as number
+      if (stack >= 0 && recording.isStackTruncated(stack)) cut++
+    }
     add('samples whose stack was cut at the depth limit', cut)
   }
   return Array.from(lost, ([what, count]) => ({ what, count }))
@@ -198,37 +201,40 @@ class Labels {
 /** Strings, functions, mappings, locations and stacks of the frames that the samples use. */
 class Tables {
   private readonly recording: PerfRecording
-  private readonly stackRows = new Map<number, number>()
+  /** From stack id to row + 1. */
+  private readonly stackRows: Int32Array
   private readonly stackIds: number[] = []
 
   constructor(recording: PerfRecording) {
     this.recording = recording
+    // Id -1, a stack that was not resolved, takes the last place.
+    this.stackRows = new Int32Array(recording.stackLimit + 1)
   }
 
   stackRow(id: number): number {
-    let row = this.stackRows.get(id)
-    if (row === undefined) {
-      row = this.stackIds.push(id) - 1
-      this.stackRows.set(id, row)
-    }
-    return row
+    const at = id < 0 ? this.stackRows.length - 1 : id
+    if (this.stackRows[at] === 0) this.stackRows[at] = this.stackIds.push(id)
+    return (this.stackRows[at] as number) - 1
   }
 
   build(): Pick<Profile, 'strings' | 'functions' | 'mappings' | 'locations' | 'lines' | 'stacks'> {
     const { recording, stackIds } = this
     const offsets = new Uint32Array(stackIds.length + 1)
-    stackIds.forEach((id, i) => {
-      offsets[i + 1] = (offsets[i] as number) + (id < 0 ? 0 : recording.stackOf(id).length)
-    })
+    for (let i = 0; i < stackIds.length; i++) {
+      const id = stackIds[i] as number
+      offsets[i + 1] = (offsets[i] as number) + (id < 0 ? 0 : recording.depthOf(id))
+    }
     const rowOfPlace = new Int32Array(recording.frames.places.length).fill(-1)
     const places: CodePlace[] = []
     const locations = new Uint32Array(offsets[stackIds.length] as number)
-    let next = 0
-    for (const id of stackIds) {
-      if (id < 0) continue
-      for (const place of recording.stackOf(id)) {
+    for (let i = 0; i < stackIds.length; i++) {
+      const id = stackIds[i] as number
+      const from = offsets[i] as number
+      const depth = (offsets[i + 1] as number) - from
+      for (let frame = 0; frame < depth; frame++) {
+        const place = recording.placeAt(id, frame)
         if (rowOfPlace[place] === -1) rowOfPlace[place] = places.push(recording.frame(place)) - 1
-        locations[next++] = rowOfPlace[place] as number
+        locations[from + frame] = rowOfPlace[place] as number
       }
     }
     return { ...placeTables(places), stacks: { length: stackIds.length, offsets, locations } }
