@@ -17,7 +17,8 @@ let up: Program
 let burner: Burner
 beforeAll(async () => {
   if (!canRecord) return
-  up = await startUp(['--capture-for', '3s', '--spike-cooldown', '0s'])
+  // A low level, so that the burner fires also where a neighbour takes half of its core.
+  up = await startUp(['--capture-for', '3s', '--spike-cooldown', '0s', '--spike-level', '30%'])
   burner = await startBurner()
   await up.event((event) => event.type === 'agent' && event.agent.status?.recording === true)
 })
@@ -60,7 +61,8 @@ test.runIf(canRecord)('a spike becomes an incident that names the function, with
 
   const series = await client.get('/api/v1/incidents/{id}/series', { params: { id: incident.id } })
   expect(series.series.map((each) => each.name).sort()).toEqual(['machine', 'target'])
-  expect(Math.max(...series.series[0]!.cores.map((value) => value ?? 0))).toBeGreaterThan(0.7)
+  const target = series.series.find((each) => each.name === 'target')!
+  expect(Math.max(...target.cores.map((value) => value ?? 0))).toBeGreaterThan(0.3)
 })
 
 test.runIf(canRecord)('go tool pprof and perf open the evidence straight from the server', async (context) => {
