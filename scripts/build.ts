@@ -1,34 +1,60 @@
-// `npm run build`: the program as one file in dist/spikecam.js and the UI in dist/ui.
-import { chmodSync, rmSync } from 'node:fs'
-import { resolve } from 'node:path'
-import { build as bundle } from 'esbuild'
+// `npm run build`: the program as one file in dist/spikecam.js, the UI in dist/ui, and the licences of what is in both.
+import { chmodSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { join, resolve } from 'node:path'
+import { type BuildOptions, build as bundle, type Metafile } from 'esbuild'
 import { build as buildUi } from 'vite'
 
 const root = resolve(import.meta.dirname, '..')
-const dist = resolve(root, 'dist')
-rmSync(dist, { recursive: true, force: true })
+const dist = join(root, 'dist')
 
-await Promise.all([
-  bundle({
-    absWorkingDir: root,
-    entryPoints: ['src/main.ts'],
-    outfile: 'dist/spikecam.js',
-    bundle: true,
-    platform: 'node',
-    format: 'esm',
-    // The oldest Node of "engines" in package.json.
-    target: 'node20.19',
-    // Native code cannot be bundled; it is the one dependency that an installed package brings along.
-    external: ['@duckdb/node-api'],
-    // Packages in the older module form call `require`, which ES modules do not have.
-    banner: {
-      js: "import { createRequire as spikecamRequire } from 'node:module'\nconst require = spikecamRequire(import.meta.url)",
-    },
-    // Keeps names in stack traces, which people send us.
-    keepNames: true,
-    legalComments: 'external',
-    logLevel: 'warning',
-  }),
-  buildUi({ configFile: resolve(root, 'src/ui/vite.config.ts'), logLevel: 'warn' }),
+const program = {
+  absWorkingDir: root,
+  entryPoints: ['src/main.ts'],
+  outfile: 'dist/spikecam.js',
+  bundle: true,
+  platform: 'node' as const,
+  format: 'esm' as const,
+  // The oldest Node of "engines" in package.json.
+  target: 'node20.19',
+  // Native code cannot be bundled; it is the one dependency that an installed package brings along.
+  external: ['@duckdb/node-api'],
+  // Packages in the older module form call `require`, which ES modules do not have.
+  banner: {
+    js: "import { createRequire as spikecamRequire } from 'node:module'\nconst require = spikecamRequire(import.meta.url)",
+  },
+  // Keeps names in stack traces, which people send us.
+  keepNames: true,
+  metafile: true as const,
+  logLevel: 'warning' as const,
+} satisfies BuildOptions
+
+/** `node_modules/@hono/node-server/dist/index.mjs` -> `@hono/node-server` */
+function packagesOf({ inputs }: Metafile): string[] {
+  const names = Object.keys(inputs).flatMap((path) => /^node_modules\/((?:@[^/]+\/)?[^/]+)/.exec(path)?.[1] ?? [])
+  return [...new Set(names)]
+}
+
+/** The UI is bundled by Vite, which does not say what went in: what its code imports, as package.json spells it. */
+const uiPackages = ['react', 'react-dom', 'scheduler', '@tanstack/react-query', '@tanstack/query-core', 'uplot']
+
+function licencesOf(names: readonly string[]): string {
+  return [...names]
+    .sort()
+    .map((name) => {
+      const folder = join(root, 'node_modules', name)
+      const { version, license } = JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8'))
+      const files = readdirSync(folder).filter((file) => /^(licen[cs]e|notice)/i.test(file))
+      const texts = files.map((file) => readFileSync(join(folder, file), 'utf8').trim())
+      return [`${name} ${version} (${license})`, ...texts].join('\n\n')
+    })
+    .join(`\n\n${'-'.repeat(80)}\n\n`)
+}
+
+rmSync(dist, { recursive: true, force: true })
+const [{ metafile }] = await Promise.all([
+  bundle(program),
+  buildUi({ configFile: join(root, 'src/ui/vite.config.ts'), logLevel: 'warn' }),
 ])
-chmodSync(resolve(dist, 'spikecam.js'), 0o755)
+chmodSync(join(dist, 'spikecam.js'), 0o755)
+const packages = [...new Set([...packagesOf(metafile), ...uiPackages])]
+writeFileSync(join(dist, 'THIRD-PARTY.txt'), `${licencesOf(packages)}\n`)
