@@ -16,7 +16,12 @@ test.each([
   ],
   ['libc.so.6', ['libc.so.6', 'so.6']],
   ['evilRegex', ['evilRegex']],
+  ['', ['[unknown]']],
+  ['JS:^check file:///srv/app/coupon.ts:12:35', ['check coupon.ts:12', 'check']],
+  ['LazyCompile:*get accept node:internal/http:9:2', ['get accept http:9', 'get accept']],
+  ['JS:~ /srv/x.js:1:1', ['(anonymous) x.js:1', '(anonymous)']],
   ['...', ['...']],
+  ["RegExp.> src: '^a.b'", ["RegExp.> src: '^a.b'"]],
 ])('%s is shortened from the left', (name, forms) => {
   expect(shorterNames(name)).toEqual(forms)
 })
@@ -49,19 +54,21 @@ test.each([
 })
 
 test('cores and ratios', () => {
-  expect([1, 1.024, 0.12, 0.0312, 12.34].map(printCores)).toEqual([
+  expect([1, 1.024, 0.12, 0.0312, 12.34, 0.0007, 0].map(printCores)).toEqual([
     '1.00 core',
     '1.02 cores',
     '0.12 cores',
     '0.03 cores',
     '12.3 cores',
+    '<0.01 cores',
+    '0 cores',
   ])
   expect([printRatio(40, 1), printRatio(12, 5), printRatio(1, 3)]).toEqual(['40×', '2.4×', '0.33×'])
   expect([printRatio(1, 0), printRatio(0, 1), printRatio(0, 0), printRatio(1e6, 1)]).toEqual([
     'new',
     'gone',
     '–',
-    '>999×',
+    '>100×',
   ])
 })
 

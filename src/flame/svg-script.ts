@@ -32,7 +32,7 @@ addEventListener('load', () => {
       if ('(<[{'.includes(name[at])) depth++
       if (')>]}'.includes(name[at])) depth--
       const isCut = /[./]/.test(name[at]) || (name[at] === ':' && name[at - 1] === ':')
-      if (depth <= 0 && isCut && !/[0-9.]/.test(name[at + 1]) && name.length - at - 1 <= room) return name.slice(at + 1)
+      if (depth <= 0 && isCut && /[\\p{L}_$(<~{]/u.test(name[at + 1]) && name.length - at - 1 <= room) return name.slice(at + 1)
     }
     return name.slice(0, room - 1) + '\\u2026'
   }

@@ -37,18 +37,19 @@ export const printNumber = (value: number): string => String(value).replace(/\B(
 /** Three digits that matter. */
 const digits = (value: number): string => String(Number(value.toPrecision(3)))
 
-/** Cores (1 = one core fully busy): `1.02 cores`, `0.031 cores`. */
+/** Cores (1 = one core fully busy): `1.02 cores`, `0.03 cores`, `<0.01 cores`. */
 export function printCores(cores: number): string {
-  const shown =
-    cores >= 10 ? cores.toFixed(1) : cores >= 0.095 ? cores.toFixed(2) : String(Number(cores.toPrecision(1)))
+  if (cores > 0 && cores < 0.005) return '<0.01 cores'
+  const shown = cores === 0 ? '0' : cores.toFixed(cores >= 10 ? 1 : 2)
   return `${shown} ${Number(shown) === 1 ? 'core' : 'cores'}`
 }
 
-/** How many times as much: `40×`, `2.4×`, `0.3×`; `new` when there was nothing, `gone` when there is nothing. */
+/** How many times as much: `40×`, `2.4×`, `>100×`; `new` when there was nothing, `gone` when there is nothing. */
 export function printRatio(during: number, before: number): string {
   if (before <= 0) return during > 0 ? 'new' : '–'
   if (during <= 0) return 'gone'
   const ratio = during / before
-  if (ratio >= 1000) return '>999×'
+  // Beyond that the baseline is next to nothing, and its exact size is chance.
+  if (ratio > 100) return '>100×'
   return `${ratio >= 10 ? Math.round(ratio) : Number(ratio.toPrecision(2))}×`
 }

@@ -46,8 +46,8 @@ function Agent({ agent, nowMs }: { agent: AgentState; nowMs: number }) {
       ) : (
         <>not recording</>
       )}
-      {status?.message && <span className="message"> {status.message}</span>}
-      {status && status.spooled > 0 && <span className="message"> {status.spooled} items wait to be sent.</span>}
+      {status?.message && <span className="message"> · {status.message}</span>}
+      {status && status.spooled > 0 && <span className="message"> · {status.spooled} items wait to be sent.</span>}
     </p>
   )
 }

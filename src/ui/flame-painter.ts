@@ -65,8 +65,11 @@ export class FlamePainter {
     this.#context = context
   }
 
-  /** @returns how many boxes were drawn */
-  paint(picture: FlamePicture, view: FlameWindow): number {
+  /**
+   * @param zoomedRow callers above it fade
+   * @returns how many boxes were drawn
+   */
+  paint(picture: FlamePicture, view: FlameWindow, zoomedRow = 0): number {
     const context = this.#context
     const ratio = view.devicePixelRatio
     const [width, height] = [Math.round(view.widthPx * ratio), Math.round(view.heightPx * ratio)]
@@ -98,7 +101,7 @@ export class FlamePainter {
     const colors = this.#colorsOf(picture)
     const yOf = (row: number): number =>
       Math.round(((rootAt === 'top' ? row : layout.rows - 1 - row) * rowPx - view.scrollTop) * ratio)
-    this.#fill(picture, { boxes, width, height, yOf, rowHeight: Math.round(rowPx * ratio), ...colors })
+    this.#fill(picture, { boxes, width, height, yOf, rowHeight: Math.round(rowPx * ratio), zoomedRow, ...colors })
     context.putImageData(this.#image, 0, 0)
     this.#write(picture, { boxes, ratio, yOf, palette: colors.palette })
     return boxes.length
@@ -146,6 +149,7 @@ export class FlamePainter {
       height,
       yOf,
       rowHeight,
+      zoomedRow,
       palette,
       faded,
       byFrame,
@@ -155,6 +159,7 @@ export class FlamePainter {
       height: number
       yOf(row: number): number
       rowHeight: number
+      zoomedRow: number
       palette: Palette
       faded: Uint32Array
       byFrame: Uint8Array | undefined
@@ -182,14 +187,14 @@ export class FlamePainter {
       // A line between neighbours, while there is room for one.
       const end = right - x > 2 ? right - 1 : Math.max(right, x + 1)
       let color: number
-      let isFaded = matches !== undefined
+      let isFaded = matches !== undefined || row < zoomedRow
       if (id < 0) {
         color = byChange ? changeRest : originRest
       } else if (id === 0) {
         color = byChange ? changeRoot : originRoot
       } else {
         const frame = tree.frame[id]!
-        if (matches?.[frame] === 1) isFaded = false
+        if (matches?.[frame] === 1 && row >= zoomedRow) isFaded = false
         if (byFrame) color = byFrame[frame]!
         else {
           const [during, before] = [tree.total[id]!, tree.base?.total[id] ?? 0]

@@ -1,6 +1,6 @@
 // Flame graph and table side by side, kept in step: one search, one marked function, one zoom for both.
 import { type ReactNode, useCallback, useDeferredValue, useEffect, useMemo, useRef, useState } from 'react'
-import { functionColumns } from '../flame/functions.ts'
+import { functionColumns, hotPath } from '../flame/functions.ts'
 import { type FlameLayout, layoutTree } from '../flame/layout.ts'
 import { pathKey } from '../flame/path.ts'
 import { searchTree } from '../flame/search.ts'
@@ -17,7 +17,7 @@ import { KeyHelp } from './key-help.tsx'
 import type { Slice } from './slice.ts'
 import { useTheme } from './theme.ts'
 import type { ChangeView } from './use-view.ts'
-import { type Picture, pictures, type View } from './view-state.ts'
+import { type Picture, pictures, printWho, type View } from './view-state.ts'
 import './flame-panel.css'
 
 export interface FlamePanelProps {
@@ -55,6 +55,7 @@ export function FlamePanel({ slice, view, changeView, isStale, picker }: FlamePa
     () => (view.selected ? tree.frames.name.indexOf(view.selected) : -1),
     [tree, view.selected],
   )
+  const hotNode = useMemo(() => hotPath(tree).at(-1) ?? 0, [tree])
   const [cursor, setCursor] = useCursor(layout)
   const [pointed, setPointed] = useState<Pointed>()
   const [isHelpOpen, setHelpOpen] = useState(false)
@@ -225,6 +226,8 @@ export function FlamePanel({ slice, view, changeView, isStale, picker }: FlamePa
         <div className="flame-side">
           {whole > 0 ? (
             <FlameView
+              key={printWho(view.who)}
+              hotNode={hotNode}
               picture={shown}
               zoom={view.zoom}
               onZoom={(zoom) => changeView({ zoom: zoom })}

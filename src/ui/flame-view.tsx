@@ -27,6 +27,8 @@ export interface FlameViewProps {
   readonly cursor: number
   onCursor(node: number): void
   onPointed(pointed: Pointed | undefined): void
+  /** Where the hottest way ends: in sight at first, and where the keyboard begins. */
+  readonly hotNode: number
   /** What a screen reader says of a node. */
   describe(node: number): string
   readonly label: string
@@ -67,6 +69,7 @@ export function FlameView(props: FlameViewProps) {
   const latest = useRef(props)
   latest.current = props
   const hovered = useRef(-1)
+  const zoomedRow = useRef(0)
   const frame = useRef(0)
   const size = useSize(scroller)
   const [zoomedNode, setZoomedNode] = useState(0)
@@ -88,7 +91,7 @@ export function FlameView(props: FlameViewProps) {
     painter.current ??= new FlamePainter(canvas.current)
     const { picture: now, cursor: at } = latest.current
     const view = readWindow()
-    const boxes = painter.current.paint(now, view)
+    const boxes = painter.current.paint(now, view, zoomedRow.current)
     canvas.current.dataset.boxes = String(boxes)
     outline(hoverBox.current, hovered.current < 0 ? undefined : painter.current.place(now, view, hovered.current))
     outline(cursorBox.current, at < 0 ? undefined : painter.current.place(now, view, at))
@@ -103,6 +106,7 @@ export function FlameView(props: FlameViewProps) {
   useLayoutEffect(() => {
     const target = zoomRange(layout, zoom)
     setZoomedNode(target.node)
+    zoomedRow.current = layout.tree.depth[target.node] ?? 0
     const isNewTree = shownLayout.current !== layout
     shownLayout.current = layout
     const start = range.current
@@ -129,9 +133,16 @@ export function FlameView(props: FlameViewProps) {
   // biome-ignore lint/correctness/useExhaustiveDependencies: whatever is drawn has changed
   useLayoutEffect(paint, [paint, picture, size, cursor])
 
-  // With the root at the bottom the picture begins at its lower end.
+  // Deep stacks begin with many rows of start-up code; what is hot comes into sight without scrolling.
+  // biome-ignore lint/correctness/useExhaustiveDependencies: only at first, later the scroll position belongs to the person
   useLayoutEffect(() => {
-    if (scroller.current) scroller.current.scrollTop = rootAt === 'bottom' ? scroller.current.scrollHeight : 0
+    const element = scroller.current
+    if (!element) return
+    const row = (layout.tree.depth[props.hotNode] ?? 0) + 3
+    element.scrollTop =
+      rootAt === 'top'
+        ? row * rowPx - element.clientHeight
+        : Math.min((layout.rows - row) * rowPx, element.scrollHeight - element.clientHeight)
   }, [rootAt])
 
   // The box that the keyboard is at stays in sight.
@@ -267,7 +278,10 @@ export function FlameView(props: FlameViewProps) {
       aria-label={label}
       aria-activedescendant={cursor >= 0 ? 'flame-cursor' : undefined}
       onKeyDown={onKeyDown}
-      onFocus={() => cursor < 0 && onCursor(Math.max(0, zoomedNode))}
+      onFocus={(event) => {
+        // A click focuses too, and says itself which box is meant.
+        if (cursor < 0 && event.currentTarget.matches(':focus-visible')) onCursor(zoomedNode || props.hotNode)
+      }}
       onScroll={paintSoon}
       onPointerMove={onMove}
       onPointerLeave={onLeave}

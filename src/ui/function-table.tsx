@@ -2,6 +2,7 @@
 import { memo, useMemo, useState } from 'react'
 import { isSignificant, type SampleScale } from '../flame/change.ts'
 import type { FunctionColumns } from '../flame/functions.ts'
+import { readableName } from '../flame/label.ts'
 import { printRatio, printValue } from '../flame/value.ts'
 import { printShare } from '../lib/units.ts'
 import type { CallTree } from '../profile/call-tree.ts'
@@ -100,7 +101,7 @@ export const FunctionTable = memo(function FunctionTable(props: FunctionTablePro
                   title={tree.frames.name[row]}
                 >
                   <span className={`kind ${tree.frames.kind[row]}`} aria-hidden="true" />
-                  <span className="text">{tree.frames.name[row] || '[unknown]'}</span>
+                  <span className="text">{readableName(tree.frames.name[row]!)}</span>
                   {tree.frames.module[row] && <span className="module">{tree.frames.module[row]}</span>}
                 </button>
               </th>

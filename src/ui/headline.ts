@@ -1,6 +1,7 @@
 // The first thing that somebody woken at night reads: who burned how much, where in the code, since when, and
 // compared with what. From the incident, and from its profile once that is there.
 import { functionColumns, hotPath } from '../flame/functions.ts'
+import { readableName } from '../flame/label.ts'
 import { printCores } from '../flame/value.ts'
 import { printDurationMs, printShare } from '../lib/units.ts'
 import type { Incident, TopRow } from '../model/incident.ts'
@@ -65,24 +66,25 @@ function heaviest({ tree }: Slice): Headline['function'] {
   for (let row = 0; row < self.length; row++) if (self[row]! > (self[best] ?? 0)) best = row
   if (best < 0) return undefined
   return {
-    name: tree.frames.name[best]!,
+    name: readableName(tree.frames.name[best]!),
     module: tree.frames.module[best]!,
     share: printShare(self[best]!, tree.total[0] ?? 0),
   }
 }
 
 function fromIncident(row: TopRow | undefined): Headline['function'] {
-  return row && { name: row.function, module: row.module ?? '', share: printShare(row.selfShare, 1) }
+  return row && { name: readableName(row.function), module: row.module ?? '', share: printShare(row.selfShare, 1) }
 }
 
 /** The functions right above the heaviest one on the hottest way, each once, outermost first. */
 function callersOf({ tree }: Slice, name: string | undefined): string[] {
-  const names = hotPath(tree).map((node) => tree.frames.name[tree.frame[node]!]!)
+  const names = hotPath(tree).map((node) => readableName(tree.frames.name[tree.frame[node]!]!))
   const at = name === undefined ? -1 : names.lastIndexOf(name)
   if (at < 0) return []
   const above: string[] = []
   for (let i = at - 1; i >= 0 && above.length < 3; i--) {
-    if (names[i] !== name && names[i] !== above[0]) above.unshift(names[i]!)
+    // `[unknown]` and `[jit]` name no function.
+    if (names[i] !== name && names[i] !== above[0] && !names[i]!.startsWith('[')) above.unshift(names[i]!)
   }
   return above
 }

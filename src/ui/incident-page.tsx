@@ -100,7 +100,12 @@ function Incident({ detail }: { detail: IncidentDetail }) {
           onBrush={onBrush}
         />
         <p className="chart-note">
-          <span className="key target" /> {printTarget(incident.target)} <span className="key machine" /> whole node
+          <span className="key target">{printTarget(incident.target)}</span>
+          <span className="key machine">whole node</span>
+          {capture?.ringHz && capture.boundaryMs !== capture.fromMs && (
+            <span className="key ring">stacks at {capture.ringHz} Hz</span>
+          )}
+          {capture?.deepHz && <span className="key deep">at {capture.deepHz} Hz</span>}
           <span className="grow" />
           {view.range && ranges ? (
             <button type="button" className="chip" onClick={() => onBrush(undefined)}>

@@ -1,4 +1,5 @@
 // All incidents, newest first, live: each row already answers which function in which process, how much and when.
+import { readableName } from '../flame/label.ts'
 import { printDurationMs, printShare } from '../lib/units.ts'
 import type { Incident } from '../model/incident.ts'
 import { AgentStrip } from './agent-strip.tsx'
@@ -61,12 +62,12 @@ function IncidentRow({ incident, nowMs }: { incident: Incident; nowMs: number })
             <>
               <span className="function">
                 <span className="share">{printShare(top.selfShare, 1)}</span>{' '}
-                <code title={top.function}>{top.function}</code>
+                <code title={top.function}>{readableName(top.function)}</code>
               </span>
               <small>
                 {others
                   .slice(0, 2)
-                  .map((row) => `${printShare(row.selfShare, 1)} ${row.function}`)
+                  .map((row) => `${printShare(row.selfShare, 1)} ${readableName(row.function)}`)
                   .join(' · ')}
               </small>
             </>

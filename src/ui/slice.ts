@@ -93,15 +93,22 @@ export function sliceProfile(profile: Profile, request: SliceRequest): Slice {
 function oneSide(profile: Profile, request: SliceRequest, range: TimeRange): { tree: CallTree; samples: number } {
   const isWanted = sampleTest(profile, sampleFilter(profile, request, range))
   const isInStack = stackTest(profile, request)
+  const countOf = sampleCounter(profile)
   let samples = 0
   const filter = (sample: number): boolean => {
     const isTaken = isWanted(sample) && isInStack(sample)
-    if (isTaken) samples++
+    if (isTaken) samples += countOf(sample)
     return isTaken
   }
   const rootBy = request.who.kind === 'all' ? 'process' : 'none'
   const tree = buildCallTree(profile, { filter, rootBy })
   return { tree, samples }
+}
+
+/** A row may stand for several samples of equal stack, labels and time; profiles that count them say how many. */
+function sampleCounter({ sampleTypes, samples }: Profile): (row: number) => number {
+  const column = samples.values[sampleTypes.findIndex(({ unit }) => unit === 'count')]
+  return column ? int64Reader(column) : () => 1
 }
 
 function sampleFilter(profile: Profile, request: SliceRequest, range: TimeRange): SampleFilter {
@@ -199,8 +206,8 @@ export function listProcesses(
     const pid = Number(labelText(labels, 'pid') ?? Number.NaN)
     if (Number.isNaN(pid)) return
     const tid = Number(labelText(labels, 'tid') ?? pid)
-    const name = labelText(labels, 'comm') ?? labelText(labels, 'thread') ?? ''
-    const threadName = labelText(labels, 'thread') ?? name
+    const threadName = labelText(labels, 'thread') ?? labelText(labels, 'comm') ?? ''
+    const name = labelText(labels, 'process') ?? threadName
     const isTarget =
       wanted.length > 0 &&
       wanted.every(([key, want]) => {

@@ -22,7 +22,7 @@ export interface TimelineProps {
   onBrush(range: TimeRange | undefined): void
 }
 
-const heightPx = 168
+const heightPx = 152
 /** A drag shorter than this is a click, which clears the choice. */
 const minDragPx = 4
 /** Room above the plot for the names of the moments. */
@@ -226,6 +226,7 @@ function mark(chart: UPlot, props: TimelineProps, ink: Ink): void {
   ctx.save()
   ctx.font = `${11 * ratio}px system-ui, sans-serif`
   ctx.textBaseline = 'bottom'
+  ctx.textAlign = 'left'
   if (capture) drawCaptureBand(chart, capture, ink)
   const moments: { ms: number; text: string }[] = [
     { ms: incident.onsetMs, text: 'onset' },
@@ -276,7 +277,10 @@ function label(chart: UPlot, range: TimeRange, text: string, color: string): voi
   ctx.font = `600 ${11 * ratio}px system-ui, sans-serif`
   if (right - left < ctx.measureText(text).width + 10 * ratio) return
   ctx.fillStyle = color
-  ctx.fillText(text, left + 6 * ratio, bbox.top + 17 * ratio)
+  // At the end of the range: its beginning is where the lines of onset and notice stand.
+  ctx.textAlign = 'right'
+  ctx.fillText(text, right - 6 * ratio, bbox.top + 17 * ratio)
+  ctx.textAlign = 'left'
 }
 
 function within(chart: UPlot, ms: number): number {

@@ -74,8 +74,17 @@ export function WhoPicker({ target, processes, who, onWho, toCores }: WhoPickerP
       </button>
     </li>
   )
-  const hidden = Math.max(0, processes.length - maxProcesses)
-  const targetRows = processes.filter(({ isTarget }) => isTarget)
+  const targets = processes.filter(({ isTarget }) => isTarget)
+  const others = processes.filter(({ isTarget }) => !isTarget)
+  const hidden = Math.max(0, others.length - maxProcesses)
+  const threadOptions = ({ threads }: ProcessRow) =>
+    threads.slice(0, maxThreads).map((thread) =>
+      option({ kind: 'thread', pid: thread.pid, tid: thread.tid }, thread.name || 'thread', {
+        ...thread,
+        detail: `tid ${thread.tid}`,
+        indent: true,
+      }),
+    )
   const sum = (rows: readonly { during: number; before: number | undefined }[]) => ({
     during: rows.reduce((total, row) => total + row.during, 0),
     before: rows.some(({ before }) => before !== undefined)
@@ -96,22 +105,16 @@ export function WhoPicker({ target, processes, who, onWho, toCores }: WhoPickerP
       </button>
       {isOpen && (
         <ul id={id} className="options" aria-label="Processes and threads by CPU">
-          {option({ kind: 'target' }, printTarget(target), { ...sum(targetRows), detail: 'target' })}
+          {option({ kind: 'target' }, printTarget(target), { ...sum(targets), detail: 'this incident' })}
+          {targets.length > 1 || (targets[0]?.threads.length ?? 0) > 1 ? targets.flatMap(threadOptions) : null}
           {option({ kind: 'all' }, 'everything on this node', sum(processes))}
-          {processes.slice(0, maxProcesses).flatMap((process) => [
+          {others.slice(0, maxProcesses).flatMap((process) => [
             option({ kind: 'process', pid: process.pid }, process.name || 'process', {
               ...process,
               detail: `pid ${process.pid}${process.threads.length > 1 ? ` · ${process.threads.length} threads` : ''}`,
             }),
-            ...(process.threads.length > 1 && (process.isTarget || ('pid' in who && who.pid === process.pid))
-              ? process.threads.slice(0, maxThreads).map((thread) =>
-                  option({ kind: 'thread', pid: thread.pid, tid: thread.tid }, thread.name || 'thread', {
-                    ...thread,
-                    detail: `tid ${thread.tid}`,
-                    indent: true,
-                  }),
-                )
-              : []),
+            // Threads of the one that is looked at; all of them would be a list of hundreds.
+            ...('pid' in who && who.pid === process.pid && process.threads.length > 1 ? threadOptions(process) : []),
           ])}
           {hidden > 0 && <li className="note">and {hidden} that used less</li>}
           {processes.length === 0 && <li className="note">Nobody was on a CPU in this time.</li>}
