@@ -1,6 +1,7 @@
 // One opened file with code: from an address in a mapping of it to names.
 import type { SymbolFrame } from '../profile/symbolizer.ts'
 import type { ByteSource } from './byte-source.ts'
+import { demangle } from './demangle.ts'
 import { addressOfOffset, type Elf, readElf } from './elf.ts'
 import { type ElfSymbols, readElfSymbols, readEmbeddedSymbols } from './elf-symbols.ts'
 import { type FrameDetail, type GoTable, readGoTable } from './go-table.ts'
@@ -115,7 +116,7 @@ class ElfExecutable implements Executable {
     let name: string | undefined
     let start = Number.NEGATIVE_INFINITY
     for (const { table, readName } of this.tables) {
-      const index = table.find(address, readName)
+      const index = table.find(address, (i) => demangle(readName(i)))
       // Of two tables the one whose symbol begins nearer is right.
       if (index < 0 || table.startAt(index) <= start) continue
       start = table.startAt(index)
@@ -124,12 +125,13 @@ class ElfExecutable implements Executable {
     return name
   }
 
-  private plainFrames(name: string): readonly SymbolFrame[] {
-    let frames = this.frames.get(name)
+  private plainFrames(systemName: string): readonly SymbolFrame[] {
+    let frames = this.frames.get(systemName)
     if (!frames) {
-      frames = [{ name }]
+      const name = demangle(systemName)
+      frames = [name === systemName ? { name } : { name, systemName }]
       if (this.frames.size >= maxFrames) this.frames.clear()
-      this.frames.set(name, frames)
+      this.frames.set(systemName, frames)
     }
     return frames
   }

@@ -1,6 +1,7 @@
 // Names for what runs on this machine now: kernel, vdso, executables that are held open, and JIT code.
 import type { Loss } from '../profile/profile.ts'
 import type { PerfMapping, SymbolFrame, Symbolizer } from '../profile/symbolizer.ts'
+import { demangle } from './demangle.ts'
 import type { Executable } from './executable.ts'
 import { JitCode } from './jit-code.ts'
 import type { KernelSymbols } from './kallsyms.ts'
@@ -137,7 +138,9 @@ class MachineSymbolizer implements LiveSymbolizer {
     if (index < 0 || !this.kernel) return noFrames
     let frames = this.kernelFrames.get(index)
     if (!frames) {
-      frames = [{ name: this.kernel.readName(index) }]
+      const systemName = this.kernel.readName(index)
+      const name = demangle(systemName)
+      frames = [name === systemName ? { name } : { name, systemName }]
       this.kernelFrames.set(index, frames)
     }
     return frames
