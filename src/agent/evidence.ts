@@ -120,7 +120,12 @@ export async function captureEvidence(
   const files: { name: string; mediaType: string; probe: string; bytes: Uint8Array }[] = [
     { name: `${stem}.usage.json`, mediaType: mediaTypes.usage, probe: 'usage', bytes: usage },
     { name: `${stem}.pb.gz`, mediaType: mediaTypes.pprof, probe: 'ring', bytes: frozen.pprof },
-    { name: `${stem}.perf.data`, mediaType: mediaTypes.perfData, probe: 'ring', bytes: frozen.perfData },
+    ...frozen.perfData.map(({ hz, fromMs, bytes }) => ({
+      name: `${fileStem(options.node, fromMs)}.${hz}hz.perf.data`,
+      mediaType: mediaTypes.perfData,
+      probe: 'ring',
+      bytes,
+    })),
   ]
   await put()
   const after: number[] = []

@@ -35,19 +35,28 @@ export type Target = z.infer<typeof Target>
 const interpreters =
   /^(node|nodejs|bun|deno|python[\d.]*|pypy[\d.]*|ruby[\d.]*|perl[\d.]*|php[\d.]*|java|bash|sh|dash|zsh)$/
 
+/** Options of interpreters whose value is the next word: `python -X perf`, `node -r ./trace.js`, `java -cp lib/*`. */
+const takesValue = /^(-X|-W|-r|--require|--import|--loader|-C|-cp|-classpath|--class-path|-p|--module-path|-I)$/
+
 /**
  * What people call the process: `node server.js`, `java -jar cart.jar`, `redis-server`. The comm alone will not do:
  * Node names its main thread `MainThread`, and 15 bytes cut most names.
  */
 export function commandName(target: Target): string {
-  const words = (target.cmdline ?? '').split(' ').filter(Boolean)
+  const words = (target.cmdline ?? '').split(/\s+/).filter(Boolean)
   const program = (words[0] ?? target.exe ?? '').split('/').at(-1) ?? ''
   if (!program) return target.comm ?? 'process'
   if (!interpreters.test(program)) return program
   const jar = words.indexOf('-jar')
   if (jar > 0 && words[jar + 1]) return `${program} -jar ${words[jar + 1]?.split('/').at(-1)}`
-  const script = words.slice(1).find((word) => !word.startsWith('-'))
-  return script ? `${program} ${script.split('/').at(-1)}` : program
+  for (let i = 1; i < words.length; i++) {
+    const word = words[i] as string
+    // `node -e CODE`, `sh -c CODE`: what follows is not a file.
+    if (word === '-e' || word === '-c') return `${program} ${word}`
+    if (takesValue.test(word)) i++
+    else if (!word.startsWith('-')) return `${program} ${word.split('/').at(-1)}`
+  }
+  return program
 }
 
 /** One line that names a target to a person: `shop/cart-0/app`, `node server.js (pid 4242)`, `node vm1`. */

@@ -30,9 +30,13 @@ export function freezeStreams({ deep, ring, eventFallback, notes }: FreezeSource
   const beginNs = Math.max(wanted.fromNs, Math.min(...[...ring, ...deep].map((stream) => stream.fromNs)))
   const { assigned, gaps } = assignSpans({ ...wanted, fromNs: beginNs }, [...deep, ...ring])
   const parts: Profile[] = []
+  const perfData: Frozen['perfData'][number][] = []
   for (const { fromNs, toNs: untilNs, source } of assigned) {
     const part = source.profile(fromNs, untilNs, wallOffsetMs)
-    if (part) parts.push({ ...part, comments: [] })
+    if (!part) continue
+    parts.push(part)
+    const bytes = source.perfData(fromNs, untilNs)
+    if (bytes) perfData.push({ hz: source.hz, fromMs: toMs(fromNs), bytes })
   }
   const holes = gaps.filter((gap) => gap.toNs - gap.fromNs > seamNs)
   const firstDeep = assigned.find((each) => deep.includes(each.source))
@@ -66,7 +70,7 @@ export function freezeStreams({ deep, ring, eventFallback, notes }: FreezeSource
     : new Uint8Array()
   return {
     pprof,
-    perfData: new Uint8Array(),
+    perfData,
     quality,
     samples: quality.samples,
     fromMs: toMs(beginNs),

@@ -41,8 +41,8 @@ export interface FreezeRequest {
 export interface Frozen {
   /** Gzipped pprof of the whole machine. */
   readonly pprof: Uint8Array
-  /** Pipe-mode perf.data of the same span. */
-  readonly perfData: Uint8Array
+  /** The same samples as perf.data files, one for each perf run that took part, in the order of time. */
+  readonly perfData: readonly { readonly hz: number; readonly fromMs: number; readonly bytes: Uint8Array }[]
   readonly quality: Quality
   readonly samples: number
   readonly fromMs: number

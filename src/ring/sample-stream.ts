@@ -4,6 +4,7 @@ import { asFailure, type Failure } from '../model/errors.ts'
 import { PerfRecording } from '../profile/perf-data/recording.ts'
 import { filterSamples, type SampleBatch } from '../profile/perf-data/sample-batch.ts'
 import { toProfile } from '../profile/perf-data/to-profile.ts'
+import { writePerfData } from '../profile/perf-data/write.ts'
 import type { Profile } from '../profile/profile.ts'
 import type { Symbolizer } from '../profile/symbolizer.ts'
 
@@ -145,6 +146,20 @@ export class SampleStream {
 
   /** Samples of a span as a profile; undefined when there are none. */
   profile(fromNs: number, toNs: number, wallOffsetMs: number): Profile | undefined {
+    const parts = this.#between(fromNs, toNs)
+    if (!parts.some((part) => part.length > 0)) return undefined
+    const wallNs = BigInt(Math.round(fromNs + wallOffsetMs * 1e6))
+    const anchor = { wallNs, clockNs: BigInt(Math.round(fromNs)) }
+    return toProfile(this.#recording, parts, { fromNs, toNs, anchor })
+  }
+
+  /** Samples of a span as a perf.data file, for those who trust perf only; undefined when there are none. */
+  perfData(fromNs: number, toNs: number): Uint8Array | undefined {
+    const parts = this.#between(fromNs, toNs)
+    return parts.some((part) => part.length > 0) ? writePerfData(this.#recording, parts) : undefined
+  }
+
+  #between(fromNs: number, toNs: number): SampleBatch[] {
     const parts: SampleBatch[] = []
     for (const kept of this.#batches) {
       if (kept.toNs < fromNs || kept.fromNs >= toNs) continue
@@ -153,13 +168,7 @@ export class SampleStream {
         (batch.timeNs[row] as number) >= fromNs && (batch.timeNs[row] as number) < toNs
       parts.push(kept.fromNs >= fromNs && kept.toNs < toNs ? batch : filterSamples(batch, inside))
     }
-    if (!parts.some((part) => part.length > 0)) return undefined
-    const wallNs = (ns: number): bigint => BigInt(Math.round(ns + wallOffsetMs * 1e6))
-    return toProfile(this.#recording, parts, {
-      fromNs,
-      toNs,
-      anchor: { wallNs: wallNs(fromNs), clockNs: BigInt(Math.round(fromNs)) },
-    })
+    return parts
   }
 
   #take(untilNs: number): void {
@@ -179,7 +188,11 @@ export class SampleStream {
 
   #compact(): void {
     const stacks = new Set<number>()
-    for (const { batch } of this.#batches) for (const stack of batch.stack) stacks.add(stack)
-    this.#recording.compact({ stacks })
+    const rawStacks = new Set<number>()
+    for (const { batch } of this.#batches) {
+      for (const stack of batch.stack) stacks.add(stack)
+      for (const raw of batch.rawStack) rawStacks.add(raw)
+    }
+    this.#recording.compact({ stacks, rawStacks })
   }
 }

@@ -5,19 +5,15 @@
 // when the machine's own busy time changes, because no process can start to burn without that.
 import { closeSync, openSync, readdirSync, readFileSync, readlinkSync, readSync } from 'node:fs'
 import type { Target } from '../model/target.ts'
-import { type CgroupMounts, containerOfPath, parseCgroupMounts, parseProcCgroup } from './container-cgroup.ts'
+import { type CgroupView, openCgroupView } from './cgroup-view.ts'
+import { redact } from './command-line.ts'
+import { parseProcCgroup } from './container-cgroup.ts'
+import type { CpuLimits } from './container-counters.ts'
+import { ContainerUsage, type UsageReading } from './container-usage.ts'
 import { type ProcStat, parseComm, parseMachineBusyTicks, parseProcStat } from './proc-stat.ts'
+import { cgroupOf } from './process-identity.ts'
 
-/** One measurement: mean CPU in cores between two reads. */
-export interface UsageReading {
-  /** `machine`, `c:CONTAINER_ID` or `p:PID:START_TICKS`. */
-  readonly key: string
-  readonly fromMs: number
-  readonly toMs: number
-  readonly cores: number
-  /** True for what was already there at the first pass, so that its past is unknown. */
-  readonly isOld: boolean
-}
+export type { UsageReading }
 
 interface ProcessEntry {
   readonly pid: number
@@ -33,24 +29,14 @@ interface ProcessEntry {
   pass: number
 }
 
-interface ContainerEntry {
-  readonly id: string
-  readonly key: string
-  readonly path: string
-  readonly podUid: string | undefined
-  readonly fd: number
-  readonly isV2: boolean
-  readonly isOld: boolean
-  cpuSeconds: number
-  readMs: number
-}
-
 export interface CpuUsageOptions {
   readonly node: string
   readonly proc?: string
   /** Clock ticks per second of /proc/PID/stat; 100 on every Linux that Node runs on (USER_HZ is ABI). */
   readonly ticksPerSecond?: number
-  readonly mounts?: CgroupMounts
+  readonly cgroups?: CgroupView
+  /** Called once with the id of each container that is met: `Inventory.notice` wants to know. */
+  readonly onContainer?: (id: string) => void
 }
 
 /** Full passes at least this often: an idle process needs no finer series than one value a second. */
@@ -66,9 +52,8 @@ export class CpuUsage {
   readonly #node: string
   readonly #proc: string
   readonly #ticksPerSecond: number
-  readonly #mounts: CgroupMounts
   readonly #processes = new Map<number, ProcessEntry>()
-  readonly #containers = new Map<string, ContainerEntry>()
+  readonly #containers: ContainerUsage
   readonly #machineFd: number
   readonly #buffer = new Uint8Array(4096)
   readonly #stat: ProcStat = { cpuTicks: 0, threads: 0, startTicks: 0, parent: 0 }
@@ -84,7 +69,7 @@ export class CpuUsage {
     this.#node = options.node
     this.#proc = options.proc ?? '/proc'
     this.#ticksPerSecond = options.ticksPerSecond ?? 100
-    this.#mounts = options.mounts ?? parseCgroupMounts(readFileSync(`${this.#proc}/self/mountinfo`, 'utf8'))
+    this.#containers = new ContainerUsage(options.cgroups ?? openCgroupView({ proc: this.#proc }), options.onContainer)
     this.#machineFd = openSync(`${this.#proc}/stat`, 'r')
   }
 
@@ -111,7 +96,7 @@ export class CpuUsage {
         if (entry.cores >= hotCores) this.#readProcess(entry, nowMs, readings)
       }
     }
-    for (const entry of this.#containers.values()) this.#readContainer(entry, nowMs, readings)
+    this.#containers.tick(nowMs, readings)
     return readings
   }
 
@@ -126,24 +111,29 @@ export class CpuUsage {
   target(key: string): Target | undefined {
     if (key === 'machine') return { kind: 'node', node: this.#node }
     if (key.startsWith('c:')) {
-      const entry = this.#containers.get(key.slice(2))
-      if (!entry) return undefined
+      const containerId = key.slice(2)
+      const cgroup = this.#containers.path(containerId)
+      if (cgroup === undefined) return undefined
       const busiest = [...this.#processes.values()]
-        .filter((process) => process.containerId === entry.id)
+        .filter((process) => process.containerId === containerId)
         .sort((a, b) => b.cores - a.cores)[0]
-      const target: Target = { kind: 'container', node: this.#node, containerId: entry.id, cgroup: entry.path }
+      const target: Target = { kind: 'container', node: this.#node, containerId, cgroup }
       return busiest ? { ...this.#describe(busiest.pid, busiest.startTicks), ...target } : target
     }
     const entry = this.#processes.get(Number(key.split(':')[1]))
     return entry?.key === key ? this.#describe(entry.pid, entry.startTicks) : undefined
   }
 
+  /** Limit and request behind a key; empty for processes, and for containers that have none. */
+  limits(key: string, nowMs: number): CpuLimits {
+    return key.startsWith('c:') ? this.#containers.limits(key.slice(2), nowMs) : {}
+  }
+
   close(): void {
     for (const entry of this.#processes.values()) if (entry.fd >= 0) closeSync(entry.fd)
-    for (const entry of this.#containers.values()) closeSync(entry.fd)
     closeSync(this.#machineFd)
     this.#processes.clear()
-    this.#containers.clear()
+    this.#containers.close()
   }
 
   #readMachine(nowMs: number, readings: UsageReading[]): void {
@@ -234,69 +224,8 @@ export class CpuUsage {
 
   #placeInContainer(entry: ProcessEntry, nowMs: number): void {
     const paths = parseProcCgroup(readFileSync(`${this.#proc}/${entry.pid}/cgroup`, 'utf8'))
-    const v1 = paths.get('cpuacct')
-    const container = containerOfPath(v1 ?? '') ?? containerOfPath(paths.get('') ?? '')
-    if (!container) return
-    entry.containerId = container.id
-    if (this.#containers.has(container.id)) return
-    const v2 = containerOfPath(paths.get('') ?? '')
-    const files = [
-      ...(v1 && this.#mounts.cpuacct
-        ? [{ file: `${this.#mounts.cpuacct}${container.path}/cpuacct.usage`, v2: false }]
-        : []),
-      ...(v2 && this.#mounts.unified ? [{ file: `${this.#mounts.unified}${v2.path}/cpu.stat`, v2: true }] : []),
-    ]
-    for (const { file, v2: isV2 } of files) {
-      try {
-        const fd = openSync(file, 'r')
-        const created: ContainerEntry = {
-          id: container.id,
-          key: `c:${container.id}`,
-          path: container.path,
-          podUid: container.podUid,
-          fd,
-          isV2,
-          isOld: entry.isOld,
-          cpuSeconds: 0,
-          readMs: nowMs,
-        }
-        created.cpuSeconds = this.#containerSeconds(created)
-        this.#containers.set(container.id, created)
-        return
-      } catch {
-        // not in this hierarchy (a hybrid machine may have it in one only): try the next
-      }
-    }
-    entry.containerId = undefined // no readable cgroup: the process is followed by itself
-  }
-
-  #containerSeconds(entry: ContainerEntry): number {
-    const length = readSync(entry.fd, this.#buffer, 0, this.#buffer.length, 0)
-    // v1 cpuacct.usage is one number in nanoseconds; v2 cpu.stat starts with `usage_usec N` (cgroup-v2.rst).
-    let at = entry.isV2 ? 'usage_usec '.length : 0
-    let value = 0
-    for (; at < length; at++) {
-      const byte = this.#buffer[at] as number
-      if (byte < 48 || byte > 57) break
-      value = value * 10 + (byte - 48)
-    }
-    return entry.isV2 ? value / 1e6 : value / 1e9
-  }
-
-  #readContainer(entry: ContainerEntry, nowMs: number, readings: UsageReading[]): void {
-    let seconds: number
-    try {
-      seconds = this.#containerSeconds(entry)
-    } catch {
-      closeSync(entry.fd) // ENODEV: the cgroup was removed
-      this.#containers.delete(entry.id)
-      return
-    }
-    if (nowMs <= entry.readMs) return
-    const cores = ((seconds - entry.cpuSeconds) * 1000) / (nowMs - entry.readMs)
-    readings.push({ key: entry.key, fromMs: entry.readMs, toMs: nowMs, cores, isOld: entry.isOld })
-    entry.cpuSeconds = seconds
-    entry.readMs = nowMs
+    // Without a readable cgroup the process is followed by itself.
+    entry.containerId = this.#containers.meet(paths, nowMs, entry.isOld)
   }
 
   #forget(entry: ProcessEntry): void {
@@ -312,12 +241,12 @@ export class CpuUsage {
     try {
       const stat = readFileSync(`${this.#proc}/${pid}/stat`)
       target.comm = parseComm(stat, stat.length)
-      target.cmdline = redact(readFileSync(`${this.#proc}/${pid}/cmdline`, 'utf8').replaceAll('\0', ' ').trim()).slice(
-        0,
-        512,
-      )
-      const paths = parseProcCgroup(readFileSync(`${this.#proc}/${pid}/cgroup`, 'utf8'))
-      target.cgroup = paths.get('cpuacct') ?? paths.get('') ?? '/'
+      target.cmdline = redact(
+        readFileSync(`${this.#proc}/${pid}/cmdline`, 'utf8')
+          .replace(/[\0-\x1f]+/g, ' ')
+          .trim(),
+      ).slice(0, 512)
+      target.cgroup = cgroupOf(readFileSync(`${this.#proc}/${pid}/cgroup`, 'utf8'))
       target.exe = readlinkSync(`${this.#proc}/${pid}/exe`)
     } catch {
       // it ended meanwhile, or is a kernel thread without exe: what could be read is what is known
@@ -329,17 +258,4 @@ export class CpuUsage {
 function coresOf(ticks: number, ticksPerSecond: number, elapsedMs: number): number {
   // Counters may step back by a tick when the kernel scales utime and stime (kernel/sched/cputime.c).
   return Math.max(0, (ticks * 1000) / ticksPerSecond / elapsedMs)
-}
-
-/**
- * Hides what looks like a secret in a command line, since it is stored and shown:
- * `--password hunter2`, `-requirepass=x`, `TOKEN=abc`, `https://user:pw@host`.
- */
-export function redact(commandLine: string): string {
-  return commandLine
-    .replace(
-      /([\w.-]*(?:password|passwd|pass|secret|token|api[-_]?key|credential)[\w.-]*)([= ]+)(?!-)(\S+)/gi,
-      '$1$2***',
-    )
-    .replace(/(\w+:\/\/[^\s:/@]+:)[^\s@]+@/g, '$1***@')
 }
