@@ -7,29 +7,42 @@
 export interface ContainerCgroup {
   /** 64 hex digits. */
   readonly id: string
-  /** Where the kubelet put it: the pod's UID with dashes. */
+  /** Where the kubelet put it: the pod's UID with dashes; a static pod's is 32 hex digits without. */
   readonly podUid?: string
   /** Path up to and including the container's own folder, below the hierarchy's root. */
   readonly path: string
 }
 
-const containerSegment = /^(?:[a-z-]+-)?([0-9a-f]{64})(?:\.scope)?$/
-const podSegment = /(?:^|-)pod([0-9a-f]{8}[-_][0-9a-f]{4}[-_][0-9a-f]{4}[-_][0-9a-f]{4}[-_][0-9a-f]{12})(?:\.slice)?$/
+const containerSegment = /^(?:([a-z-]+)-)?([0-9a-f]{64})(?:\.scope)?$/
+/** The monitor of a container (CRI-O, podman) has a scope of its own named after it, and is not in it. */
+const monitor = /conmon$/
+const podSegment =
+  /(?:^|-)pod([0-9a-f]{8}[-_][0-9a-f]{4}[-_][0-9a-f]{4}[-_][0-9a-f]{4}[-_][0-9a-f]{12}|[0-9a-f]{32})(?:\.slice)?$/
+/** What becomes of systemd's names when kubelet and runtime disagree on the driver: one folder, `SLICE:PREFIX:ID`. */
+const mixedDrivers = /^([^:]+):[a-z-]*:([0-9a-f]{64})$/
 
-/** The container a cgroup path lies in, or undefined when it lies in none. */
+/**
+ * The container a cgroup path lies in, or undefined when it lies in none. Where several are nested it is the first one
+ * below the innermost pod (a cluster within a container, or containers that a pod runs itself), or the outermost one
+ * where there is no pod.
+ */
 export function containerOfPath(path: string): ContainerCgroup | undefined {
   const segments = path.split('/')
   let podUid: string | undefined
+  let found: ContainerCgroup | undefined
   for (let i = 0; i < segments.length; i++) {
-    const segment = segments[i] as string
-    const pod = podSegment.exec(segment)
-    if (pod) podUid = (pod[1] as string).replaceAll('_', '-')
-    const container = containerSegment.exec(segment)
-    if (container) {
-      return { id: container[1] as string, path: segments.slice(0, i + 1).join('/'), ...(podUid ? { podUid } : {}) }
+    const mixed = mixedDrivers.exec(segments[i] as string)
+    const pod = podSegment.exec(mixed?.[1] ?? (segments[i] as string))
+    if (pod) {
+      podUid = (pod[1] as string).replaceAll('_', '-')
+      found = undefined
     }
+    if (found) continue
+    const container = containerSegment.exec(segments[i] as string)
+    const id = mixed?.[2] ?? (container && !monitor.test(container[1] ?? '') ? container[2] : undefined)
+    if (id) found = { id, path: segments.slice(0, i + 1).join('/'), ...(podUid ? { podUid } : {}) }
   }
-  return undefined
+  return found
 }
 
 /** Paths of a process by controller, from /proc/PID/cgroup; the v2 path stands under the key ''. */
@@ -45,11 +58,14 @@ export function parseProcCgroup(text: string): Map<string, string> {
   return paths
 }
 
+/** Where the hierarchies are mounted that are read here. */
 export interface CgroupMounts {
-  /** Where cgroup v2 is mounted. */
+  /** cgroup v2. */
   readonly unified?: string
-  /** Where the v1 hierarchy with the cpuacct controller is mounted. */
+  /** The v1 hierarchy with the cpuacct controller. */
   readonly cpuacct?: string
+  /** The v1 hierarchy with the cpu controller, on most machines the same one. */
+  readonly cpu?: string
 }
 
 /**
@@ -59,15 +75,18 @@ export interface CgroupMounts {
  *   24 1 0:22 / /sys/fs/cgroup rw,nosuid - cgroup2 cgroup2 rw,nsdelegate
  */
 export function parseCgroupMounts(mountinfo: string): CgroupMounts {
-  let unified: string | undefined
-  let cpuacct: string | undefined
+  const mounts: { unified?: string; cpuacct?: string; cpu?: string } = {}
   for (const line of mountinfo.split('\n')) {
     const [head = '', tail = ''] = line.split(' - ')
     const mountPoint = head.split(' ')[4]
     const [type, , options = ''] = tail.split(' ')
     if (!mountPoint) continue
-    if (type === 'cgroup2') unified ??= mountPoint
-    else if (type === 'cgroup' && options.split(',').includes('cpuacct')) cpuacct ??= mountPoint
+    if (type === 'cgroup2') mounts.unified ??= mountPoint
+    else if (type === 'cgroup') {
+      const controllers = options.split(',')
+      if (controllers.includes('cpuacct')) mounts.cpuacct ??= mountPoint
+      if (controllers.includes('cpu')) mounts.cpu ??= mountPoint
+    }
   }
-  return { ...(unified ? { unified } : {}), ...(cpuacct ? { cpuacct } : {}) }
+  return mounts
 }

@@ -1,7 +1,8 @@
 import { spawn } from 'node:child_process'
 import { expect, test } from 'vitest'
+import { redact } from './command-line.ts'
 import { containerOfPath, parseCgroupMounts, parseProcCgroup } from './container-cgroup.ts'
-import { CpuUsage, redact } from './cpu-usage.ts'
+import { CpuUsage } from './cpu-usage.ts'
 
 const id = 'a1'.repeat(32)
 
@@ -28,7 +29,11 @@ test('/proc/PID/cgroup of a hybrid machine', () => {
 test('mounts of v1 and v2 are told apart', () => {
   const text =
     '31 24 0:26 / /sys/fs/cgroup/cpu,cpuacct rw - cgroup cgroup rw,cpu,cpuacct\n24 1 0:22 / /sys/fs/cgroup/unified rw - cgroup2 cgroup2 rw\n'
-  expect(parseCgroupMounts(text)).toEqual({ cpuacct: '/sys/fs/cgroup/cpu,cpuacct', unified: '/sys/fs/cgroup/unified' })
+  expect(parseCgroupMounts(text)).toEqual({
+    cpuacct: '/sys/fs/cgroup/cpu,cpuacct',
+    cpu: '/sys/fs/cgroup/cpu,cpuacct',
+    unified: '/sys/fs/cgroup/unified',
+  })
 })
 
 test('a process that burns one core reads as one core', async () => {

@@ -6,7 +6,7 @@
 import { closeSync, openSync, readdirSync, readFileSync, readlinkSync, readSync } from 'node:fs'
 import type { Target } from '../model/target.ts'
 import { type CgroupView, openCgroupView } from './cgroup-view.ts'
-import { redact } from './command-line.ts'
+import { printCommandLine } from './command-line.ts'
 import { parseProcCgroup } from './container-cgroup.ts'
 import type { CpuLimits } from './container-counters.ts'
 import { ContainerUsage, type UsageReading } from './container-usage.ts'
@@ -241,11 +241,7 @@ export class CpuUsage {
     try {
       const stat = readFileSync(`${this.#proc}/${pid}/stat`)
       target.comm = parseComm(stat, stat.length)
-      target.cmdline = redact(
-        readFileSync(`${this.#proc}/${pid}/cmdline`, 'utf8')
-          .replace(/[\0-\x1f]+/g, ' ')
-          .trim(),
-      ).slice(0, 512)
+      target.cmdline = printCommandLine(readFileSync(`${this.#proc}/${pid}/cmdline`, 'utf8'))
       target.cgroup = cgroupOf(readFileSync(`${this.#proc}/${pid}/cgroup`, 'utf8'))
       target.exe = readlinkSync(`${this.#proc}/${pid}/exe`)
     } catch {

@@ -6,7 +6,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, afterEach, expect, test } from 'vitest'
 import { GrpcClient, isUnimplemented } from './grpc.ts'
-import { encodeMessage, parseProto } from './proto.ts'
+import { parseProto } from './proto.ts'
+import { encodeMessage } from './proto-message.ts'
 
 const schema = parseProto(`
   package demo.v1;

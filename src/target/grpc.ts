@@ -3,7 +3,8 @@
 import { type ClientHttp2Session, type ClientHttp2Stream, connect as connectHttp2, constants } from 'node:http2'
 import { connect as connectSocket } from 'node:net'
 import { Failure } from '../model/errors.ts'
-import { decodeMessage, encodeMessage, type ProtoMethod, type ProtoObject, type ProtoSchema } from './proto.ts'
+import type { ProtoMethod, ProtoSchema } from './proto.ts'
+import { decodeMessage, encodeMessage, type ProtoObject } from './proto-message.ts'
 
 /** containerd and CRI-O send at most this much in one message, so a longer one is not theirs. */
 const maxMessageBytes = 16 * 1024 * 1024
@@ -141,7 +142,7 @@ function frame(message: Uint8Array): Uint8Array {
 
 /** A sink for chunks of any size that calls back with each whole message. */
 function unframe(onMessage: (bytes: Uint8Array) => void, onError: (error: unknown) => void): (chunk: Buffer) => void {
-  let rest = Buffer.alloc(0)
+  let rest: Buffer = Buffer.alloc(0)
   let broken = false
   return (chunk) => {
     if (broken) return

@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest'
-import { decodeMessage, encodeMessage, parseProto } from './proto.ts'
+import { parseProto } from './proto.ts'
+import { decodeMessage, encodeMessage } from './proto-message.ts'
 
 const schema = parseProto(`
   syntax = "proto3";
