@@ -1,19 +1,24 @@
 // `spikecam capture`: asks for a recording, follows it, and brings what came of it.
 import type { Client } from '../api/client.ts'
-import type { CaptureDetail, CaptureRequest } from '../api/shapes.ts'
+import type { CaptureDetail, CaptureRequest, TopAnswer } from '../api/shapes.ts'
 import type { Config } from '../config.ts'
 import { nearest } from '../lib/nearest.ts'
 import { printDurationMs } from '../lib/units.ts'
+import type { Capture } from '../model/capture.ts'
 import { asFailure, exitCodes, Failure } from '../model/errors.ts'
+import { printTarget } from '../model/target.ts'
 import { connect } from './connect.ts'
 import { downloadAll } from './download.ts'
-import { renderCapture } from './get.ts'
+import { renderCapture, renderTopRows } from './get.ts'
 import { isFolder, note, type Output, readOutput, writeBytes, writeForm, writeOut } from './output.ts'
 
 /** Often enough to feel immediate, seldom enough not to be seen in the profile. */
 const pollMs = 300
 /** Over and above the recording itself: bringing 10 MB of evidence over a slow line. */
 const graceMs = 120_000
+
+/** Enough to see who it was; the page and the files have the rest. */
+const shownFunctions = 10
 
 const kinds = ['cpu'] as const
 
@@ -43,9 +48,28 @@ export async function runCapture({ args, options }: Config): Promise<number> {
     return 0
   }
   const { detail, interrupted } = await follow(client, id, options.forMs)
-  await deliver(client, detail, output)
+  const top = await topOf(client, detail)
+  await deliver(client, { detail, top, output })
   if (interrupted) return exitCodes.interrupted
+  if (detail.capture.state === 'complete' && top === undefined) throw emptyFailure(detail.capture)
   return exitOf(detail)
+}
+
+/** The whole node was recorded; that says nothing yet about the one process that was asked for. */
+function emptyFailure({ target }: Capture): Failure {
+  return new Failure('EMPTY', `no sample is of ${printTarget(target)}; what the rest of the node did is kept`)
+}
+
+/** The busiest functions of what was asked for; undefined when there is no sample of it. */
+async function topOf(client: Client, { capture }: CaptureDetail): Promise<TopAnswer | undefined> {
+  if (capture.incidentId === undefined) return undefined
+  const query = { phase: 'all', capture: capture.id, limit: shownFunctions } as const
+  try {
+    return await client.get('/api/v1/incidents/{id}/top', { params: { id: capture.incidentId }, query })
+  } catch (error) {
+    if (error instanceof Failure && (error.code === 'EMPTY' || error.code === 'NOT_FOUND')) return undefined
+    throw error
+  }
 }
 
 /**
@@ -143,8 +167,14 @@ class Progress {
   }
 }
 
-async function deliver(client: Client, detail: CaptureDetail, output: Output): Promise<void> {
-  if (output === undefined) return writeOut(renderCapture(detail))
+interface Outcome {
+  readonly detail: CaptureDetail
+  readonly top: TopAnswer | undefined
+  readonly output: Output
+}
+
+async function deliver(client: Client, { detail, top, output }: Outcome): Promise<void> {
+  if (output === undefined) return writeOut(renderCapture(detail) + (top ? `\n${renderTopRows(top.rows)}` : ''))
   if ('form' in output) {
     if (output.form === 'name') return writeOut(`${detail.capture.id}\n`)
     return writeForm(detail, output.form as 'json' | 'yaml')

@@ -15,7 +15,8 @@ export async function runDownload({ args, options }: Config): Promise<number> {
   const place = output && 'file' in output ? output.file : './'
   const client = connect(options)
   const artifacts = await artifactsOf(client, await resolveId(client, args[0]!))
-  if (artifacts.length === 0) throw new Failure('EMPTY', `${args[0]} has no artifacts`)
+  if (artifacts.length === 0)
+    throw new Failure('NOT_FOUND', `${args[0]} has no artifacts (yet): "spikecam get" tells its state`)
   if (artifacts.length === 1 && !isFolder(place)) await download(client, artifacts[0]!, place)
   else if (place === '-') {
     const names = artifacts.map(({ id, name }) => `${id} (${name})`).join(', ')

@@ -3,6 +3,7 @@ import type { CaptureDetail, IncidentDetail } from '../api/shapes.ts'
 import type { Config } from '../config.ts'
 import { printBytes, printDurationMs, printShare } from '../lib/units.ts'
 import type { Artifact, Capture } from '../model/capture.ts'
+import type { TopRow } from '../model/incident.ts'
 import { printTarget } from '../model/target.ts'
 import { connect, pageOf, resolveId } from './connect.ts'
 import { printTime } from './list.ts'
@@ -50,24 +51,27 @@ export function renderIncident({ incident, captures, artifacts }: IncidentDetail
       ['page', url],
     ]),
   ]
-  if (incident.top.length > 0) {
-    const rows = incident.top.map((row) => [
-      printShare(row.selfShare, 1),
-      printShare(row.totalShare, 1),
-      row.function,
-      row.module ?? '',
-    ])
-    const columns = [
-      { title: 'SELF', align: 'right' as const },
-      { title: 'TOTAL', align: 'right' as const },
-      { title: 'FUNCTION' },
-      { title: 'MODULE' },
-    ]
-    lines.push('', renderTable(columns, rows).trimEnd())
-  }
+  if (incident.top.length > 0) lines.push('', renderTopRows(incident.top).trimEnd())
   for (const capture of captures) lines.push('', ...captureLines(capture))
   if (artifacts.length > 0) lines.push('', renderArtifacts(artifacts).trimEnd())
   return `${lines.join('\n')}\n`
+}
+
+export function renderTopRows(top: readonly TopRow[]): string {
+  const right = { align: 'right' as const }
+  const columns = [
+    { title: 'SELF', ...right },
+    { title: 'TOTAL', ...right },
+    { title: 'FUNCTION' },
+    { title: 'MODULE' },
+  ]
+  const rows = top.map((row) => [
+    printShare(row.selfShare, 1),
+    printShare(row.totalShare, 1),
+    row.function,
+    row.module ?? '',
+  ])
+  return renderTable(columns, rows)
 }
 
 export function renderCapture({ capture, artifacts }: CaptureDetail): string {

@@ -1,5 +1,5 @@
 // Runs the real program as a child process: own temporary folder, clean environment, nothing of the machine's.
-import { spawn } from 'node:child_process'
+import { type ChildProcess, spawn } from 'node:child_process'
 import { resolve } from 'node:path'
 
 export const root = resolve(import.meta.dirname, '../..')
@@ -44,5 +44,36 @@ export function spikecam(args: readonly string[], options: RunOptions = {}): Pro
     // A program that does not read its stdin closes it; that is its right.
     child.stdin.on('error', () => undefined)
     child.stdin.end(options.stdin ?? '')
+  })
+}
+
+export interface Running {
+  readonly url: string
+  readonly child: ChildProcess
+  /** Sends the signal and resolves to the exit code. */
+  stop(signal: NodeJS.Signals): Promise<number | null>
+}
+
+/** Resolves when the program has printed its address. */
+export function startSpikecam(args: readonly string[]): Promise<Running> {
+  const child = spawn(resolve(root, 'spikecam'), [...args, '--listen', '127.0.0.1:0', '--log-level', 'error'], {
+    env: cleanEnv(),
+    stdio: ['ignore', 'pipe', 'pipe'],
+  })
+  const ended = new Promise<number | null>((done) => child.once('close', done))
+  const stop = (signal: NodeJS.Signals): Promise<number | null> => {
+    child.kill(signal)
+    return ended
+  }
+  let text = ''
+  return new Promise((done, reject) => {
+    const read = (chunk: Buffer): void => {
+      text += chunk.toString()
+      const url = /^Spikecam is at (http:\/\/\S+)$/m.exec(text)?.[1]
+      if (url) done({ url, child, stop })
+    }
+    child.stdout!.on('data', read)
+    child.stderr!.on('data', read)
+    child.once('exit', (code) => reject(new Error(`it ended with ${code}: ${text}`)))
   })
 }
