@@ -125,7 +125,7 @@ function addRows(file: Elf, { symbols, strings, rows, builder }: Rows): void {
       if (type === 0 && (!labels[section] || hiddenOrInternal((kind >>> 8) & 0xff))) continue
       if (type === 0 && isMappingSymbol(name)) continue
       let address = file.is64
-        ? (buffer[w + 2] as number) + (buffer[w + 3] as number) * 4_294_967_296
+        ? (buffer[w + 2] as number) + ((buffer[w + 3] as number) | 0) * 4_294_967_296
         : (buffer[w + 1] as number)
       // Thumb code has the lowest bit set as a flag (ELF for the Arm Architecture, 5.5.3).
       if (isThumb && type === 2) address -= address % 2

@@ -104,9 +104,9 @@ export function sectionNamed(file: Elf, name: string): ElfSection | undefined {
 
 export const viewOf = (bytes: Uint8Array): DataView => new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
 
-/** 64 bits as a double: exact up to 2^53, which all offsets and user addresses are. */
+/** 64 bits as a double of the signed value: offsets, user and kernel addresses (negative) are all exact. */
 export const u64 = (view: DataView, at: number): number =>
-  view.getUint32(at, true) + view.getUint32(at + 4, true) * 4_294_967_296
+  view.getUint32(at, true) + view.getInt32(at + 4, true) * 4_294_967_296
 
 interface TableAt {
   readonly is64: boolean
@@ -205,7 +205,7 @@ function readBuildId(source: ByteSource, sections: ElfSection[], segments: ElfSe
 }
 
 /** `{u32 nameSize=4, u32 size, u32 type=3, "GNU\0", id}`, each part padded to 4 bytes. */
-function buildIdOfNotes(notes: Uint8Array): string | undefined {
+export function buildIdOfNotes(notes: Uint8Array): string | undefined {
   const view = viewOf(notes)
   let p = 0
   while (p + 12 <= notes.length) {

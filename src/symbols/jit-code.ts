@@ -6,16 +6,28 @@ import { JitDump } from './jitdump.ts'
 import { type NodePaths, openMappedFile } from './mapped-file.ts'
 import { type OpenFile, openFile, printDevice } from './open-file.ts'
 import { PerfMap } from './perf-map.ts'
-import { type ProcessIdentity, readIdentity, readStartTicks } from './process-identity.ts'
+import { type ProcessIdentity, readIdentity, readStartTicks, startedMs } from './process-identity.ts'
 
 const noFrames: readonly SymbolFrame[] = []
 /** Names kept, at about 250 bytes each; hot JIT code is some hundreds of functions. */
 const maxFrames = 4096
+/** Boot time is known to the second only. */
+const clockSlackMs = 1500
 /** Enough to see that a map was written anew (`jcmd Compiler.perfmap` does that) and not only appended to. */
 const headBytes = 256
 
+export interface JitCodeOptions {
+  /** A folder with perf maps that were copied from the recorded machine. */
+  readonly folder?: string | undefined
+  /** The process ran here, so what it wrote to /tmp may still be there. */
+  readonly sameMachine?: boolean
+  /** End of the recording: a process that started later only has the same number. */
+  readonly recordedMs?: number | undefined
+}
+
 export class JitCode {
   private readonly node: NodePaths
+  private readonly options: JitCodeOptions
   private readonly pid: number
   private identity: ProcessIdentity | undefined
   private map: { file: OpenFile; path: string; names: PerfMap; head: string } | undefined
@@ -24,9 +36,10 @@ export class JitCode {
   private readonly frames = new Map<string, readonly SymbolFrame[]>()
   private noticedCount = 0
 
-  constructor(pid: number, node: NodePaths) {
+  constructor(pid: number, node: NodePaths, options: JitCodeOptions = {}) {
     this.pid = pid
     this.node = node
+    this.options = options
   }
 
   get bytes(): number {
@@ -97,22 +110,26 @@ export class JitCode {
   }
 
   private openMap(): void {
+    const { folder, sameMachine = true, recordedMs } = this.options
+    const copied = folder ? openFile(`${folder}/perf-${this.pid}.map`, { followLinks: true }) : undefined
+    if (copied) {
+      this.map = { file: copied, path: `${folder}/perf-${this.pid}.map`, names: new PerfMap(copied), head: '' }
+      return
+    }
+    if (!sameMachine) return
     const { proc, root } = this.node
     this.identity ??= readIdentity(proc, this.pid)
-    const paths = this.identity
-      ? [`${proc}/${this.pid}/root/tmp/perf-${this.identity.innerPid}.map`]
+    const started = this.identity && recordedMs !== undefined ? startedMs(proc, this.identity.startTicks) : undefined
+    if (started !== undefined && recordedMs !== undefined && started > recordedMs + clockSlackMs) return
+    const path = this.identity
+      ? `${proc}/${this.pid}/root/tmp/perf-${this.identity.innerPid}.map`
       : // It has ended and was never seen alive: the node's own folder may still have the map, as perf assumes.
-        [`${root}/tmp/perf-${this.pid}.map`]
-    for (const path of paths) {
-      const file = openFile(path)
-      if (!file) continue
-      // As perf does: anybody may write to /tmp, so only the process itself and root are believed.
-      if (file.uid === 0 || file.uid === this.identity?.uid) {
-        this.map = { file, path, names: new PerfMap(file), head: headOf(file) }
-        return
-      }
-      file.close()
-    }
+        `${root}/tmp/perf-${this.pid}.map`
+    const file = openFile(path)
+    // As perf does: anybody may write to /tmp, so only the process itself and root are believed.
+    if (file && (file.uid === 0 || file.uid === this.identity?.uid)) {
+      this.map = { file, path, names: new PerfMap(file), head: headOf(file) }
+    } else file?.close()
   }
 }
 

@@ -1,40 +1,85 @@
-// The kernel that runs here, and its vdso: code that every process has and no file holds.
-import { closeSync, openSync, readFileSync, readSync } from 'node:fs'
-import { memorySource } from './byte-source.ts'
-import { type Executable, openExecutable } from './executable.ts'
+// Names of kernel functions, also for a kernel that was loaded at another address than the one whose symbols we have.
+import { readFileSync } from 'node:fs'
+import type { SymbolFrame } from '../profile/symbolizer.ts'
+
+import { demangle } from './demangle.ts'
+import { buildIdOfNotes, readElf, sectionNamed } from './elf.ts'
+import { readElfSymbols } from './elf-symbols.ts'
 import { type KernelSymbols, parseKallsyms } from './kallsyms.ts'
+import { openFile } from './open-file.ts'
+
+const noFrames: readonly SymbolFrame[] = []
+/** Kernel functions that samples meet: some thousands. */
+const maxFrames = 16_384
+const frameBytes = 150
+
+/** Looks kernel addresses up and keeps the frames. */
+export class KernelNames {
+  readonly symbols: KernelSymbols
+  private readonly frames = new Map<number, readonly SymbolFrame[]>()
+
+  constructor(symbols: KernelSymbols) {
+    this.symbols = symbols
+  }
+
+  get bytes(): number {
+    return this.symbols.bytes + this.frames.size * frameBytes
+  }
+
+  framesAt(address: number): readonly SymbolFrame[] {
+    // Names are not compared: of aliases in kallsyms the last one wins, since only that one reaches to the next.
+    const index = this.symbols.table.find(address, () => '')
+    if (index < 0) return noFrames
+    let frames = this.frames.get(index)
+    if (!frames) {
+      const systemName = this.symbols.readName(index)
+      const name = demangle(systemName)
+      frames = [name === systemName ? { name } : { name, systemName }]
+      if (this.frames.size >= maxFrames) this.frames.clear()
+      this.frames.set(index, frames)
+    }
+    return frames
+  }
+}
 
 /** @returns undefined when the file cannot be read or kptr_restrict hides the addresses */
-export function readKernelSymbols(proc: string): KernelSymbols | undefined {
+export function readKallsyms(path: string): KernelSymbols | undefined {
   try {
-    return parseKallsyms(readFileSync(`${proc}/kallsyms`))
+    return parseKallsyms(readFileSync(path))
   } catch {
     // No such file in some sandboxes (gVisor): kernel frames stay unnamed, the caller notes it.
     return undefined
   }
 }
 
-/** The vdso is one or a few pages; anything larger in that line of the maps is not it. */
-const maxVdsoBytes = 1 << 20
-
-/** Our own vdso, which is byte for byte that of every process of the same word size: `7ffd1c5f3000-7ffd1c5f5000 r-xp … [vdso]`. */
-export function readVdso(): Executable | undefined {
-  try {
-    const line = readFileSync('/proc/self/maps', 'latin1').match(/^([0-9a-f]+)-([0-9a-f]+) .*\[vdso\]$/m)
-    if (!line) return undefined
-    const start = Number.parseInt(line[1] as string, 16)
-    const size = Number.parseInt(line[2] as string, 16) - start
-    if (size > maxVdsoBytes) return undefined
-    const memory = openSync('/proc/self/mem', 'r')
-    try {
-      const bytes = new Uint8Array(size)
-      const count = readSync(memory, bytes, 0, size, start)
-      return openExecutable({ ...memorySource(bytes.subarray(0, count)), close: () => undefined })
-    } finally {
-      closeSync(memory)
-    }
-  } catch {
-    // No vdso, or not readable: its few functions stay unnamed.
+/** Symbols of an uncompressed kernel image, as distributions put it into their debug packages. */
+export function readVmlinux(path: string): (KernelSymbols & { readonly buildId: string | undefined }) | undefined {
+  const source = openFile(path, { followLinks: true })
+  const file = source && readElf(source)
+  const symbols = file && readElfSymbols(file)
+  if (!symbols) {
+    source?.close()
     return undefined
   }
+  return {
+    table: symbols.table,
+    readName: symbols.readName,
+    // `_text` is where .text begins (arch/x86/kernel/vmlinux.lds.S).
+    textStart: sectionNamed(file, '.text')?.address,
+    bytes: symbols.bytes,
+    buildId: file.buildId,
+  }
+}
+
+/** Notes of the kernel are a few hundred bytes. */
+const maxNoteBytes = 64 << 10
+
+/** Build-id of the running kernel. */
+export function readKernelBuildId(): string | undefined {
+  const notes = openFile('/sys/kernel/notes', { followLinks: true })
+  if (!notes) return undefined
+  const bytes = new Uint8Array(maxNoteBytes)
+  const length = notes.readInto(bytes, 0)
+  notes.close()
+  return buildIdOfNotes(bytes.subarray(0, length))
 }

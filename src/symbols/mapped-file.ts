@@ -16,8 +16,8 @@ export interface NodePaths {
 
 /** Identity of the mapped file, equal for all processes that map it; undefined when the record has none. */
 export function mappedFileKey(mapping: PerfMapping): string | undefined {
-  if (mapping.inode) return `${mapping.device}:${mapping.inode}`
-  return mapping.buildId || undefined
+  if (mapping.buildId) return mapping.buildId
+  return mapping.inode ? `${mapping.device}:${mapping.inode}` : undefined
 }
 
 /** @returns undefined when none of the places has the file that the record means */
@@ -40,11 +40,15 @@ function openSame(path: string, mapping: PerfMapping): OpenFile | undefined {
   return undefined
 }
 
+/** The build-id decides where it is known: cloned machines have the same inodes, and other files in them. */
 export function isSameFile(file: OpenFile, mapping: PerfMapping): boolean {
-  if (mapping.inode) {
-    return file.inode === mapping.inode && file.device === normalizeDevice(mapping.device ?? '')
-  }
-  return mapping.buildId !== undefined && readElf(file)?.buildId === mapping.buildId
+  if (mapping.buildId) return readElf(file)?.buildId === mapping.buildId
+  return (
+    mapping.inode !== undefined &&
+    mapping.inode !== 0 &&
+    file.inode === mapping.inode &&
+    file.device === normalizeDevice(mapping.device ?? '')
+  )
 }
 
 /** For mappings that were split since (mprotect), for overlayfs, and for records without any identity. */
@@ -56,7 +60,7 @@ function openByMaps(mapping: PerfMapping, proc: string): OpenFile | undefined {
   })
   if (!line) return undefined
   const file = openFile(`${proc}/${mapping.pid}/map_files/${line.range}`, { followLinks: true })
-  if (!file || mapping.inode || !mapping.buildId || isSameFile(file, mapping)) return file
+  if (!file || !mapping.buildId || isSameFile(file, mapping)) return file
   file.close()
   return undefined
 }

@@ -3,11 +3,21 @@ import type { PerfMapping } from '../profile/symbolizer.ts'
 import { debugFileFinder } from './debug-files.ts'
 import { type Executable, openExecutable } from './executable.ts'
 import type { FrameDetail } from './go-table.ts'
-import { mappedFileKey, type NodePaths, openMappedFile } from './mapped-file.ts'
+import { mappedFileKey } from './mapped-file.ts'
 import type { OpenFile } from './open-file.ts'
 
 /** A default limit of 1024 descriptors must also hold pipes, sockets and, for some files, a debug file each. */
 const maxOpenFiles = 384
+
+export interface ModuleCacheOptions {
+  /** Finds the file that was mapped; undefined when it is gone or another one stands in its place. */
+  readonly open: (mapping: PerfMapping) => OpenFile | undefined
+  /** Root folders under which separate debug files may be. */
+  readonly debugRoots: (mapping: PerfMapping) => readonly string[]
+  /** Bound for tables and names of all files. */
+  readonly maxBytes: number
+  readonly detail: FrameDetail
+}
 
 interface Slot {
   file: OpenFile | undefined
@@ -20,16 +30,12 @@ interface Slot {
 
 export class ModuleCache {
   private readonly slots = new Map<string, Slot>()
-  private readonly node: NodePaths
-  private readonly maxBytes: number
-  private readonly detail: FrameDetail
+  private readonly options: ModuleCacheOptions
   private openFiles = 0
   bytes = 0
 
-  constructor(node: NodePaths, { maxBytes, detail }: { maxBytes: number; detail: FrameDetail }) {
-    this.node = node
-    this.maxBytes = maxBytes
-    this.detail = detail
+  constructor(options: ModuleCacheOptions) {
+    this.options = options
   }
 
   get length(): number {
@@ -54,11 +60,9 @@ export class ModuleCache {
     this.slots.delete(key)
     this.slots.set(key, slot)
     if (slot.executable === undefined) {
-      const findDebugFile = debugFileFinder({
-        path: mapping.path,
-        roots: [`${this.node.proc}/${mapping.pid}/root`, this.node.root],
-      })
-      slot.executable = openExecutable(slot.file, { findDebugFile, detail: this.detail }) ?? null
+      const { detail, debugRoots } = this.options
+      const findDebugFile = debugFileFinder({ path: mapping.path, roots: debugRoots(mapping) })
+      slot.executable = openExecutable(slot.file, { findDebugFile, detail }) ?? null
     }
     return slot.executable ?? undefined
   }
@@ -69,7 +73,7 @@ export class ModuleCache {
     if (!used) return
     this.count(used)
     for (const slot of this.slots.values()) {
-      if (this.bytes <= this.maxBytes || slot === used) return
+      if (this.bytes <= this.options.maxBytes || slot === used) return
       slot.executable?.release()
       this.count(slot)
     }
@@ -87,7 +91,7 @@ export class ModuleCache {
   }
 
   private open(key: string, mapping: PerfMapping): void {
-    const file = openMappedFile(mapping, this.node)
+    const file = this.options.open(mapping)
     this.slots.delete(key)
     this.slots.set(key, { file, executable: undefined, triedPid: mapping.pid, bytes: 0 })
     if (file) this.openFiles++

@@ -36,6 +36,16 @@ export function readStartTicks(proc: string, pid: number): number | undefined {
   }
 }
 
+/** When a process started, milliseconds since the epoch. Ticks of /proc are always hundredths of a second (time(7)). */
+export function startedMs(proc: string, startTicks: number): number | undefined {
+  try {
+    const boot = /^btime (\d+)$/m.exec(readFileSync(`${proc}/stat`, 'latin1'))?.[1]
+    return boot === undefined ? undefined : Number(boot) * 1000 + startTicks * 10
+  } catch {
+    return undefined
+  }
+}
+
 export interface MapsLine {
   /** `5581c0e00000-5581c0f00000`, also the name in map_files. */
   readonly range: string
