@@ -5,7 +5,7 @@ import type { Blobs } from '../store/blobs.ts'
 import type { Job, JobResult, Question } from './analyst-worker.ts'
 
 export interface AnalystOptions {
-  readonly blobs: Blobs
+  readonly blobs: Pick<Blobs, 'readAll'>
   /** The file that becomes the worker: in the bundle the program itself, else `analyst-worker.ts`. */
   readonly program?: URL
   /** A question that takes longer than this ends with TIMEOUT, and the worker with it. */

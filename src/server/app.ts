@@ -19,6 +19,7 @@ import { mountViews } from './view-routes.ts'
 /** JSON bodies; the largest is a capture request with a long command line in its target. Uploads have their own limit. */
 const maxBodyBytes = 1024 * 1024
 const uploadPath = '/api/v1/agent/uploads/'
+const safeMethods = new Set(['GET', 'HEAD', 'OPTIONS'])
 
 export function createApp(context: ServerContext): App {
   const { access, log } = context
@@ -35,6 +36,8 @@ export function createApp(context: ServerContext): App {
     c.res.headers.set('x-content-type-options', 'nosniff')
     c.res.headers.set('referrer-policy', 'no-referrer')
     c.res.headers.set('cross-origin-resource-policy', 'same-origin')
+    // A body that was not read to its end leaves the connection of no use: who sent it must not use it again.
+    if (c.res.status >= 400 && !safeMethods.has(c.req.method)) c.res.headers.set('connection', 'close')
     if (!c.res.headers.has('cache-control')) c.res.headers.set('cache-control', 'no-store')
   })
   app.use(async (c, next) => {

@@ -43,7 +43,8 @@ export interface CaptureDesk {
 const defaultGraceMs = 60_000
 /** After the end of a recording: symbols, compression and the upload of some 10 MB over a slow link. */
 const deliveryMs = 10 * 60_000
-const sweepEveryMs = 5000
+/** How often silent agents are looked for: a small part of the time that they are given. */
+const sweepEveryMs = (graceMs: number): number => Math.min(5000, Math.max(50, graceMs / 10))
 
 interface ActiveCapture {
   capture: Capture
@@ -202,7 +203,7 @@ export function createCaptureDesk(options: CaptureDeskOptions): CaptureDesk {
   }
   const timer = setInterval(() => {
     sweep().catch((error) => log.error({ err: error }, 'captures without news could not be looked at'))
-  }, sweepEveryMs)
+  }, sweepEveryMs(graceMs))
   timer.unref()
 
   return {

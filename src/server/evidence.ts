@@ -67,12 +67,12 @@ export function droppedFailure(artifact: Artifact): Failure {
   return new Failure('NOT_FOUND', `${artifact.name} was dropped at ${when} to keep within the budget`)
 }
 
-/** What somebody asked to record begins and ends with the recording. */
-function span(incident: Incident, captures: readonly Capture[]): Pick<Incident, 'onsetMs' | 'endedMs'> {
-  return {
-    onsetMs: Math.max(incident.onsetMs, Math.min(...captures.map(({ fromMs }) => fromMs))),
-    endedMs: incident.endedMs ?? Math.max(...captures.map(({ toMs }) => toMs)),
-  }
+/** What somebody asked to record begins and ends with the recording, by the clock of the node. */
+function withSpan(incident: Incident, captures: readonly Capture[]): Incident {
+  if (incident.trigger.kind !== 'manual') return incident
+  const onsetMs = Math.min(...captures.map(({ fromMs }) => fromMs))
+  const endedMs = Math.max(...captures.map(({ toMs }) => toMs))
+  return { ...incident, onsetMs, endedMs }
 }
 
 export function createEvidenceDesk({ catalog, analyst, events, log }: EvidenceOptions): EvidenceDesk {
@@ -96,14 +96,13 @@ export function createEvidenceDesk({ catalog, analyst, events, log }: EvidenceOp
     const captures = await catalog.listCaptures({ incidentId: id, limit: maxCaptures })
     if (!incident || captures.length === 0 || captures.some(({ state }) => isActive(state))) return
     const state = incidentState(captures.map((capture) => capture.state))
-    const found = await countFunctions(incident)
+    const found = await countFunctions(withSpan(incident, captures))
     const message = found.message ?? captures.find((capture) => capture.message)?.message
     const concluded = await catalog.updateIncident(id, (old) => {
       if (!old) return undefined
-      const { message: _, ...rest } = old
+      const { message: _, ...rest } = withSpan(old, captures)
       return {
         ...rest,
-        ...(old.trigger.kind === 'manual' ? span(old, captures) : {}),
         state,
         evidenceMs: old.evidenceMs ?? Date.now(),
         top: found.top.length > 0 ? found.top : old.top,

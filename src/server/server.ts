@@ -44,6 +44,8 @@ export interface ServerOptions {
   readonly graceMs?: number
   /** How free space is measured, for tests. */
   readonly measureDisk?: typeof diskSpace
+  /** How long a client may take for its headers. */
+  readonly headersWithinMs?: number
 }
 
 export interface RunningServer {
@@ -54,7 +56,7 @@ export interface RunningServer {
 }
 
 /** A client that sends its headers a byte at a time holds a connection for no longer than this. */
-const headersWithinMs = 10_000
+const defaultHeadersWithinMs = 10_000
 /** One piece of an upload over a slow link; whoever is slower continues it. */
 const requestWithinMs = 300_000
 /** Answers under way when the server closes get this long. */
@@ -113,7 +115,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     await store.close()
   }
   try {
-    http = createHttpServer(createApp(context).fetch, log)
+    http = createHttpServer(createApp(context).fetch, options)
     http.on('upgrade', (request, socket, head) => upgrade(context, request, socket, head))
     const port = await listenOn(http, listen)
     await captures.resume()
@@ -128,10 +130,11 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   }
 }
 
-function createHttpServer(fetch: ReturnType<typeof createApp>['fetch'], log: Logger): Server {
+function createHttpServer(
+  fetch: ReturnType<typeof createApp>['fetch'],
+  { log, headersWithinMs = defaultHeadersWithinMs }: ServerOptions,
+): Server {
   const answer = getRequestListener(fetch, {
-    // The agent may live in the same process: its own fetch is not to be touched.
-    overrideGlobalObjects: false,
     errorHandler: (error) => {
       const failure = asFailure(error)
       log.error({ err: error }, 'a request could not be answered')
@@ -139,7 +142,11 @@ function createHttpServer(fetch: ReturnType<typeof createApp>['fetch'], log: Log
     },
   })
   return createServer(
-    { headersTimeout: headersWithinMs, requestTimeout: requestWithinMs, connectionsCheckingInterval: 2000 },
+    {
+      headersTimeout: headersWithinMs,
+      requestTimeout: requestWithinMs,
+      connectionsCheckingInterval: headersWithinMs / 5,
+    },
     (request, response) => void answer(request, response),
   )
 }

@@ -1,6 +1,6 @@
 // Opens the data folder: catalog, blobs and the two limits of the disk, and says what a crash or a person left amiss.
-import { mkdir } from 'node:fs/promises'
-import { join } from 'node:path'
+import { mkdir, stat } from 'node:fs/promises'
+import { dirname, join, resolve } from 'node:path'
 import type { Logger } from 'pino'
 import { printBytes } from '../lib/units.ts'
 import { Failure } from '../model/errors.ts'
@@ -37,7 +37,7 @@ const orphanAgeMs = 24 * 3_600_000
 /** @throws Failure DATA_NOT_WRITABLE, DATA_IN_USE, DATA_TOO_NEW, DATA_DAMAGED */
 export async function openStore({ dataDir, budgetBytes, diskLimits, measureDisk, log }: StoreOptions): Promise<Store> {
   try {
-    await mkdir(dataDir, { recursive: true, mode: 0o700 })
+    await makeFolder(resolve(dataDir))
   } catch (cause) {
     const reason = (cause as NodeJS.ErrnoException).code ?? String(cause)
     throw new Failure('DATA_NOT_WRITABLE', `the data folder ${dataDir} cannot be made: ${reason}`, { cause })
@@ -65,6 +65,20 @@ export async function openStore({ dataDir, budgetBytes, diskLimits, measureDisk,
   } catch (error) {
     await catalog.close()
     throw error
+  }
+}
+
+/** Not mkdir's own `recursive`: that never ends where a parent is there but takes no folders, as in /proc. */
+async function makeFolder(path: string): Promise<void> {
+  const make = (): Promise<void> => mkdir(path, { mode: 0o700 })
+  try {
+    await make()
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException
+    if (code === 'EEXIST' && (await stat(path)).isDirectory()) return
+    if (code !== 'ENOENT' || dirname(path) === path) throw error
+    await makeFolder(dirname(path))
+    await make()
   }
 }
 
