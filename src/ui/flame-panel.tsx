@@ -219,7 +219,7 @@ export function FlamePanel({ slice, view, changeView, isStale, picker }: FlamePa
         scale={slice}
         cores={cores}
         onFocus={(name) => changeView({ focus: name, zoom: undefined })}
-        onIgnore={(name) => changeView({ ignore: [...view.ignore, name], zoom: undefined })}
+        onIgnore={(name) => changeView({ ignore: [...view.ignore, name], zoom: undefined, selected: undefined })}
         onSearch={(name) => changeView({ search: name })}
       />
       <div className="split">

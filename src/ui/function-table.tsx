@@ -52,7 +52,7 @@ export function sortRows(
     rows.push({ row, self, total, before })
   }
   const key: Record<SortKey, (a: Row, b: Row) => number> = {
-    name: (a, b) => compareText(tree.frames.name[b.row]!, tree.frames.name[a.row]!),
+    name: (a, b) => compareText(tree.frames.name[a.row]!, tree.frames.name[b.row]!),
     self: (a, b) => a.self - b.self || a.total - b.total,
     total: (a, b) => a.total - b.total || a.self - b.self,
     change: (a, b) => a.total - (a.before ?? 0) - (b.total - (b.before ?? 0)) || a.self - b.self,

@@ -183,7 +183,7 @@ function Head({ detail: { incident }, capture, headline }: HeadProps) {
           <dd>
             {headline.function ? (
               <>
-                <span className="share">{headline.function.share}</span>
+                <span className="share">{headline.function.share}</span>{' '}
                 <code title={headline.function.name}>{headline.function.name}</code>
                 {headline.through.length > 0 && (
                   <small title={headline.through.join(' → ')}>called through {headline.through.join(' → ')}</small>

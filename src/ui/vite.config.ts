@@ -4,7 +4,6 @@ import react from '@vitejs/plugin-react'
 import { build, defineConfig, type Plugin } from 'vite'
 
 const root = import.meta.dirname
-const outDir = resolve(root, '../../dist/ui')
 
 // biome-ignore lint/style/noDefaultExport: this is how Vite takes it
 export default defineConfig({
@@ -12,7 +11,7 @@ export default defineConfig({
   base: '/',
   plugins: [react(), reportAfterwards()],
   build: {
-    outDir,
+    outDir: resolve(root, '../../dist/ui'),
     emptyOutDir: true,
     target: 'es2023',
     assetsInlineLimit: 0,
@@ -24,9 +23,13 @@ export default defineConfig({
 
 /** A second build: several inputs of one build would share chunks, and a single file has nowhere to put them. */
 function reportAfterwards(): Plugin {
+  let outDir = ''
   return {
     name: 'report-afterwards',
     apply: 'build',
+    configResolved: (config) => {
+      outDir = resolve(config.root, config.build.outDir)
+    },
     async closeBundle() {
       await build({
         configFile: false,

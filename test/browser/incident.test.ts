@@ -1,0 +1,417 @@
+// People look at an incident in a real browser: what they see are the numbers of the profile, wherever they click.
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { pathToFileURL } from 'node:url'
+import type { Browser, BrowserContext, Page } from 'playwright-core'
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { uploadBytes } from '../../src/agent/upload.ts'
+import { changePalette } from '../../src/flame/color.ts'
+import { mediaTypes } from '../../src/model/capture.ts'
+import { machineProfile, spikeDocuments, spikeOnsetMs } from '../machine-profile.ts'
+import { makeArtifact, makeIncident, someMs } from '../nouns.ts'
+import { PlayedAgent, someStatus } from '../played-agent.ts'
+import { startTestServer, type TestServer, until } from '../running-server.ts'
+import { buildUi, flamePoint, launchBrowser, watchPage, whyNoBrowser } from './browser.ts'
+
+const bytes = machineProfile()
+const documents = spikeDocuments(bytes)
+const { capture, artifact } = documents
+const incident = {
+  ...documents.incident,
+  trigger: {
+    ...documents.incident.trigger,
+    spike: { cause: 'level', cores: 1.1, baselineCores: 0.1, thresholdCores: 0.8, heldMs: 600 },
+  },
+} as typeof documents.incident
+const quality = {
+  samples: 186,
+  lostSamples: 3,
+  truncatedStacks: 0,
+  unsymbolizedShare: 0.031,
+  event: 'cpu-clock',
+  eventFallback: true,
+  gaps: [],
+  notes: [],
+}
+const cores = Array.from({ length: 100 }, (_, i) => (i >= 50 && i < 80 ? 1.1 : 0.1))
+const usage = new TextEncoder().encode(
+  JSON.stringify({
+    series: [
+      { name: 'target', startMs: someMs, stepMs: 200, cores },
+      { name: 'machine', startMs: someMs, stepMs: 200, cores: cores.map((value) => value + 0.2) },
+    ],
+  }),
+)
+
+let ui: Awaited<ReturnType<typeof buildUi>>
+let browser: Browser
+let server: TestServer
+let agent: PlayedAgent
+let context: BrowserContext
+let page: Page
+let problems: string[]
+
+beforeAll(async () => {
+  if (whyNoBrowser) return
+  ui = await buildUi()
+  server = await startTestServer({ uiDir: ui.dir })
+  agent = await PlayedAgent.connect(server.url)
+  await agent.nextOf('welcome')
+  agent.say({ type: 'status', ...someStatus })
+  browser = await launchBrowser()
+})
+afterAll(async () => {
+  await browser?.close()
+  await agent?.close()
+  await server?.[Symbol.asyncDispose]()
+  ui?.remove()
+})
+beforeEach(async () => {
+  if (whyNoBrowser) return
+  context = await browser.newContext({ viewport: { width: 1440, height: 900 }, reducedMotion: 'reduce' })
+  page = await context.newPage()
+  problems = watchPage(page, server.url).problems
+})
+afterEach(async () => {
+  await context?.close()
+  expect(problems ?? []).toEqual([])
+})
+
+async function deliverEvidence(): Promise<void> {
+  await agent.deliver({ type: 'capture', capture: { ...capture, ringHz: 49, deepHz: 99, quality } })
+  const usageArtifact = makeArtifact(usage, { id: 'art-usage', captureId: capture.id, mediaType: mediaTypes.usage })
+  for (const each of [
+    { bytes, artifact },
+    { bytes: usage, artifact: usageArtifact },
+  ]) {
+    await uploadBytes(server.url, { bytes: each.bytes, sha256: each.artifact.sha256 })
+    await agent.deliver({ type: 'artifact', artifact: each.artifact })
+  }
+  await agent.deliver({ type: 'capture', capture: { ...capture, ringHz: 49, deepHz: 99, quality, state: 'complete' } })
+  await agent.deliver({ type: 'incident', incident: { ...incident, state: 'complete', evidenceMs: someMs + 21_000 } })
+}
+
+const address = `/incidents/${incident.id}`
+const open = async (query = ''): Promise<void> => {
+  await page.goto(`${server.url}${address}${query}`)
+  await page.locator('.flame canvas[data-boxes]').waitFor()
+}
+/** What a person reads there, with single blanks. */
+const text = async (selector: string, on: Page = page): Promise<string> =>
+  (await on.locator(selector).allInnerTexts()).join(' ').replace(/\s+/g, ' ').trim()
+const hover = async (share: number, row: number): Promise<string> => {
+  const { x, y } = await flamePoint(page, share, row)
+  await page.mouse.move(x, y)
+  return text('.details')
+}
+const click = async (share: number, row: number): Promise<void> => {
+  const { x, y } = await flamePoint(page, share, row)
+  await page.mouse.click(x, y)
+}
+const query = (): URLSearchParams => new URL(page.url()).searchParams
+/** Function, self, total of every row, as printed. */
+const rows = (): Promise<string[][]> =>
+  page.evaluate<string[][]>(
+    `Array.from(document.querySelectorAll('.functions tbody tr'), (row) =>
+       [row.querySelector('.text'), ...row.querySelectorAll('td')].map((cell) => cell.textContent))`,
+  )
+/** `#rrggbb` of the canvas, near the upper edge of a row, where no label is. */
+const pixel = (share: number, row: number): Promise<string> =>
+  page.evaluate<string>(
+    `(() => {
+       const canvas = document.querySelector('.flame canvas')
+       const { data } = canvas.getContext('2d').getImageData(canvas.width * ${share}, ${row} * 19 + 2, 1, 1)
+       return '#' + [...data.slice(0, 3)].map((channel) => channel.toString(16).padStart(2, '0')).join('')
+     })()`,
+  )
+
+describe.skipIf(whyNoBrowser)('the list', () => {
+  test('without incidents says what will happen and how to try; new ones appear by themselves', async () => {
+    await page.goto(server.url)
+    await page.getByText('Nothing has spiked yet.').waitFor()
+    expect(await text('.agents')).toMatch(/node-1 recording at 49 Hz \(cpu-clock\), the last 5 min are kept/)
+    expect(await text('.empty')).toContain('timeout 6 sh -c')
+    await page.getByText('live', { exact: true }).waitFor()
+
+    await agent.deliver({ type: 'incident', incident })
+    await page.getByText('cart (pid 4242)').waitFor()
+    expect(await text('.badge')).toBe('capturing')
+    expect(await text('.row .what')).toMatch(/cart \(pid 4242\) burned 1.10 cores for 6 s\s+11× its normal 0.10 cores/)
+  })
+
+  test('an open incident page fills in when the evidence comes, and the list then names the function', async () => {
+    await page.goto(`${server.url}${address}`)
+    await page.getByText('No capture belongs to this incident.').waitFor()
+    await deliverEvidence()
+    await page.locator('.flame canvas[data-boxes]').waitFor()
+    await until(
+      () => server.client.get('/api/v1/incidents/{id}', { params: { id: incident.id } }),
+      (answer) => answer.incident.top.length > 0,
+    )
+    await page.getByRole('link', { name: 'Spikecam' }).click()
+    await page.getByText('evilRegex').first().waitFor()
+    expect(await text('.row .top')).toMatch(/90.9 % evilRegex/)
+    await page.getByRole('link', { name: /cart/ }).click()
+    await page.locator('.flame canvas[data-boxes]').waitFor()
+    expect(new URL(page.url()).pathname).toBe(address)
+  })
+})
+
+describe.skipIf(whyNoBrowser)('an incident', () => {
+  test('says in one look: who, how much, which function, compared with what, since when', async () => {
+    await open()
+    expect(await text('h1')).toBe('cart (pid 4242) burned 1.10 cores for 6 s')
+    const facts = await text('.facts')
+    expect(facts).toContain('Function 90.9 % evilRegex called through main → serve')
+    expect(facts).toContain('Compared to normal 11× its normal 0.10 cores')
+    expect(facts).toContain('noticed after 600 ms')
+    expect(await page.locator('.facts time').getAttribute('datetime')).toBe(new Date(spikeOnsetMs).toISOString())
+    expect(await text('.quality')).toContain(
+      '186 samples ▲ 3 lost 3.1 % without symbols 0 truncated stacks cpu-clock (fall-back)',
+    )
+  })
+
+  test('the table has the numbers of the API', async () => {
+    await open('?who=all')
+    const params = { id: incident.id }
+    const { rows: wanted, value } = await server.client.get('/api/v1/incidents/{id}/top', {
+      params,
+      query: { scope: 'node' },
+    })
+    const shown = (await rows()).filter(([, self]) => self !== '0 %').map(([name, self]) => [name, self])
+    const percent = (part: number): string => `${Number(((part / value) * 100).toFixed(1))} %`
+    expect(shown).toEqual(wanted.filter((row) => row.self > 0).map((row) => [row.function, percent(row.self)]))
+    expect(shown.map(([name]) => name)).toEqual(['evilRegex', 'readQuery', 'collect'])
+  })
+
+  test('pointing at a box tells its numbers, during against before', async () => {
+    await open()
+    expect(await hover(0.2, 3)).toMatch(/^evilRegex cart total 90.9 % 1.00 core self 90.9 % before 0 cores new$/)
+    expect(await hover(0.2, 2)).toMatch(/^serve cart total 90.9 % 1.00 core self 0 % before 0.10 cores 10×$/)
+    expect(await hover(0.97, 2)).toMatch(
+      /^collect cart total 9.1 % 0.10 cores self 9.1 % before 0 cores no proven change$/,
+    )
+  })
+
+  test('clicking zooms, the address says so, back and Esc undo it', async () => {
+    await open()
+    await click(0.97, 2)
+    expect(query().get('zoom')).toMatch(/^[0-9a-f]{8}$/)
+    expect(await hover(0.1, 2)).toContain('collect')
+    await page.goBack()
+    expect(await hover(0.1, 2)).toContain('serve')
+    await click(0.97, 2)
+    await page.keyboard.press('Escape')
+    expect(query().get('zoom')).toBeNull()
+    expect(await hover(0.1, 2)).toContain('serve')
+  })
+
+  test('arrows, Enter and Backspace do what the pointer does, and a screen reader hears it', async () => {
+    await open()
+    await page.locator('.picked').focus()
+    const spoken = () => page.getByRole('treeitem').textContent()
+    await page.locator('.flame').focus()
+    expect(await spoken()).toMatch(/^evilRegex, total 90.9 %, self 90.9 %, new against before$/)
+    await page.keyboard.press('ArrowUp')
+    expect(await spoken()).toMatch(/^serve, /)
+    await page.keyboard.press('ArrowRight')
+    expect(await spoken()).toMatch(/^collect, /)
+    expect(await page.getByRole('treeitem').getAttribute('aria-level')).toBe('3')
+    await page.keyboard.press('Enter')
+    expect(await hover(0.1, 2)).toContain('collect')
+    await page.keyboard.press('Backspace')
+    expect(await hover(0.1, 2)).toContain('serve')
+  })
+
+  test('search tells the share that matches, of everything and of the zoomed box; the table follows', async () => {
+    await open()
+    await page.keyboard.press('/')
+    await page.keyboard.type('^evil|collect')
+    expect(await text('.matched')).toMatch(/^100 %/)
+    expect((await rows()).map(([name]) => name)).toEqual(['evilRegex', 'collect'])
+    await page.getByRole('searchbox').fill('evil')
+    await until(
+      () => text('.matched'),
+      (shown) => /^90.9 % was 0 cores$/.test(shown),
+    )
+    await click(0.97, 2)
+    await until(
+      () => text('.matched'),
+      (shown) => shown.includes('0 % of view'),
+    )
+    expect(query().get('q')).toBe('evil')
+  })
+
+  test('During and Before change widths and colours', async () => {
+    await open()
+    const palette = changePalette('light')
+    // 60 new samples are news, 6 are not.
+    expect(await pixel(0.5, 3)).toBe(palette[10]!.css)
+    expect(await pixel(0.97, 2)).toBe(palette[5]!.css)
+    await page.getByRole('button', { name: 'During' }).click()
+    expect(await pixel(0.5, 3)).not.toBe(palette[10]!.css)
+    await page.getByRole('button', { name: 'Before', exact: true }).click()
+    expect(query().get('picture')).toBe('before')
+    expect(await hover(0.97, 3)).toContain('handle')
+  })
+
+  test('the root may stand at the bottom', async () => {
+    await open()
+    await page.keyboard.press('i')
+    expect(query().get('root')).toBe('bottom')
+    expect(await hover(0.5, 0)).toContain('evilRegex')
+    expect(await hover(0.5, 3)).toMatch(/^all /)
+  })
+
+  test('the table sorts by every column, and marks in the picture what is chosen in it', async () => {
+    await open()
+    const order = async () => (await rows()).map(([name]) => name)
+    expect(await order()).toEqual(['evilRegex', 'collect', 'main', 'serve', 'handle'])
+    await page.getByRole('button', { name: 'Function' }).click()
+    expect(await order()).toEqual(['collect', 'evilRegex', 'handle', 'main', 'serve'])
+    await page.getByRole('button', { name: 'Before → now' }).click()
+    // 6 s, 6 s (of less self time), 5.4 s, 0.6 s more, and handle 0.6 s less.
+    expect(await order()).toEqual(['evilRegex', 'main', 'serve', 'collect', 'handle'])
+    await page.getByRole('button', { name: 'collect' }).click()
+    expect(query().get('fn')).toBe('collect')
+    expect(await text('tr[aria-selected=true] .text')).toBe('collect')
+    expect(await page.getByRole('treeitem').textContent()).toMatch(/^collect, /)
+  })
+
+  test('any process or thread of the node can be looked at', async () => {
+    await open()
+    await page.locator('.picked').click()
+    expect(await text('.options')).toMatch(
+      /cart \(pid 4242\) this incident 1.10 cores was 0.10 cart tid 4242 1.00 core was 0.10 gc tid 4250 0.10 cores was 0 everything on this node 1.30 cores was 0.30 redis pid 7 0.20 cores was 0.20/,
+    )
+    await page.getByRole('button', { name: /gc tid 4250/ }).click()
+    expect(query().get('who')).toBe('4242.4250')
+    await until(rows, (shown) => shown.length === 2)
+    expect((await rows()).map(([name, self]) => [name, self])).toEqual([
+      ['collect', '100 %'],
+      ['main', '0 %'],
+    ])
+    await page.locator('.picked').click()
+    await page.getByRole('button', { name: /redis pid 7/ }).click()
+    await until(rows, (shown) => shown[0]?.[0] === 'readQuery')
+    // The incident's own sentence stays.
+    expect(await text('h1')).toContain('cart (pid 4242)')
+  })
+
+  test('dragging over the chart slices everything', async () => {
+    await open()
+    const chart = (await page.locator('.timeline .u-over').boundingBox())!
+    const at = (ms: number): number => chart.x + (chart.width * (ms - someMs)) / 19_800
+    await page.mouse.move(at(spikeOnsetMs - 3500), chart.y + 60)
+    await page.mouse.down()
+    await page.mouse.move(at(spikeOnsetMs - 1500), chart.y + 60, { steps: 4 })
+    await page.mouse.up()
+    const [from, to] = [Number(query().get('from')), Number(query().get('to'))]
+    expect(Math.abs(from + 3500)).toBeLessThan(60)
+    expect(Math.abs(to + 1500)).toBeLessThan(60)
+    // Nothing but the handler ran then.
+    await until(rows, (shown) => shown[0]?.[0] === 'handle')
+    await page.getByRole('button', { name: /chosen/ }).click()
+    await until(rows, (shown) => shown[0]?.[0] === 'evilRegex')
+  })
+
+  test('only this, without this', async () => {
+    await open()
+    await page.getByRole('button', { name: 'collect' }).click()
+    await page.getByRole('button', { name: 'without this' }).click()
+    await until(rows, (shown) => shown.every(([name]) => name !== 'collect'))
+    expect(query().getAll('without')).toEqual(['collect'])
+    await page.getByRole('button', { name: 'without collect' }).click()
+    await page.getByRole('button', { name: 'collect' }).click()
+    await page.getByRole('button', { name: 'only this' }).click()
+    await until(rows, (shown) => shown.length === 2)
+  })
+
+  test('an address with a view in it opens that view', async () => {
+    await open()
+    await click(0.97, 2)
+    await page.getByRole('button', { name: 'During' }).click()
+    await page.getByRole('searchbox').fill('col')
+    await page.keyboard.press('Tab')
+    const url = page.url()
+    const other = await context.newPage()
+    await other.goto(url)
+    await other.locator('.flame canvas[data-boxes]').waitFor()
+    expect(await other.getByRole('searchbox').inputValue()).toBe('col')
+    expect(await other.getByRole('button', { name: 'During' }).getAttribute('aria-pressed')).toBe('true')
+    expect(await text('.matched', other)).toContain('100 % of view')
+    const { x, y } = await flamePoint(other, 0.1, 2)
+    await other.mouse.move(x, y)
+    expect(await text('.details', other)).toContain('collect')
+  })
+
+  test('dark follows the system, and the person', async () => {
+    const theme = () => page.locator('html').getAttribute('data-theme')
+    await page.emulateMedia({ colorScheme: 'dark' })
+    await open()
+    expect(await theme()).toBe('dark')
+    await page.getByRole('button', { name: 'Switch to light colours' }).click()
+    expect(await theme()).toBe('light')
+    await page.reload()
+    expect(await theme()).toBe('light')
+  })
+
+  test('a telephone needs no sideways scrolling', async () => {
+    await page.setViewportSize({ width: 390, height: 844 })
+    const overhang = () => page.evaluate<number>('document.documentElement.scrollWidth - innerWidth')
+    await page.goto(server.url)
+    await page.locator('.row').first().waitFor()
+    expect(await overhang()).toBeLessThanOrEqual(0)
+    await open()
+    expect(await overhang()).toBeLessThanOrEqual(0)
+    await page.locator('.picked').click()
+    expect(await overhang()).toBeLessThanOrEqual(0)
+  })
+
+  test('an incident that does not exist is said, with the next step', async () => {
+    await page.goto(`${server.url}/incidents/inc-none`)
+    await page.getByRole('alert').waitFor()
+    expect(await text('.trouble')).toMatch(/NOT_FOUND/)
+    // The browser itself notes the 404.
+    problems = problems.filter((problem) => !problem.includes('404'))
+  })
+})
+
+describe.skipIf(whyNoBrowser)('the page as one file', () => {
+  test('opens from disk without any network and does what the served page does', async () => {
+    const html = await (
+      await server.client.bytes('/api/v1/incidents/{id}/export.html', { params: { id: incident.id } })
+    ).text()
+    const file = join(ui.dir, 'incident.html')
+    writeFileSync(file, html)
+    const url = pathToFileURL(file).href
+    const offline = await browser.newContext({ offline: true, reducedMotion: 'reduce' })
+    page = await offline.newPage()
+    problems = watchPage(page, url).problems
+    await page.goto(url)
+    await page.locator('.flame canvas[data-boxes]').waitFor()
+    expect(await text('h1')).toBe('cart (pid 4242) burned 1.10 cores for 6 s')
+    expect((await rows())[0]?.slice(0, 2)).toEqual(['evilRegex', '90.9 %'])
+    await click(0.97, 2)
+    expect(await hover(0.1, 2)).toContain('collect')
+    // The view is in the address here too.
+    await page.reload()
+    await page.locator('.flame canvas[data-boxes]').waitFor()
+    expect(await hover(0.1, 2)).toContain('collect')
+    const [download] = await Promise.all([page.waitForEvent('download'), page.getByText('SVG of this view').click()])
+    expect(download.suggestedFilename()).toBe(`${incident.id}.svg`)
+    await offline.close()
+  })
+})
+
+test.skipIf(whyNoBrowser)('an agent that goes away is said at once', async () => {
+  await page.goto(server.url)
+  await page.getByText(/recording at 49 Hz/).waitFor()
+  const other = await PlayedAgent.connect(server.url, { node: 'node-2' })
+  await other.nextOf('welcome')
+  await page.getByText('node-2').waitFor()
+  await other.close()
+  await page.getByText(/node-2 away, last heard of/).waitFor()
+  await agent.deliver({ type: 'incident', incident: makeIncident({ id: 'inc-2', noticedMs: someMs + 99_000 }) })
+  await page.locator('.list li').nth(1).waitFor()
+})
