@@ -181,7 +181,7 @@ function foldStacks(
   { sampleType = profile.defaultType, annotate = false }: FoldedOptions,
 ): Map<string, bigint> {
   const { samples, stacks } = profile
-  const frames = framesOf(profile)
+  const frames = framesOf(profile, 'raw')
   const names = frames.keys.name.map((name, row) => {
     const suffix = annotate ? (suffixes[frames.keys.kind[row]!] ?? '') : ''
     const text = name.replaceAll(';', ':').replaceAll(/[\r\n]+/g, ' ')

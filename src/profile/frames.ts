@@ -1,4 +1,5 @@
 // From locations to what a person sees: one row per function and module, shared by tree, top and diff.
+import { displayName } from './display-name.ts'
 import { type FrameKind, frameKind, moduleName } from './frame-kind.ts'
 import type { LocationTable, Profile } from './profile.ts'
 
@@ -19,20 +20,29 @@ export interface LocationFrames {
   readonly rows: Int32Array
 }
 
+/** `display`: as people read them, with one row for all compiler tiers of a function; `raw`: as the runtime wrote them. */
+export type NameStyle = 'display' | 'raw'
+
 /** Selections share their tables with the whole profile, so a viewer that narrows the time asks for the same again. */
-const known = new WeakMap<LocationTable, LocationFrames>()
+const known = {
+  display: new WeakMap<LocationTable, LocationFrames>(),
+  raw: new WeakMap<LocationTable, LocationFrames>(),
+}
 
 /** A location without symbols is named after its module, as pprof does: `[libc.so.6]`, or `[unknown]`. */
-export function framesOf(profile: Profile): LocationFrames {
-  let frames = known.get(profile.locations)
+export function framesOf(profile: Profile, style: NameStyle = 'display'): LocationFrames {
+  let frames = known[style].get(profile.locations)
   if (!frames) {
-    frames = makeFrames(profile)
-    known.set(profile.locations, frames)
+    frames = makeFrames(profile, style === 'display' ? displayName : (name) => name)
+    known[style].set(profile.locations, frames)
   }
   return frames
 }
 
-function makeFrames({ locations, lines, functions, strings, mappings }: Profile): LocationFrames {
+function makeFrames(
+  { locations, lines, functions, strings, mappings }: Profile,
+  nameOf: (name: string) => string,
+): LocationFrames {
   const table = new FrameTable()
   /** Rows that were seen as a real call, not only inlined into another function. */
   const wasCalled: boolean[] = []
@@ -60,7 +70,7 @@ function makeFrames({ locations, lines, functions, strings, mappings }: Profile)
       if (row === undefined) {
         const name = strings.get(functions.name[fn]!) || strings.get(functions.systemName[fn]!) || '[unknown]'
         const source = strings.get(functions.filename[fn]!)
-        row = table.intern({ name, module, kind: () => frameKind({ name, file, source }) })
+        row = table.intern({ name: nameOf(name), module, kind: () => frameKind({ name, file, source }) })
         byFunction.set(key, row)
       }
       if (line === end - 1) wasCalled[row] = true

@@ -16,7 +16,7 @@ const text = (array: Uint8Array): string => new TextDecoder().decode(array)
 /** `comm|pid|tid|seconds|column=value,…|leaf@module@address;…` per sample. */
 function listSamples(profile: Profile): string[] {
   const { samples, stacks, locations, labelSets, sampleTypes } = profile
-  const frames = framesOf(profile)
+  const frames = framesOf(profile, 'raw')
   return Array.from({ length: samples.length }, (_, row) => {
     const labels = labelSets[samples.labels[row]!]!
     const names: string[] = []
