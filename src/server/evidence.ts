@@ -15,11 +15,16 @@ const topRows = 10
 /** More captures than one incident can have within the cooldowns. */
 const maxCaptures = 100
 
+/** A capture follows its incident at once; by then its agent has been restarted without it, or is gone. */
+const captureWithinMs = 10 * 60_000
+const recheckEveryMs = 60_000
+
 export interface EvidenceOptions {
   readonly catalog: Catalog
   readonly analyst: Analyst
-  readonly events: EventHub
-  readonly log: Logger
+  readonly events: Pick<EventHub, 'publish'>
+  readonly log: Pick<Logger, 'error'>
+  readonly nowMs?: () => number
 }
 
 export interface EvidenceDesk {
@@ -27,8 +32,10 @@ export interface EvidenceDesk {
   look(incidentId: string): void
   /** Looks at what an earlier run may have left unfinished. */
   resume(): Promise<void>
-  /** Resolves when nothing is being looked at. */
-  idle(): Promise<void>
+  /** Looks again at incidents that still wait for evidence; also runs by itself. */
+  recheck(): Promise<void>
+  /** Stops looking; resolves when nothing is being looked at any more. */
+  close(): Promise<void>
 }
 
 export interface Evidence {
@@ -75,8 +82,11 @@ function withSpan(incident: Incident, captures: readonly Capture[]): Incident {
   return { ...incident, onsetMs, endedMs }
 }
 
-export function createEvidenceDesk({ catalog, analyst, events, log }: EvidenceOptions): EvidenceDesk {
+export function createEvidenceDesk(options: EvidenceOptions): EvidenceDesk {
+  const { catalog, analyst, events, log, nowMs = Date.now } = options
   const waiting = new Set<string>()
+  /** When an incident was first found without any capture; by our clock, because the agent may have spooled it long. */
+  const bareSinceMs = new Map<string, number>()
   let working: Promise<void> | undefined
 
   const work = async (): Promise<void> => {
@@ -112,6 +122,12 @@ export function createEvidenceDesk({ catalog, analyst, events, log }: EvidenceOp
     if (concluded) events.publish({ type: 'incident', incident: concluded })
   }
 
+  const giveUp = async (id: string): Promise<void> => {
+    const message = 'no capture followed: the agent that noticed it was not heard of again'
+    const failed = await catalog.updateIncident(id, (old) => old && { ...old, state: 'failed', message })
+    if (failed) events.publish({ type: 'incident', incident: failed })
+  }
+
   const countFunctions = async (incident: Incident): Promise<{ top: TopRow[]; message?: string }> => {
     try {
       const { capture, artifact } = await findEvidence(catalog, incident.id)
@@ -144,13 +160,32 @@ export function createEvidenceDesk({ catalog, analyst, events, log }: EvidenceOp
     working ??= Promise.resolve().then(work)
   }
 
+  const recheck = async (): Promise<void> => {
+    const capturing = await catalog.listIncidents({ state: 'capturing', limit: 1000 })
+    for (const { id } of capturing) {
+      look(id)
+      if ((await catalog.listCaptures({ incidentId: id, limit: 1 })).length > 0) continue
+      const sinceMs = bareSinceMs.get(id) ?? nowMs()
+      bareSinceMs.set(id, sinceMs)
+      if (nowMs() - sinceMs > captureWithinMs) await giveUp(id)
+    }
+    const ids = new Set(capturing.map(({ id }) => id))
+    for (const id of bareSinceMs.keys()) if (!ids.has(id)) bareSinceMs.delete(id)
+  }
+  const timer = setInterval(() => {
+    recheck().catch((error) => log.error({ err: error }, 'incidents without evidence could not be looked at'))
+  }, recheckEveryMs)
+  timer.unref()
+
   return {
     look,
+    recheck,
     resume: async () => {
-      for (const { id } of await catalog.listIncidents({ state: 'capturing', limit: 1000 })) look(id)
+      await recheck()
       for (const { id, top } of await catalog.listIncidents({ limit: 20 })) if (top.length === 0) look(id)
     },
-    idle: async () => {
+    close: async () => {
+      clearInterval(timer)
       while (working) await working
     },
   }

@@ -110,7 +110,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     events.close()
     agents.close()
     if (http?.listening) await closeHttp(http)
-    await evidence.idle()
+    await evidence.close()
     await analyst.close()
     await store.close()
   }
