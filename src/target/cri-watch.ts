@@ -24,7 +24,7 @@ export interface CriWatch {
   readonly ready: Promise<void>
   /** Name and version of the runtime while it answers. */
   readonly runtime: string | undefined
-  /** Something unknown was seen: list soon. Resolves when that is done, or at once while the runtime is away. */
+  /** List now: something unknown was seen. Resolves when that is done, or at once while the runtime is away. */
   nudge(): Promise<void>
   close(): void
 }
@@ -85,7 +85,7 @@ export function watchCri(options: CriWatchOptions): CriWatch {
         await pause(hasEvents ? pollWithEventsMs : pollMs)
         if (stop.signal.aborted) return
         if (broken) throw broken
-        await sleep(gatherMs, undefined, { signal: stop.signal }).catch(() => undefined)
+        if (!served) await sleep(gatherMs, undefined, { signal: stop.signal }).catch(() => undefined)
         await list(cri)
       }
     } finally {

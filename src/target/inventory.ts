@@ -185,12 +185,14 @@ export function startInventory({ criSocket, log, proc = '/proc', pollMs }: Inven
     whois: async (text, options = {}) => {
       await watch.ready
       const query = text === '' ? undefined : parseQuery(text)
-      const look = (): WhoisMatch[] => (query?.kind === 'pid' ? whoisPid(query.pid) : whoisPods(query, options))
-      const found = look()
-      const isKnown = found.length > 0 && found.every((match) => match.pod || !match.processes[0]?.containerId)
-      if (isKnown) return found
-      await watch.nudge() // it may be younger than the last list
-      return look()
+      if (query?.kind === 'pid') {
+        const found = whoisPid(query.pid)
+        if (found.every((match) => match.pod || !match.processes[0]?.containerId)) return found
+        await watch.nudge() // its container may be younger than the last list
+        return whoisPid(query.pid)
+      }
+      await watch.nudge() // a person who asks wants to see what is there now
+      return whoisPods(query, options)
     },
     notice,
     close: () => watch.close(),

@@ -5,7 +5,7 @@
 //   stdin   lines `stop-runtime`, `start-runtime`; end of file: clean up and exit
 //   stdout  one line per command when it is done; `ready` after the start
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
-import { existsSync, mkdirSync, readdirSync, rmdirSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { removeCgroup, trackingMount } from './cgroups.ts'
@@ -18,8 +18,12 @@ export interface KeeperOptions {
   readonly subnet: string
 }
 
-/** Folders that containerd and its shims use whatever their configuration says; covered by our own in a mount namespace. */
-const covered = ['/run/containerd', '/var/lib/cni']
+/**
+ * Above what containerd, its shims and CNI write to whatever their configuration says (/run/containerd, /var/lib/cni);
+ * covered by our own in a mount namespace. Folders that are always there: one made and removed for it would, when
+ * removed, take the mount from under another node that covers it at the same time.
+ */
+const covered = ['/run', '/var/lib']
 
 const options = JSON.parse(process.argv[2] ?? '') as KeeperOptions
 const { dir, cgroup, bridge, subnet } = options
@@ -29,7 +33,6 @@ const say = (line: string): void => void process.stdout.write(`${line}\n`)
 
 let holder: ChildProcess | undefined
 let runtime: ChildProcess | undefined
-const madeFolders: string[] = []
 
 function writeConfigurations(): void {
   for (const name of ['cni', 'logs', 'covered/0', 'covered/1']) mkdirSync(join(dir, name), { recursive: true })
@@ -89,11 +92,6 @@ function startInCgroup(command: string): ChildProcess {
 }
 
 async function startHolder(): Promise<void> {
-  for (const folder of covered) {
-    if (existsSync(folder)) continue
-    mkdirSync(folder, { recursive: true })
-    madeFolders.push(folder)
-  }
   mkdirSync(join(trackingMount(), cgroup, 'runtime'), { recursive: true })
   // Every mount of this node lives in one namespace that dies with its processes: nothing to unmount, ever.
   const mounts = covered.map((folder, i) => `mount --bind ${dir}/covered/${i} ${folder}`).join(' && ')
@@ -131,13 +129,6 @@ async function cleanUp(): Promise<void> {
   await stopRuntime()
   const left = await removeCgroup(cgroup)
   await removeNetwork()
-  for (const folder of madeFolders) {
-    try {
-      rmdirSync(folder)
-    } catch {
-      // somebody else put something there meanwhile
-    }
-  }
   rmSync(dir, { recursive: true, force: true, maxRetries: 20, retryDelay: 50 })
   if (left.length > 0) process.stderr.write(`spikecam test node: not removed: ${left.join(' ')}\n`)
 }

@@ -28,7 +28,10 @@ export interface RunningContainer {
 }
 
 export interface RunningPod {
+  /** Of its sandbox. */
   readonly id: string
+  /** Of its sandbox's own process (pause), on the host. */
+  readonly pid: number
   readonly uid: string
   readonly name: string
   readonly namespace: string
@@ -188,7 +191,10 @@ async function runPod(client: GrpcClient, pod: KubeletPod): Promise<RunningPod> 
   const call = (method: string, request: Record<string, unknown>): Promise<Record<string, unknown>> =>
     client.call(method, request, { timeoutMs: podTimeoutMs })
   const { podSandboxId } = (await call('RunPodSandbox', { config: pod.config })) as { podSandboxId: string }
-  const { status } = (await call('PodSandboxStatus', { podSandboxId })) as { status: { network?: { ip: string } } }
+  const { status, info } = (await call('PodSandboxStatus', { podSandboxId, verbose: true })) as {
+    status: { network?: { ip: string } }
+    info: Record<string, string>
+  }
   const containers: Record<string, RunningContainer> = {}
   const attempts = new Map<string, number>()
   const specOf = (name: string): ContainerSpec => {
@@ -207,8 +213,7 @@ async function runPod(client: GrpcClient, pod: KubeletPod): Promise<RunningPod> 
     })) as { containerId: string }
     await call('StartContainer', { containerId })
     const { info } = (await call('ContainerStatus', { containerId, verbose: true })) as { info: Record<string, string> }
-    const { pid } = JSON.parse(info.info ?? '{}') as { pid: number }
-    const running = { name: spec.name, id: containerId, pid }
+    const running = { name: spec.name, id: containerId, pid: pidIn(info) }
     containers[spec.name] = running
     return running
   }
@@ -226,6 +231,7 @@ async function runPod(client: GrpcClient, pod: KubeletPod): Promise<RunningPod> 
 
   return {
     id: podSandboxId,
+    pid: pidIn(info),
     uid: pod.uid,
     name: pod.spec.name,
     namespace: pod.namespace,
@@ -256,3 +262,6 @@ async function runPod(client: GrpcClient, pod: KubeletPod): Promise<RunningPod> 
     },
   }
 }
+
+/** containerd's verbose status: JSON under the key `info`. */
+const pidIn = (info: Readonly<Record<string, string>>): number => (JSON.parse(info.info ?? '{}') as { pid: number }).pid
