@@ -48,6 +48,7 @@ export function parseBytes(text: string): number | undefined {
 
 /** `512 B`, `14.3 kB`, `2.0 MB`: decimal units, as `ls --si` and browsers print them. */
 export function printBytes(bytes: number): string {
+  if (bytes < 0) return `-${printBytes(-bytes)}`
   if (bytes < 1000) return `${bytes} B`
   const names = ['kB', 'MB', 'GB', 'TB']
   let value = bytes
@@ -62,6 +63,7 @@ export function printBytes(bytes: number): string {
 /** A share as a percentage with a digit that matters: `63.4 %`, `0.07 %`, `100 %`. */
 export function printShare(part: number, whole: number): string {
   if (whole === 0) return '0 %'
+  if (part < 0) return `-${printShare(-part, whole)}`
   const percent = (part / whole) * 100
   return `${percent >= 99.95 ? 100 : percent >= 1 ? Number(percent.toFixed(1)) : Number(percent.toPrecision(1))} %`
 }
