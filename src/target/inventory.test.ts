@@ -59,7 +59,7 @@ describeOnNode('inventory', (node) => {
       annotations: { 'profiles.grafana.com/cpu.scrape': 'true' },
       containers: [
         { ...sleeper, image, cpuLimit: 0.5, cpuRequest: 0.1, memoryLimitBytes: 64 * 1024 * 1024 },
-        { name: 'sidecar', image, command: ['sh', '-c', 'sleep 601 & exec sleep 602'] },
+        { name: 'sidecar', image, command: ['sh', '-c', 'sleep 601 & echo child $!; exec sleep 602'] },
       ],
     })
     await open()
@@ -90,7 +90,8 @@ describeOnNode('inventory', (node) => {
     })
     expect(Math.abs((app?.startedMs ?? 0) - Date.now())).toBeLessThan(60_000)
 
-    const everything = ['shop/cart-6d4b75cb6d-hshzp/app:sleep:1', 'sidecar:sleep:1', 'sidecar:sleep:7']
+    const child = (await pod.untilLog('sidecar', /child (\d+)/))[1]
+    const everything = ['shop/cart-6d4b75cb6d-hshzp/app:sleep:1', 'sidecar:sleep:1', `sidecar:sleep:${child}`]
     const names = async (query: string): Promise<string[]> =>
       (await inventory.whois(query))
         .flatMap(printMatch)
