@@ -90,17 +90,6 @@ export class AddressSpace {
     this.table.last = 0
   }
 
-  /** Takes away the mapping that starts here: kernel code (BPF programs) that was unloaded. */
-  remove(start: number): void {
-    const row = this.table.starts.indexOf(start)
-    if (row < 0) return
-    if (this.table.isShared) this.copyTable()
-    this.table.starts.splice(row, 1)
-    this.table.ranges.splice(row, 1)
-    this.table.key = nextKey++
-    this.table.last = 0
-  }
-
   private copyTable(): void {
     const { starts, ranges } = this.table
     this.table = { ...emptyTable(), starts: starts.slice(), ranges: ranges.slice() }

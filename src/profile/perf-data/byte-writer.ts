@@ -30,6 +30,13 @@ export class ByteWriter {
     this.length += 8
   }
 
+  /** The same, exact to the last bit. */
+  bigU64(value: bigint): void {
+    this.reserve(8)
+    this.view.setBigUint64(this.length, BigInt.asUintN(64, value), true)
+    this.length += 8
+  }
+
   /** A string with its NUL, padded with NULs to a multiple of `align` bytes. */
   text(value: string, align = 8): void {
     const encoded = utf8.encode(value)

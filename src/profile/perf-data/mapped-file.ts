@@ -49,6 +49,9 @@ export class MappedFiles {
 
   /** The mapping with its file: the one seen before, when it is the same. */
   rangeOf(spec: RangeSpec, onlyFunction?: string): MappedRange {
+    const named = /^\/tmp\/perf-(\d+)\.map$/.exec(spec.path)
+    // A file we wrote names the parent's map where a forked process runs its parent's run-time code.
+    if (named) return this.rangeOf({ ...spec, pid: Number(named[1]), path: '//anon' })
     const isJit = !spec.isKernel && isRunTimeCode(spec.path)
     const key = isJit ? `jit ${spec.pid}` : keyOf(spec)
     let file = this.files.get(key)

@@ -1,4 +1,5 @@
 // A whole perf.data into a Profile: from bytes in memory, or piece by piece for files that would not fit there.
+import type { Format } from '../format.ts'
 import type { Profile } from '../profile.ts'
 import type { Symbolizer } from '../symbolizer.ts'
 import { matchesPerfData } from './header.ts'
@@ -10,6 +11,8 @@ export interface ParsePerfDataOptions {
   readonly symbolizer?: Symbolizer | undefined
   /** False: one place per function instead of one per address. Enough for pictures and tables, and half the stacks. */
   readonly keepsAddresses?: boolean
+  /** Event to show first, where several were recorded. */
+  readonly event?: string
 }
 
 /**
@@ -33,17 +36,19 @@ export function parsePerfDataBytes(bytes: Uint8Array, options: ParsePerfDataOpti
   return finish(recording, options)
 }
 
-function finish(recording: PerfRecording, { symbolizer }: ParsePerfDataOptions): Profile {
+function finish(recording: PerfRecording, { symbolizer, event }: ParsePerfDataOptions): Profile {
   recording.end()
   recording.symbolizeNew(symbolizer)
   const samples = recording.takeSamples()
   recording.forgetRawStacks()
-  return toProfile(recording, [samples])
+  return toProfile(recording, [samples], event === undefined ? {} : { event })
 }
 
-/** Row for the table of formats: what it is called, how it is recognised, how it is read. */
-export const perfDataFormat = {
-  name: 'perf.data',
+/** Row of the table of formats. Too large for memory: `parsePerfData` on the file's pieces. */
+export const perfDataFormat: Format = {
+  name: 'perf-data',
+  title: 'perf.data',
+  extensions: ['.perf.data', '.data'],
   matches: matchesPerfData,
   parse: parsePerfDataBytes,
-} as const
+}

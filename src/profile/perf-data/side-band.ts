@@ -38,8 +38,7 @@ export class SideBand {
     this.noticed = noticed
     this.lose = lose
     // What no record places is the kernel proper: kallsyms knows the names of modules too.
-    const all = { pid: -1, start: kernelStart, length: -kernelStart, pageOffset: 0, path: kernelText, isKernel: true }
-    this.kernel.add(this.files.rangeOf(all))
+    this.kernel.add(this.files.rangeOf(kernelSpec(kernelStart, -kernelStart)))
   }
 
   cgroupPath(id: number): string {
@@ -111,8 +110,9 @@ export class SideBand {
         if (room < 5) return false
         const start = int64(words, body)
         const isUnloaded = ((words[body + 3] as number) & 0x10000) !== 0
-        if (isUnloaded) this.kernel.remove(start)
-        else this.addKernelCode(start, (words[body + 2] as number) >>> 0, textAt(block, body + 4, end))
+        const length = (words[body + 2] as number) >>> 0
+        if (isUnloaded) this.kernel.add(this.files.rangeOf(kernelSpec(start, length)))
+        else this.addKernelCode(start, length, textAt(block, body + 4, end))
         return true
       }
       case type.CGROUP:
@@ -184,6 +184,11 @@ export class SideBand {
     if (this.cgroups.size >= mostCgroups) this.cgroups.delete(this.cgroups.keys().next().value as number)
     this.cgroups.set(id, path)
   }
+}
+
+/** Addresses that belong to nothing but the kernel itself. */
+function kernelSpec(start: number, length: number): RangeSpec {
+  return { pid: -1, start, length, pageOffset: start, path: kernelText, isKernel: true }
 }
 
 function textAt({ bytes }: RecordBlock, word: number, end: number): string {

@@ -20,6 +20,8 @@ export interface ToProfileOptions {
   /** Labels of every sample beside pid, tid, comm, process and cgroup: `phase`, `container`. */
   readonly labels?: readonly Label[]
   readonly comments?: readonly string[]
+  /** Event to show first; CPU time where absent. */
+  readonly event?: string
 }
 
 /** perf_event.h: PERF_TYPE_*, PERF_COUNT_HW_CPU_CYCLES, PERF_COUNT_SW_CPU_CLOCK, PERF_COUNT_SW_TASK_CLOCK. */
@@ -77,10 +79,11 @@ export function toProfile(
       setInt64(words[column.value] as Int32Array, row, value)
     }
   }
+  const wanted = recording.events.findIndex(({ name }) => name === options.event)
   const anchor = options.anchor ?? recording.info.clock
   return {
     sampleTypes,
-    defaultType: sampleTypes.length > 1 ? 1 : 0,
+    defaultType: wanted < 0 ? Math.min(1, sampleTypes.length - 1) : (columns[wanted] as Column).value,
     ...tables.build(),
     samples: { length: count, stack, values, labels: label, offsetMs },
     labelSets: labels.sets,

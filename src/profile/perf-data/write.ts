@@ -30,27 +30,22 @@ const protReadExec = 5
 const mapPrivate = 2
 const noCgroup: SampledCgroup = { id: 0, path: '' }
 
-/** What a sample holds here; the trailer of other records is {pid,tid} time {cpu,res} identifier. */
-const writtenBits =
-  sampleBits.identifier |
-  sampleBits.ip |
-  sampleBits.tid |
-  sampleBits.time |
-  sampleBits.cpu |
-  sampleBits.period |
-  sampleBits.callchain
+/** What a sample holds here always, and what it holds when it was recorded; all events are written alike. */
+const alwaysBits = sampleBits.identifier | sampleBits.ip | sampleBits.tid | sampleBits.time
+const recordedBits = sampleBits.cpu | sampleBits.period | sampleBits.callchain | sampleBits.cgroup
 
 /**
  * @param batches samples in the order of time, whose raw stacks are still held (`compact` was told of them)
  * @returns the file
  */
 export function writePerfData(recording: PerfRecording, batches: readonly SampleBatch[]): Uint8Array {
-  const hasCgroups = batches.some((batch) => batch.cgroups.some(({ id }) => id !== 0))
   const used = new Set<number>()
   for (const batch of batches) for (let i = 0; i < batch.length; i++) used.add(batch.event[i] as number)
   const rows = [...used].sort((a, b) => a - b)
   if (rows.length === 0) rows.push(0)
   const attrs = rows.flatMap((row) => recording.events[row]?.attr ?? [])
+
+  const sampleType = alwaysBits | (attrs.reduce((bits, attr) => bits | attr.sampleType, 0) & recordedBits)
 
   const out = new ByteWriter()
   // Ids first, as perf does it: event i has the one id i + 1.
@@ -60,24 +55,24 @@ export function writePerfData(recording: PerfRecording, batches: readonly Sample
     out.u64(i + 1)
   })
   attrs.forEach((attr, i) => {
-    writeAttr(out, attr, hasCgroups)
+    writeAttr(out, attr, sampleType)
     out.u64(fileHeaderBytes + 8 * i)
     out.u64(8)
   })
-  const writer = new RecordWriter(out, recording.rawStacks, { hasCgroups, idOf: (event) => rows.indexOf(event) + 1 })
+  const writer = new RecordWriter(out, recording.rawStacks, { sampleType, idOf: (event) => rows.indexOf(event) + 1 })
   for (const batch of batches) writer.batch(batch)
   writeHead(out, attrs.length, dataOffset)
   writeFeatures(out, recording)
   return out.toBytes()
 }
 
-function writeAttr(out: ByteWriter, attr: EventAttr, hasCgroups: boolean): void {
+function writeAttr(out: ByteWriter, attr: EventAttr, sampleType: number): void {
   const start = out.length
   out.u32(attr.type)
   out.u32(attrBytes)
   out.u64(attr.config)
   out.u64(attr.periodOrFrequency)
-  out.u64(writtenBits | (hasCgroups ? sampleBits.cgroup : 0))
+  out.u64(sampleType)
   out.u64(0) // no READ
   const sampleIdAll = 1 << 18
   out.u32(attr.flags[0] | sampleIdAll)
@@ -124,8 +119,8 @@ function writeFeatures(out: ByteWriter, { info }: PerfRecording): void {
       write: () => {
         out.u32(1)
         out.u32(clock.clockId)
-        out.u64(Number(clock.wallNs))
-        out.u64(Number(clock.clockNs))
+        out.bigU64(clock.wallNs)
+        out.bigU64(clock.clockNs)
       },
     })
   }
@@ -142,14 +137,14 @@ function writeFeatures(out: ByteWriter, { info }: PerfRecording): void {
 }
 
 interface RecordWriterOptions {
-  readonly hasCgroups: boolean
+  readonly sampleType: number
   readonly idOf: (event: number) => number
 }
 
 class RecordWriter {
   private readonly out: ByteWriter
   private readonly stacks: RawStacks
-  private readonly hasCgroups: boolean
+  private readonly sampleType: number
   private readonly idOf: (event: number) => number
   /** Thread id to the name last written. */
   private readonly comms = new Map<number, string>()
@@ -157,10 +152,10 @@ class RecordWriter {
   private readonly mapped = new Map<number, Set<MappedRange>>()
   private readonly cgroups = new Set<number>()
 
-  constructor(out: ByteWriter, stacks: RawStacks, { hasCgroups, idOf }: RecordWriterOptions) {
+  constructor(out: ByteWriter, stacks: RawStacks, { sampleType, idOf }: RecordWriterOptions) {
     this.out = out
     this.stacks = stacks
-    this.hasCgroups = hasCgroups
+    this.sampleType = sampleType
     this.idOf = idOf
   }
 
@@ -199,13 +194,17 @@ class RecordWriter {
     out.u32(pid)
     out.u32(tid)
     out.u64(timeNs)
-    out.u32(cpu)
-    out.u32(0)
-    out.u64(period)
-    out.u64(count / 2 + (needsMarker ? 1 : 0))
-    if (needsMarker) out.u64(kernelMarker)
-    for (let i = 0; i < count; i++) out.u32(words[i] as number)
-    if (this.hasCgroups) out.u64(cgroup)
+    if (this.has(sampleBits.cpu)) {
+      out.u32(cpu)
+      out.u32(0)
+    }
+    if (this.has(sampleBits.period)) out.u64(period)
+    if (this.has(sampleBits.callchain)) {
+      out.u64(count / 2 + (needsMarker ? 1 : 0))
+      if (needsMarker) out.u64(kernelMarker)
+      for (let i = 0; i < count; i++) out.u32(words[i] as number)
+    }
+    if (this.has(sampleBits.cgroup)) out.u64(cgroup)
     this.end(start)
   }
 
@@ -292,7 +291,8 @@ class RecordWriter {
     }
     out.u32(protReadExec)
     out.u32(mapPrivate)
-    out.text(range.path)
+    // Run-time code that fork brought along has its names in the parent's map.
+    out.text(range.file.isJit && range.pid !== from.pid ? range.file.path : range.path)
     this.trailer(from)
     this.end(start)
   }
@@ -305,6 +305,10 @@ class RecordWriter {
     this.out.u64(count)
     this.trailer({ pid: 0, tid: 0, timeNs, cpu: 0, id: 1 })
     this.end(start)
+  }
+
+  private has(bit: number): boolean {
+    return (this.sampleType & bit) !== 0
   }
 
   private begin(kind: number, flags: number): number {
@@ -320,8 +324,10 @@ class RecordWriter {
     out.u32(pid)
     out.u32(tid)
     out.u64(timeNs)
-    out.u32(cpu)
-    out.u32(0)
+    if (this.has(sampleBits.cpu)) {
+      out.u32(cpu)
+      out.u32(0)
+    }
     out.u64(id)
   }
 

@@ -1,0 +1,25 @@
+// Our reading of recordings of real programs against `perf script`, sample by sample.
+import { expect, test } from 'vitest'
+import { createSymbolizer } from '../../src/symbols/live-symbolizer.ts'
+import { classes, compareWithPerf } from './compare.ts'
+import { programs, recordProgram, whyNotRecorded } from './programs.ts'
+
+const why = whyNotRecorded()
+if (why) console.log(`skipped: ${why}`)
+
+test.skipIf(why !== undefined).each(programs)('$name', async (program) => {
+  const file = recordProgram(program, { seconds: 0.6 })
+  if (!file) return
+  const symbolizer = await createSymbolizer({ inlined: false })
+  const { samples, counts, examples } = compareWithPerf(file, symbolizer)
+  symbolizer.close()
+  const said = classes.filter((name) => counts[name] > 0).map((name) => `${counts[name]} ${name}`)
+  console.log(`${program.name}: ${samples} samples, ${said.join(', ')}`)
+  expect(samples).toBeGreaterThan(100)
+  expect(examples['unknown here']).toBeUndefined()
+  expect(examples.missing).toBeUndefined()
+  const judged = counts.identical + counts.formatting + counts.different
+  expect(counts.different, JSON.stringify(examples.different, null, 1)).toBeLessThanOrEqual(judged * 0.005)
+  // Where perf is no judge of most samples, the test would show nothing.
+  if (program.name !== 'Go, stripped') expect(judged).toBeGreaterThan(samples * 0.5)
+})
