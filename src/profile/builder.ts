@@ -7,7 +7,7 @@
 //   builder.addSample(builder.internStack([leaf, root]), [1])
 //   const profile = builder.build()
 import { Float64Column, Int64Column, Uint32Column } from './columns.ts'
-import { highWord } from './int64.ts'
+import { functionColumns, highWordOf, locationColumns, lowWord } from './interned-tables.ts'
 import type { Label, Loss, Mapping, Profile, ValueType } from './profile.ts'
 import { RowInterner } from './row-interner.ts'
 import { StringList } from './string-table.ts'
@@ -50,9 +50,6 @@ export interface SampleSpec {
   readonly offsetMs?: number
 }
 
-const lowWord = (value: number): number => value >>> 0
-const highWordOf = (value: number): number => Math.floor(value / highWord) >>> 0
-
 const wide = new BigInt64Array(1)
 const wideWords = new Uint32Array(wide.buffer)
 
@@ -77,11 +74,10 @@ export class ProfileBuilder {
   private readonly sampleTypes: readonly ValueType[]
   private readonly strings: string[] = ['']
   private readonly stringIds = new Map<string, number>([['', 0]])
-  /** Rows [name, systemName, filename, startLine low, high]. */
+  /** Rows of functions and locations are those of interned-tables.ts. */
   private readonly functions = new RowInterner()
   private readonly mappings: Mapping[] = []
   private readonly mappingIds = new Map<string, number>()
-  /** Rows [mapping, address low, high, isFolded, then per line: function, line low, high, column low, high]. */
   private readonly locations = new RowInterner()
   private readonly frames = new Map<string, number>()
   private readonly stacks = new RowInterner()
@@ -211,29 +207,15 @@ export class ProfileBuilder {
 
   /** The profile so far; the builder may go on and build again. */
   build(): Profile {
-    const functionCount = this.functions.length
-    const functions = {
-      length: functionCount,
-      name: new Int32Array(functionCount),
-      systemName: new Int32Array(functionCount),
-      filename: new Int32Array(functionCount),
-      startLine: new Float64Array(functionCount),
-    }
-    for (let i = 0; i < functionCount; i++) {
-      functions.name[i] = this.functions.at(i, 0)
-      functions.systemName[i] = this.functions.at(i, 1)
-      functions.filename[i] = this.functions.at(i, 2)
-      functions.startLine[i] = join(this.functions.at(i, 3), this.functions.at(i, 4))
-    }
     const stackRows = this.stacks.rows()
     const losses: Loss[] = [...this.losses].map(([what, count]) => ({ what, count }))
     return {
       sampleTypes: this.sampleTypes,
       defaultType: this.defaultType,
       strings: new StringList([...this.strings]),
-      functions,
+      functions: functionColumns(this.functions),
       mappings: [...this.mappings],
-      ...this.buildLocations(),
+      ...locationColumns(this.locations),
       stacks: { length: this.stacks.length, offsets: stackRows.offsets, locations: stackRows.values },
       samples: {
         length: this.sampleStacks.length,
@@ -254,49 +236,10 @@ export class ProfileBuilder {
       losses,
     }
   }
-
-  private buildLocations(): Pick<Profile, 'locations' | 'lines'> {
-    const { offsets, values } = this.locations.rows()
-    const length = this.locations.length
-    const lineCount = (values.length - length * 4) / 5
-    const locations = {
-      length,
-      mapping: new Int32Array(length),
-      address: new BigUint64Array(length),
-      isFolded: new Uint8Array(length),
-      lineOffsets: new Uint32Array(length + 1),
-    }
-    const lines = {
-      function: new Int32Array(lineCount),
-      line: new Float64Array(lineCount),
-      column: new Float64Array(lineCount),
-    }
-    const addressWords = new Uint32Array(locations.address.buffer)
-    let row = 0
-    for (let i = 0; i < length; i++) {
-      const start = offsets[i]!
-      locations.mapping[i] = values[start]!
-      addressWords[2 * i] = values[start + 1]!
-      addressWords[2 * i + 1] = values[start + 2]!
-      locations.isFolded[i] = values[start + 3]!
-      for (let at = start + 4; at < offsets[i + 1]!; at += 5) {
-        lines.function[row] = values[at]!
-        lines.line[row] = join(values[at + 1]!, values[at + 2]!)
-        lines.column[row++] = join(values[at + 3]!, values[at + 4]!)
-      }
-      locations.lineOffsets[i + 1] = row
-    }
-    return { locations, lines }
-  }
-}
-
-/** The signed 64-bit integer of two words, as a double. */
-function join(low: number, high: number): number {
-  return (high | 0) * highWord + low
 }
 
 /** By key, text before numbers; equal keys keep their order (the sort is stable), for it means something in pprof. */
-function compareLabels(a: Label, b: Label): number {
+export function compareLabels(a: Label, b: Label): number {
   if (a.key !== b.key) return a.key < b.key ? -1 : 1
   return (a.str === undefined ? 1 : 0) - (b.str === undefined ? 1 : 0)
 }

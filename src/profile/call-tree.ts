@@ -159,7 +159,8 @@ function walkInverted({ trie, frames, profile: { stacks } }: Walk, root: number,
   return node
 }
 
-function compareFrames({ name, module }: FrameKeys, a: number, b: number): number {
+/** By name, then module: the order of siblings that weigh the same. */
+export function compareFrames({ name, module }: FrameKeys, a: number, b: number): number {
   const byName = compareText(name[a] ?? '', name[b] ?? '')
   return byName !== 0 ? byName : compareText(module[a] ?? '', module[b] ?? '')
 }

@@ -82,6 +82,13 @@ export class Int64Column {
     }
   }
 
+  /** Adds 64 bits exactly, wrapping around as Go does. */
+  add(index: number, low: number, high: number): void {
+    const sum = ((this.words[2 * index] as number) >>> 0) + (low >>> 0)
+    this.words[2 * index] = sum | 0
+    this.words[2 * index + 1] = ((this.words[2 * index + 1] as number) + high + (sum >= 4294967296 ? 1 : 0)) | 0
+  }
+
   at(index: number): bigint {
     return this.items[index] as bigint
   }

@@ -13,10 +13,15 @@ const bytes = (text: string): Uint8Array => new TextEncoder().encode(text)
 const drawn = drawProfile('main;parse 3\nmain;idle 1')
 
 /** Folder of fixtures to the format that its files are. */
-const folders: Record<string, string> = { pprof: 'pprof', folded: 'folded' }
+const folders: Record<string, string> = {
+  pprof: 'pprof',
+  'pprof-legacy': 'pprof-legacy',
+  'perf-script': 'perf-script',
+  folded: 'folded',
+}
 
 describe.each(Object.entries(folders))('fixtures of %s', (folder, name) => {
-  const files = readdirSync(join(fixtures, folder)).filter((file) => /\.(pb\.gz|folded)$/.test(file))
+  const files = readdirSync(join(fixtures, folder))
   test.each(files)('%s is known by its own row alone', async (file) => {
     const raw = readFileSync(join(fixtures, folder, file))
     const unpacked = file.endsWith('.gz') ? (await gunzip(raw)).bytes : raw

@@ -9,8 +9,12 @@ import { parseCountedGoroutineProfile, parseGoroutineStackProfile } from './goro
 import { matchesGoroutineStacks } from './goroutines-stacks.ts'
 import { defaultMaxBytes, gunzip, gzip, matchesGzip, type Unpacked } from './gzip.ts'
 import { describeUnknown } from './looks-like.ts'
+import { perfDataFormat } from './perf-data/parse.ts'
+import { matchesPerfScript, parsePerfScript } from './perf-script.ts'
+import { printPerfScript } from './perf-script-print.ts'
 import { matchesPprof, readPprof } from './pprof-decode.ts'
 import { encodePprof } from './pprof-encode.ts'
+import { matchesLegacyPprof, parseLegacyPprof } from './pprof-legacy.ts'
 import type { Loss, Profile } from './profile.ts'
 import { matchesThreadFile, matchesThreadJson } from './thread-dump-file.ts'
 import { matchesHotspotThreads } from './thread-dump-hotspot.ts'
@@ -19,6 +23,7 @@ import { matchesZstd, unzstd } from './zstd.ts'
 
 /** Binary formats first, for their first bytes leave no doubt; folded text last, for it is nearly any text. */
 export const formats: readonly Format[] = [
+  perfDataFormat,
   {
     name: 'pprof',
     title: 'pprof (profile.proto)',
@@ -26,6 +31,13 @@ export const formats: readonly Format[] = [
     matches: matchesPprof,
     parse: readPprof,
     write: (profile) => gzip(encodePprof(profile)),
+  },
+  {
+    name: 'pprof-legacy',
+    title: 'pprof text (heap, mutex and block of Go at debug=1; gperftools)',
+    extensions: [],
+    matches: matchesLegacyPprof,
+    parse: parseLegacyPprof,
   },
   {
     name: 'goroutines',
@@ -68,6 +80,14 @@ export const formats: readonly Format[] = [
     extensions: [],
     matches: matchesArthasThreads,
     parse: parseArthasProfile,
+  },
+  {
+    name: 'perf-script',
+    title: 'perf script text',
+    extensions: ['.perf-script.txt', '.perf-script', '.perf.txt'],
+    matches: matchesPerfScript,
+    parse: parsePerfScript,
+    write: printPerfScript,
   },
   {
     name: 'folded',

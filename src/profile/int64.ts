@@ -34,14 +34,3 @@ export function setInt64(words: Int32Array, index: number, value: number): void 
   words[2 * index] = value | 0 // ToInt32 takes the value modulo 2^32: the low word, also of negatives
   words[2 * index + 1] = Math.floor(value / highWord)
 }
-
-/**
- * Adds element `from` of one signed column to element `to` of another, exactly, wrapping around at 64 bits as Go does.
- * Both columns are given as words.
- */
-export function addInt64(target: Int32Array, to: number, source: Int32Array, from: number): void {
-  const low = ((target[2 * to] as number) >>> 0) + ((source[2 * from] as number) >>> 0)
-  target[2 * to] = low | 0
-  target[2 * to + 1] =
-    ((target[2 * to + 1] as number) + (source[2 * from + 1] as number) + (low >= highWord ? 1 : 0)) | 0
-}

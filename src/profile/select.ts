@@ -1,7 +1,9 @@
-// Which samples to look at: by label, by time, by the functions in their stacks. Frames stay as they are (transform.ts
-// changes frames). The result shares every table with the whole profile except the samples themselves.
+// Which samples to look at: by label, by time, by the functions in their stacks. The result shares every table with the
+// whole profile except the samples, and the stacks where frames are hidden.
 import { markStacks, matchLocations, statelessTest } from './matching.ts'
-import type { Label, Profile, SampleTable } from './profile.ts'
+import { pickSamples } from './pick-samples.ts'
+import type { Label, Profile } from './profile.ts'
+import { type FrameFilter, filterFrames } from './transform.ts'
 
 export interface SampleFilter {
   /**
@@ -18,6 +20,9 @@ export interface SampleFilter {
   /** None of them matches. */
   readonly ignore?: RegExp
 }
+
+/** What `selectSamples` takes beside: frames that disappear from the stacks that were selected. */
+export type Selection = SampleFilter & FrameFilter
 
 /** The filter as a test of one sample row, for `buildCallTree` and `topFunctions`. */
 export function sampleTest(profile: Profile, filter: SampleFilter): (sample: number) => boolean {
@@ -58,30 +63,15 @@ function labelTest(wanted: NonNullable<SampleFilter['labels']>): (labels: readon
 }
 
 /** The samples that pass, as a profile of their own. With a time range its duration is that of the range. */
-export function selectSamples(profile: Profile, filter: SampleFilter): Profile {
+export function selectSamples(profile: Profile, filter: Selection): Profile {
   const test = sampleTest(profile, filter)
   const rows = new Uint32Array(profile.samples.length)
   let count = 0
   for (let sample = 0; sample < profile.samples.length; sample++) if (test(sample)) rows[count++] = sample
   const samples = pickSamples(profile.samples, rows.subarray(0, count))
+  const selected = filterFrames({ ...profile, samples }, filter)
   const { fromMs, toMs } = filter
-  if (fromMs === undefined || toMs === undefined) return { ...profile, samples }
+  if (fromMs === undefined || toMs === undefined) return selected
   // A nanosecond is 1e-6 of the unit that the range is given in.
-  return { ...profile, samples, durationNanos: BigInt(Math.round(Math.max(0, toMs - fromMs) * 1e6)) }
-}
-
-/** These rows of the samples, in this order. */
-export function pickSamples(samples: SampleTable, rows: Uint32Array): SampleTable {
-  return {
-    length: rows.length,
-    stack: rows.map((row) => samples.stack[row]!),
-    values: samples.values.map((column) => pick(new BigInt64Array(rows.length), column, rows)),
-    labels: rows.map((row) => samples.labels[row]!),
-    ...(samples.offsetMs && { offsetMs: pick(new Float64Array(rows.length), samples.offsetMs, rows) }),
-  }
-}
-
-function pick<T extends BigInt64Array | Float64Array>(target: T, source: T, rows: Uint32Array): T {
-  for (let i = 0; i < rows.length; i++) target[i] = source[rows[i] as number] as T[number]
-  return target
+  return { ...selected, durationNanos: BigInt(Math.round(Math.max(0, toMs - fromMs) * 1e6)) }
 }

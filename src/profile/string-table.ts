@@ -23,9 +23,10 @@ const utf8 = new TextDecoder('utf-8', { ignoreBOM: true })
 
 /** Strings as byte ranges of a file, decoded when asked for: most strings of a large profile are never shown. */
 export class LazyStrings implements StringTable {
-  private readonly source: Uint8Array
-  private readonly starts: Uint32Array
-  private readonly ends: Uint32Array
+  /** String i is source[starts[i] .. ends[i]]. */
+  readonly source: Uint8Array
+  readonly starts: Uint32Array
+  readonly ends: Uint32Array
   private readonly decoded: (string | undefined)[] = []
 
   constructor(source: Uint8Array, starts: Uint32Array, ends: Uint32Array) {

@@ -63,7 +63,8 @@ export function topFunctions(profile: Profile, { sampleType = profile.defaultTyp
   }
   const functions: TopFunction[] = []
   for (let fn = 0; fn < first.length; fn++) {
-    if (countedBy[fn] === 0) continue
+    // What cancels out in a difference is no row, as in pprof.
+    if (self[fn] === 0 && total[fn] === 0) continue
     const row = first[fn]!
     functions.push({
       function: keys.name[row]!,

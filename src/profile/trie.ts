@@ -51,6 +51,14 @@ export class Trie {
     return made
   }
 
+  frameOf(node: number): number {
+    return this.frame[node] as number
+  }
+
+  parentOf(node: number): number {
+    return this.parent[node] as number
+  }
+
   add(node: number, value: number): void {
     this.self[node] = (this.self[node] as number) + value
   }

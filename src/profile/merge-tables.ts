@@ -1,0 +1,126 @@
+// The tables of a merged profile, and the way into them from the tables of each profile that is merged.
+// Equal means, as in pprof: mappings by size, offset and build-id (or file), so that address-space randomisation does
+// not matter; locations by address in the mapping and lines; functions by name, system name, file and start line.
+import { wordsOf } from './int64.ts'
+import { functionColumns, highWordOf, locationColumns, lowWord } from './interned-tables.ts'
+import type { Mapping, Profile } from './profile.ts'
+import { RowInterner } from './row-interner.ts'
+import { StringInterner } from './string-interner.ts'
+
+/** 4 KiB: sizes of mappings are compared in pages, as pprof does. */
+const pageBytes = 4096n
+
+export class MergedTables {
+  readonly mappings: Mapping[] = []
+  private readonly mappingIds = new Map<string, number>()
+  private readonly strings = new StringInterner()
+  /** Rows of functions and locations are those of interned-tables.ts; addresses are those within the mapping. */
+  private readonly functions = new RowInterner()
+  private readonly locations = new RowInterner()
+
+  internMapping(mapping: Mapping): number {
+    const pages = (mapping.limit - mapping.start + pageBytes - 1n) / pageBytes
+    const key = `${pages} ${mapping.offset} ${mapping.buildId || mapping.file}`
+    let id = this.mappingIds.get(key)
+    if (id === undefined) {
+      id = this.mappings.push(mapping) - 1
+      this.mappingIds.set(key, id)
+    }
+    return id
+  }
+
+  internFunction({ strings, functions }: Profile, row: number): number {
+    const startLine = functions.startLine[row] as number
+    const key = [functions.name, functions.systemName, functions.filename].map((column) =>
+      this.strings.internFrom(strings, column[row] as number),
+    )
+    key.push(lowWord(startLine), highWordOf(startLine))
+    return this.functions.intern(key, 0, key.length)
+  }
+
+  internLocation(row: readonly number[]): number {
+    return this.locations.intern(row, 0, row.length)
+  }
+
+  /** The columns; locations have their addresses moved to where the merged mapping lies. */
+  toTables(): Pick<Profile, 'strings' | 'functions' | 'mappings' | 'locations' | 'lines'> {
+    const { locations, lines } = locationColumns(this.locations)
+    const { address, mapping } = locations
+    for (let i = 0; i < locations.length; i++) {
+      const start = this.mappings[mapping[i] as number]?.start ?? 0n
+      if (start !== 0n) address[i] = (address[i] as bigint) + start
+    }
+    return {
+      strings: this.strings.toTable(),
+      functions: functionColumns(this.functions),
+      mappings: this.mappings,
+      locations,
+      lines,
+    }
+  }
+}
+
+/** From the rows of one profile to those of the merged one, each looked up once and only when a sample reaches it. */
+export class Translation {
+  private readonly merged: MergedTables
+  private readonly profile: Profile
+  /** Merged row + 1; 0 = not looked up yet. */
+  private readonly mappings: Uint32Array
+  private readonly functions: Uint32Array
+  private readonly locations: Uint32Array
+  private readonly addressWords: Int32Array
+  private readonly mappingStarts: Int32Array
+
+  constructor(merged: MergedTables, profile: Profile) {
+    this.merged = merged
+    this.profile = profile
+    this.mappings = new Uint32Array(profile.mappings.length)
+    this.functions = new Uint32Array(profile.functions.length)
+    this.locations = new Uint32Array(profile.locations.length)
+    this.addressWords = wordsOf(profile.locations.address)
+    this.mappingStarts = wordsOf(BigUint64Array.from(profile.mappings, ({ start }) => start))
+  }
+
+  mapping(row: number): number {
+    if (this.mappings[row] === 0) this.mappings[row] = this.merged.internMapping(this.profile.mappings[row]!) + 1
+    return (this.mappings[row] as number) - 1
+  }
+
+  location(row: number): number {
+    const known = this.locations[row] as number
+    if (known !== 0) return known - 1
+    const made = this.makeLocation(row)
+    this.locations[row] = made + 1
+    return made
+  }
+
+  private makeLocation(row: number): number {
+    const { locations, lines } = this.profile
+    const mapping = locations.mapping[row] as number
+    let low = (this.addressWords[2 * row] as number) >>> 0
+    let high = this.addressWords[2 * row + 1] as number
+    if (mapping >= 0) {
+      const startLow = (this.mappingStarts[2 * mapping] as number) >>> 0
+      high -= (this.mappingStarts[2 * mapping + 1] as number) + (low < startLow ? 1 : 0)
+      low -= startLow
+    }
+    const key: number[] = [
+      mapping < 0 ? -1 : this.mapping(mapping),
+      low | 0,
+      high | 0,
+      locations.isFolded[row] as number,
+    ]
+    for (let at = locations.lineOffsets[row] as number; at < (locations.lineOffsets[row + 1] as number); at++) {
+      const line = lines.line[at] as number
+      const column = lines.column[at] as number
+      key.push(this.functionRow(lines.function[at] as number))
+      key.push(lowWord(line), highWordOf(line), lowWord(column), highWordOf(column))
+    }
+    return this.merged.internLocation(key)
+  }
+
+  private functionRow(row: number): number {
+    if (this.functions[row] === 0) this.functions[row] = this.merged.internFunction(this.profile, row) + 1
+    return (this.functions[row] as number) - 1
+  }
+}
