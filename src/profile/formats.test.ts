@@ -2,8 +2,9 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { gzipSync, zstdCompressSync } from 'node:zlib'
-import { describe, expect, test } from 'vitest'
+import { expect, test } from 'vitest'
 import { drawProfile } from '../../test/drawn-stacks.ts'
+import { headBytes } from './format.ts'
 import { formatOfBytes, formatOfName, formats, readProfile } from './formats.ts'
 import { gunzip } from './gzip.ts'
 import { encodePprof } from './pprof-encode.ts'
@@ -12,24 +13,42 @@ const fixtures = join(import.meta.dirname, '../../test/fixtures')
 const bytes = (text: string): Uint8Array => new TextEncoder().encode(text)
 const drawn = drawProfile('main;parse 3\nmain;idle 1')
 
-/** Folder of fixtures to the format that its files are. */
-const folders: Record<string, string> = {
-  pprof: 'pprof',
-  'pprof-legacy': 'pprof-legacy',
-  'perf-script': 'perf-script',
-  folded: 'folded',
-}
+/** What each recorded file is; patterns are tried in order on `folder/file`. */
+const recorded: readonly (readonly [pattern: RegExp, format: string])[] = [
+  [/^perf-data\/.*\.data$/, 'perf-data'],
+  [/^jfr\/.*\.jfr\.gz$/, 'jfr'],
+  [/^pprof\/.*\.pb\.gz$/, 'pprof'],
+  [/^pprof-legacy\//, 'pprof-legacy'],
+  [/^goroutines\/.*debug1\.txt$/, 'goroutines'],
+  [/^goroutines\/.*(debug2.*|fatal|panic|sigquit.*|overflow)\.txt$/, 'goroutine-stacks'],
+  [/^thread-dump\/.*dump-to-file\.json$/, 'thread-json'],
+  [/^thread-dump\/.*dump-to-file\.txt$/, 'thread-file'],
+  [/^thread-dump\/.*(print.*|crafted|console)\.txt$/, 'threads'],
+  [/^arthas\/.*\.txt$/, 'arthas'],
+  [/^cpuprofile\/.*\.cpuprofile$/, 'cpuprofile'],
+  [/^cpuprofile\/.*trace.*\.json$/, 'chrome-trace'],
+  [/^heapprofile\/.*\.heapprofile$/, 'heapprofile'],
+  [/^speedscope\/.*\.json$/, 'speedscope'],
+  [/^perf-script\//, 'perf-script'],
+  [/^folded\//, 'folded'],
+]
+const files = readdirSync(fixtures, { recursive: true, encoding: 'utf8' }).flatMap((file): [string, string][] => {
+  const row = recorded.find(([pattern]) => pattern.test(file))
+  return row && formats.some(({ name }) => name === row[1]) ? [[file, row[1]]] : []
+})
 
-describe.each(Object.entries(folders))('fixtures of %s', (folder, name) => {
-  const files = readdirSync(join(fixtures, folder))
-  test.each(files)('%s is known by its own row alone', async (file) => {
-    const raw = readFileSync(join(fixtures, folder, file))
-    const unpacked = file.endsWith('.gz') ? (await gunzip(raw)).bytes : raw
-    expect(formats.filter((format) => format.matches(unpacked.subarray(0, 65_536))).map((row) => row.name)).toEqual([
-      name,
-    ])
-    expect((await readProfile(raw)).format.name).toBe(name)
-  })
+test('there is a recorded file of every format', () => {
+  expect(new Set(files.map(([, name]) => name))).toEqual(new Set(formats.map(({ name }) => name)))
+})
+
+test.each(files)('%s is %s, and no other row takes it for its own', async (file, name) => {
+  const raw = readFileSync(join(fixtures, file))
+  const unpacked = file.endsWith('.gz') ? (await gunzip(raw)).bytes : raw
+  const head = unpacked.subarray(0, headBytes)
+  expect(formats.filter((format) => format.matches(head)).map((format) => format.name)).toEqual([name])
+  const { format, profile } = await readProfile(raw)
+  expect(format.name).toBe(name)
+  expect(profile.sampleTypes.length).toBeGreaterThan(0)
 })
 
 test.each(formats.filter(({ write }) => write).map((format) => [format.name, format] as const))(

@@ -2,12 +2,19 @@
 // them are taken off first. To add a format: one file with matches, parse and perhaps write, and one row here.
 import { Failure } from '../model/errors.ts'
 import { matchesArthasThreads, parseArthasProfile } from './arthas.ts'
+import { matchesCpuProfile } from './cpuprofile.ts'
+import { parseChromeTrace, parseCpuProfile } from './cpuprofile-profile.ts'
+import { matchesChromeTrace } from './cpuprofile-trace.ts'
+import { writeCpuProfile } from './cpuprofile-write.ts'
 import { matchesFolded, parseFolded, printFolded } from './folded.ts'
 import { type Format, headBytes, type ParseContext } from './format.ts'
 import { matchesCountedGoroutines } from './goroutines-counted.ts'
 import { parseCountedGoroutineProfile, parseGoroutineStackProfile } from './goroutines-profile.ts'
 import { matchesGoroutineStacks } from './goroutines-stacks.ts'
 import { defaultMaxBytes, gunzip, gzip, matchesGzip, type Unpacked } from './gzip.ts'
+import { matchesHeapProfile, parseHeapProfile } from './heapprofile.ts'
+import { matchesJfr } from './jfr.ts'
+import { parseJfrProfile } from './jfr-profile.ts'
 import { describeUnknown } from './looks-like.ts'
 import { perfDataFormat } from './perf-data/parse.ts'
 import { matchesPerfScript, parsePerfScript } from './perf-script.ts'
@@ -25,12 +32,41 @@ import { matchesZstd, unzstd } from './zstd.ts'
 export const formats: readonly Format[] = [
   perfDataFormat,
   {
+    name: 'jfr',
+    title: 'Java Flight Recorder',
+    extensions: ['.jfr'],
+    matches: matchesJfr,
+    parse: parseJfrProfile,
+  },
+  {
     name: 'pprof',
     title: 'pprof (profile.proto)',
     extensions: ['.pb.gz', '.pprof', '.pb', '.prof'],
     matches: matchesPprof,
     parse: readPprof,
     write: (profile) => gzip(encodePprof(profile)),
+  },
+  {
+    name: 'cpuprofile',
+    title: 'V8 CPU profile',
+    extensions: ['.cpuprofile'],
+    matches: matchesCpuProfile,
+    parse: parseCpuProfile,
+    write: writeCpuProfile,
+  },
+  {
+    name: 'chrome-trace',
+    title: 'Chrome trace with CPU profiles',
+    extensions: [],
+    matches: matchesChromeTrace,
+    parse: parseChromeTrace,
+  },
+  {
+    name: 'heapprofile',
+    title: 'V8 heap profile',
+    extensions: ['.heapprofile'],
+    matches: matchesHeapProfile,
+    parse: parseHeapProfile,
   },
   {
     name: 'pprof-legacy',
