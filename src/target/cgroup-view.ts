@@ -24,15 +24,19 @@ export interface CgroupViewOptions {
 export function openCgroupView({ proc = '/proc', pid = process.pid }: CgroupViewOptions = {}): CgroupView {
   const mounts = parseCgroupMounts(readFileSync(`${proc}/self/mountinfo`, 'utf8'))
   if (!isRelative(readIfThere(`${proc}/1/cgroup`))) return { mounts, absolute: (path) => path }
-  const hosts = prefixed(parseCgroupMounts(readIfThere(`${proc}/1/mountinfo`)), `${proc}/1/root`)
-  const root = hosts.unified ?? hosts.cpuacct
   const own = parseProcCgroup(readFileSync(`${proc}/self/cgroup`, 'utf8'))
-  const ownRelative = own.get(hosts.unified ? '' : 'cpuacct') ?? '/'
-  const found = root === undefined ? undefined : folderOf(pid, root, '/')
-  if (found === undefined) return { mounts, absolute: stripParents }
-  // The namespace's root is as far above the process as its own relative path is long.
-  const namespaceRoot = posix.join(found, posix.relative(ownRelative, '/'))
-  return { mounts: hosts, absolute: (path) => posix.join(namespaceRoot, path) }
+  // PID 1's view first: ours may be cut off at our own cgroup, or, where only the namespace differs, be the whole tree.
+  const hosts = prefixed(parseCgroupMounts(readIfThere(`${proc}/1/mountinfo`)), `${proc}/1/root`)
+  for (const candidate of [hosts, mounts]) {
+    const root = candidate.unified ?? candidate.cpuacct
+    const found = root === undefined ? undefined : folderOf(pid, root, '/')
+    if (found === undefined) continue
+    // The namespace's root is as far above the process as its own relative path is long.
+    const ownRelative = own.get(candidate.unified ? '' : 'cpuacct') ?? '/'
+    const namespaceRoot = posix.join(found, posix.relative(ownRelative, '/'))
+    return { mounts: candidate, absolute: (path) => posix.join(namespaceRoot, path).replace(/(.)\/$/, '$1') }
+  }
+  return { mounts, absolute: stripParents }
 }
 
 const isRelative = (procCgroup: string): boolean =>

@@ -53,6 +53,7 @@ export class CpuUsage {
   readonly #proc: string
   readonly #ticksPerSecond: number
   readonly #processes = new Map<number, ProcessEntry>()
+  readonly #cgroups: CgroupView
   readonly #containers: ContainerUsage
   readonly #machineFd: number
   readonly #buffer = new Uint8Array(4096)
@@ -69,7 +70,8 @@ export class CpuUsage {
     this.#node = options.node
     this.#proc = options.proc ?? '/proc'
     this.#ticksPerSecond = options.ticksPerSecond ?? 100
-    this.#containers = new ContainerUsage(options.cgroups ?? openCgroupView({ proc: this.#proc }), options.onContainer)
+    this.#cgroups = options.cgroups ?? openCgroupView({ proc: this.#proc })
+    this.#containers = new ContainerUsage(this.#cgroups, options.onContainer)
     this.#machineFd = openSync(`${this.#proc}/stat`, 'r')
   }
 
@@ -242,7 +244,7 @@ export class CpuUsage {
       const stat = readFileSync(`${this.#proc}/${pid}/stat`)
       target.comm = parseComm(stat, stat.length)
       target.cmdline = printCommandLine(readFileSync(`${this.#proc}/${pid}/cmdline`, 'utf8'))
-      target.cgroup = cgroupOf(readFileSync(`${this.#proc}/${pid}/cgroup`, 'utf8'))
+      target.cgroup = cgroupOf(readFileSync(`${this.#proc}/${pid}/cgroup`, 'utf8'), this.#cgroups.absolute)
       target.exe = readlinkSync(`${this.#proc}/${pid}/exe`)
     } catch {
       // it ended meanwhile, or is a kernel thread without exe: what could be read is what is known

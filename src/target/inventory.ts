@@ -67,7 +67,8 @@ export interface Inventory {
 export function startInventory({ criSocket, log, proc = '/proc', pollMs }: InventoryOptions): Inventory {
   const cgroups = openCgroupView({ proc })
   let addresses = nodeAddresses(proc)
-  const store = new PodStore((pid) => readProcess(pid, proc)?.cgroup)
+  const read = (pid: number): ProcessIdentity | undefined => readProcess(pid, { proc, absolute: cgroups.absolute })
+  const store = new PodStore((pid) => read(pid)?.cgroup)
   const watch = watchCri({
     log,
     hostRoot: join(proc, '1/root'),
@@ -98,7 +99,7 @@ export function startInventory({ criSocket, log, proc = '/proc', pollMs }: Inven
     return found.pod || !sandbox ? found : { pod: sandbox }
   }
   const sameProcess = (target: Target): ProcessIdentity | undefined => {
-    const process = target.pid === undefined ? undefined : readProcess(target.pid, proc)
+    const process = target.pid === undefined ? undefined : read(target.pid)
     return process && (target.startTicks ?? process.startTicks) === process.startTicks ? process : undefined
   }
 
@@ -114,17 +115,17 @@ export function startInventory({ criSocket, log, proc = '/proc', pollMs }: Inven
     const path = cgroupPath && (containerOfPath(cgroupPath)?.path ?? cgroupPath)
     const { unified, cpuacct } = cgroups.mounts
     const pids = path
-      ? [unified, cpuacct].flatMap((mount) => (mount ? pidsInCgroup(join(mount, cgroups.absolute(path))) : []))
-      : listProcesses(proc).filter((pid) => readProcess(pid, proc)?.containerId === id)
+      ? [unified, cpuacct].flatMap((mount) => (mount ? pidsInCgroup(join(mount, path)) : []))
+      : listProcesses(proc).filter((pid) => read(pid)?.containerId === id)
     return [...new Set(pids)]
-      .map((pid) => readProcess(pid, proc))
+      .map((pid) => read(pid))
       .filter((process) => process !== undefined)
       .sort((a, b) => a.startTicks - b.startTicks || a.pid - b.pid)
       .map(withRuntime)
   }
 
   const whoisPid = (pid: number): WhoisMatch[] => {
-    const process = readProcess(pid, proc)
+    const process = read(pid)
     if (!process) return []
     const { container, pod } = store.byCgroup(process.cgroup)
     return [
@@ -179,7 +180,7 @@ export function startInventory({ criSocket, log, proc = '/proc', pollMs }: Inven
     },
     containers: () => store.containers().map(view),
     containerOf: (where) => {
-      const cgroup = 'cgroup' in where ? where.cgroup : readProcess(where.pid, proc)?.cgroup
+      const cgroup = 'cgroup' in where ? where.cgroup : read(where.pid)?.cgroup
       return cgroup === undefined ? undefined : store.byCgroup(cgroup).container
     },
     whois: async (text, options = {}) => {

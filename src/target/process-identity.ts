@@ -20,7 +20,7 @@ export interface ProcessIdentity {
   readonly threads: number
   /** CPU used so far, seconds. */
   readonly cpuSeconds: number
-  /** As /proc/PID/cgroup shows it. */
+  /** Below the hierarchy's root. */
   readonly cgroup: string
   readonly containerId?: string
 }
@@ -43,13 +43,22 @@ function readStat(pid: number, proc: string): { stat: ProcStat; comm: string } |
   }
 }
 
+export interface ReadProcessOptions {
+  readonly proc?: string
+  /** `CgroupView.absolute`, for who sees the cgroup tree from a namespace of its own. */
+  readonly absolute?: (path: string) => string
+}
+
 /** Everything about one process, or undefined when there is none with this PID, or when it ended while it was read. */
-export function readProcess(pid: number, proc = '/proc'): ProcessIdentity | undefined {
+export function readProcess(
+  pid: number,
+  { proc = '/proc', absolute = (path) => path }: ReadProcessOptions = {},
+): ProcessIdentity | undefined {
   const before = readStat(pid, proc)
   if (!before) return undefined
   try {
     const cmdline = printCommandLine(readFileSync(`${proc}/${pid}/cmdline`, 'utf8'))
-    const cgroup = cgroupOf(readFileSync(`${proc}/${pid}/cgroup`, 'utf8'))
+    const cgroup = cgroupOf(readFileSync(`${proc}/${pid}/cgroup`, 'utf8'), absolute)
     // `NSpid: 4242 17 1`, outermost namespace first (proc_pid_status(5)).
     const nsPids = /^NSpid:\s+(.+)$/m.exec(readFileSync(`${proc}/${pid}/status`, 'utf8'))?.[1]?.split(/\s+/)
     if (startTicksOf(pid, proc) !== before.stat.startTicks) return undefined // another process has the PID now
@@ -72,9 +81,9 @@ export function readProcess(pid: number, proc = '/proc'): ProcessIdentity | unde
 }
 
 /** The path that names the container: that of cpuacct on v1, of the unified tree on v2, whichever lies in one. */
-export function cgroupOf(procCgroup: string): string {
+export function cgroupOf(procCgroup: string, absolute: (path: string) => string): string {
   const paths = parseProcCgroup(procCgroup)
-  const candidates = [paths.get('cpuacct'), paths.get('')].filter((path) => path !== undefined)
+  const candidates = [paths.get('cpuacct'), paths.get('')].filter((path) => path !== undefined).map(absolute)
   return candidates.find((path) => containerOfPath(path)) ?? candidates[0] ?? '/'
 }
 
