@@ -4,10 +4,12 @@ import { join } from 'node:path'
 import type { Logger } from 'pino'
 import type { ServerMessage } from '../api/messages.ts'
 import { type Failure, failures } from '../model/errors.ts'
-import { printTarget } from '../model/target.ts'
+import { printTarget, type Target } from '../model/target.ts'
 import { Recorder, type RecorderOptions, type RecorderStatus } from '../ring/recorder.ts'
 import { UsageRing } from '../ring/usage-ring.ts'
 import { CpuUsage } from '../target/cpu-usage.ts'
+import { startInventory } from '../target/inventory.ts'
+import { readProcess } from '../target/process-identity.ts'
 import type { SpikeRule } from '../trigger/spike.ts'
 import { monotonicMs, WallClock } from './clock.ts'
 import { startDelivery } from './deliver.ts'
@@ -25,6 +27,8 @@ export interface AgentOptions {
   readonly version: string
   /** The program file, which is also its own worker. */
   readonly program: URL
+  /** Socket of the container runtime; found by itself without. */
+  readonly criSocket?: string
   /** Folder for what could not be delivered yet. */
   readonly dataDir: string
   readonly recorder: RecorderOptions
@@ -40,6 +44,20 @@ export interface Agent {
   readonly recording: Promise<void>
   /** Ends captures early, keeps their evidence, delivers for at most `graceMs`, and stops perf. */
   close(graceMs?: number): Promise<void>
+}
+
+/** Under which key the usage of a target is kept. */
+function seriesKey({ containerId, pid, startTicks }: Target): string {
+  if (containerId) return `c:${containerId}`
+  return pid === undefined ? 'machine' : `p:${pid}:${startTicks}`
+}
+
+/** A person names a PID; who that is now is looked up before anything is done, since PIDs are used again. */
+function identify(target: Target): Target {
+  const process = target.pid === undefined || target.startTicks !== undefined ? undefined : readProcess(target.pid)
+  if (!process) return target
+  const { startTicks, comm, cmdline, cgroup } = process
+  return { ...target, startTicks, comm, cmdline, cgroup }
 }
 
 /** Also the heart-beat: the server calls an agent gone after a few of these. */
@@ -77,7 +95,8 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
     told = status
   })
 
-  const usage = new CpuUsage({ node })
+  const inventory = startInventory({ log, ...(options.criSocket ? { criSocket: options.criSocket } : {}) })
+  const usage = new CpuUsage({ node, onContainer: (id) => inventory.notice(id) })
   const usageRing = new UsageRing({ stepMs: options.usageIntervalMs, keepMs: options.recorder.keepMs + 60_000 })
   const episodes = new Episodes({
     node,
@@ -101,7 +120,15 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
   })
   const problem = (what: string) => (error: unknown) => log.error({ err: error }, what)
   const scout = new Scout({
-    usage,
+    usage: {
+      tick: (nowMs) => usage.tick(nowMs),
+      follows: (key) => usage.follows(key),
+      limits: (key, nowMs) => usage.limits(key, nowMs),
+      target: (key) => {
+        const target = usage.target(key)
+        return target && inventory.describe(target)
+      },
+    },
     ring: usageRing,
     rule: options.rule,
     ownPids: () => [process.pid, ...recorder.status.perfPids],
@@ -122,18 +149,14 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
       const order = {
         captureId,
         ...(incidentId ? { incidentId } : {}),
-        target,
+        target: inventory.describe(identify(target)),
         trigger: { kind: triggerKind, rule, reason },
         kind: captureKind,
         lookBackMs,
         forMs,
         deep: episodes.mayGoDeep(),
       }
-      const key = target.containerId
-        ? `c:${target.containerId}`
-        : target.pid
-          ? `p:${target.pid}:${target.startTicks}`
-          : 'machine'
+      const key = seriesKey(order.target)
       void episodes.capture(order, key, async () => undefined).catch(problem('a capture could not be kept'))
     }
   }
@@ -195,6 +218,7 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
       link.close()
       await recorder.close()
       usage.close()
+      inventory.close()
       if (spool.size > 0) log.warn({ items: spool.size }, 'not delivered; the next start delivers it')
     },
   }

@@ -11,9 +11,15 @@ function world(own: number[] = []) {
   let readings: UsageReading[] = []
   const alive = new Set<string>()
   const targets = new Map<string, Target>()
+  const limits = new Map<string, { limitCores: number }>()
   const ring = new UsageRing({ stepMs: 200, keepMs: 300_000 })
   const scout = new Scout({
-    usage: { tick: () => readings, target: (key) => targets.get(key), follows: (key) => alive.has(key) },
+    usage: {
+      tick: () => readings,
+      target: (key) => targets.get(key),
+      follows: (key) => alive.has(key),
+      limits: (key) => limits.get(key) ?? {},
+    },
     ring,
     rule: defaultSpikeRule,
     ownPids: () => own,
@@ -27,6 +33,7 @@ function world(own: number[] = []) {
   return {
     log,
     ring,
+    limits,
     name: (key: string, target: Partial<Target>) => {
       targets.set(key, { kind: 'process', node: 'n', ...target })
     },
@@ -97,4 +104,14 @@ test('our own processes are charted but never sighted', () => {
   it.run(5, { 'p:1:1': 1 })
   expect(it.log).toEqual([])
   expect(it.ring.size).toBe(1)
+})
+
+test('a container is judged against its own limit', () => {
+  const it = world()
+  it.name('c:1', { kind: 'container', containerId: '1' })
+  it.limits.set('c:1', { limitCores: 0.5 })
+  it.run(2, { 'c:1': 0.35 })
+  expect(it.log).toEqual([])
+  it.run(2, { 'c:1': 0.48 })
+  expect(it.log).toEqual(['start c:1 cpu-spike level'])
 })

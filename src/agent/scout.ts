@@ -21,7 +21,7 @@ export interface ScoutEvents {
 }
 
 export interface ScoutOptions {
-  readonly usage: Pick<CpuUsage, 'tick' | 'target' | 'follows'>
+  readonly usage: Pick<CpuUsage, 'tick' | 'target' | 'follows' | 'limits'>
   readonly ring: UsageRing
   readonly rule: SpikeRule
   /** Our own processes: a recorder that reports itself would never be quiet. */
@@ -31,6 +31,8 @@ export interface ScoutOptions {
 
 /** Below this a target is only charted, not watched: no rule can fire on it. */
 const watchFromCores = 0.15
+/** Limits below a tenth of a core are taken for one: what they hold back is too little to be a spike of the node. */
+const smallestLimitCores = 0.1
 /** A watcher without news for this long is dropped; the usage ring remembers its baseline. */
 const forgetAfterMs = 60_000
 /** History handed to a new watcher, for its baseline. */
@@ -87,9 +89,11 @@ export class Scout {
     const isMachine = reading.key === 'machine'
     let entry = this.#watchers.get(reading.key)
     if (!entry) {
-      if (point.cores < watchFromCores) return
+      if (point.cores < watchFromCores * smallestLimitCores) return
+      const limitCores = Math.min(1, usage.limits(reading.key, reading.toMs).limitCores ?? 1)
+      if (point.cores < watchFromCores * limitCores) return
       const watcher = new SpikeWatcher(
-        isMachine ? this.#nodeRule : rule,
+        isMachine ? this.#nodeRule : within(rule, limitCores),
         reading.isOld && !this.#wasQuiet(reading.key, point.fromMs),
       )
       watcher.recall(this.#history(ring, reading.key, point.fromMs))
@@ -144,4 +148,10 @@ export class Scout {
     }
     return points
   }
+}
+
+/** A container that may use half a core is at its end when it does, however idle the node is. */
+function within(rule: SpikeRule, limitCores: number): SpikeRule {
+  const share = Math.max(limitCores, smallestLimitCores)
+  return { ...rule, levelCores: rule.levelCores * share, jumpCores: rule.jumpCores * share }
 }
