@@ -13,8 +13,10 @@ export interface ElfSymbols {
   readonly bytes: number
 }
 
-/** Low bit set: the name is that of a PLT stub and gets `@plt`. String tables stay below 2 GiB, so 31 bits remain. */
+/** The name is that of a PLT stub and gets `@plt`. String tables stay below 1 GiB, so 30 bits remain. */
 const pltName = 0x8000_0000
+/** Not a name but the number of a stub whose target is known by address. */
+const pltResolver = 0x4000_0000
 
 /** Rows read at once: 96 kB of them stay in the second-level cache while they are looked through. */
 const rowsPerRead = 4096
@@ -38,21 +40,24 @@ export function readElfSymbols(file: Elf, { stubs = file }: { stubs?: Elf } = {}
   const strings = symbols && file.sections[symbols.link]
   if (symbols && strings) addRows(file, { symbols, strings, rows, builder })
   // Stubs come last: where a zero-size `_init` stands before them, perf's tree finds the stub.
-  for (const stub of plt) builder.add(stub.address, stub.size, { name: (pltName | stub.name) >>> 0, rank: rank.global })
+  const resolvers: number[] = []
+  for (const { address, size, name, resolver } of plt) {
+    const bits = resolver === undefined ? name : pltResolver | (resolvers.push(resolver) - 1)
+    builder.add(address, size, { name: (pltName | bits) >>> 0, rank: rank.global })
+  }
   if (builder.length === 0) return undefined
   const table = builder.build()
   const names = strings ?? { offset: 0, size: 0 }
   const dynamic = tableOfType(stubs, elf.dynsym)
   const dynamicNames = (dynamic && stubs.sections[dynamic.link]) ?? { offset: 0, size: 0 }
-  return {
-    table,
-    bytes: table.bytes,
-    readName(index) {
-      const name = table.nameAt(index)
-      if (name < pltName) return nameIn(file.source, names, name)
-      return `${nameIn(stubs.source, dynamicNames, name - pltName)}@plt`
-    },
+  const readName = (index: number): string => {
+    const name = table.nameAt(index)
+    if (name < pltName) return nameIn(file.source, names, name)
+    if (!(name & pltResolver)) return `${nameIn(stubs.source, dynamicNames, name - pltName)}@plt`
+    const target = table.find(resolvers[name & (pltResolver - 1)] ?? 0, readName)
+    return target < 0 || table.nameAt(target) >= pltName ? 'indirect@plt' : `${readName(target)}@plt`
   }
+  return { table, bytes: table.bytes, readName }
 }
 
 /** Packed symbols are 0.1 to 1 MB; unpacked five times that. */

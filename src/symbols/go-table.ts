@@ -94,7 +94,7 @@ function findTable(file: Elf): { offset: number; address: number } | undefined {
 
 const scanBytes = 1 << 20
 
-/** Without section headers: `?? ff ff ff 00 00 QUANTUM 08` at the start of some 32 bytes of read-only data. */
+/** Without section headers: `?? ff ff ff 00 00 QUANTUM 08` at a multiple of 8 in read-only data. */
 function scanForTable(file: Elf): { offset: number; address: number } | undefined {
   for (const segment of file.segments) {
     if (segment.type !== elf.ptLoad || segment.flags & elf.segmentExecutable) continue
@@ -103,7 +103,7 @@ function scanForTable(file: Elf): { offset: number; address: number } | undefine
       const bytes = readBytes(file.source, segment.offset + from, Math.min(scanBytes, size - from))
       for (let p = bytes.indexOf(8); p >= 0; p = bytes.indexOf(8, p + 1)) {
         const start = p - 7
-        if (start < 0 || start % 32 !== 0 || bytes[p - 2] !== 0 || bytes[p - 3] !== 0) continue
+        if (start < 0 || start % 8 !== 0 || bytes[p - 2] !== 0 || bytes[p - 3] !== 0) continue
         if (versions.has(viewOf(bytes).getUint32(start, true))) {
           return { offset: segment.offset + from + start, address: segment.address + from + start }
         }

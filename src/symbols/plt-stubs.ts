@@ -10,13 +10,15 @@ import { eachRelocation } from './elf-relocations.ts'
 export interface PltStub {
   readonly address: number
   readonly size: number
-  /** Offset in the string table of `.dynsym`. */
+  /** Offset in the string table of `.dynsym`; 0 where the target is known by address only. */
   readonly name: number
+  /** Address of the function that chooses the target at start (STT_GNU_IFUNC), as in static programs. */
+  readonly resolver?: number
 }
 
 /** libjvm, clang and node have 1 000 to 3 000 stubs; a table a hundred times as long is damage. */
 const maxStubs = 300_000
-const x64 = { globalData: 6, jumpSlot: 7 } as const
+const x64 = { globalData: 6, jumpSlot: 7, indirectRelative: 37 } as const
 
 export function readPltStubs(file: Elf): PltStub[] {
   if (file.machine === elf.machineX64) return readX64Stubs(file)
@@ -31,7 +33,7 @@ function readX64Stubs(file: Elf): PltStub[] {
   )
   if (plt.length === 0) return []
   // `.plt.got` jumps through slots that are filled at start (GLOB_DAT); those stand among many others in .rela.dyn.
-  const names = namesOfSlots(file, { all: plt.some((section) => section.name === '.plt.got') })
+  const targets = targetsOfSlots(file, { all: plt.some((section) => section.name === '.plt.got') })
   const stubs: PltStub[] = []
   for (const section of plt) {
     const bytes = readBytes(file.source, section.offset, Math.min(section.size, maxStubs * 16))
@@ -42,8 +44,8 @@ function readX64Stubs(file: Elf): PltStub[] {
       for (let p = at; p + 6 <= Math.min(at + step, bytes.length); p++) {
         if (bytes[p] !== 0xff || bytes[p + 1] !== 0x25) continue
         const slot = section.address + p + 6 + view.getInt32(p + 2, true)
-        const name = names.get(slot)
-        if (name !== undefined) stubs.push({ address: section.address + at, size: step, name })
+        const target = targets.get(slot)
+        if (target) stubs.push({ address: section.address + at, size: step, ...target })
         break
       }
     }
@@ -66,18 +68,22 @@ function readOrderedStubs(file: Elf, { header, entry }: { header: number; entry:
   return stubs
 }
 
-/** From the address of a GOT slot to the name that is put there. */
-function namesOfSlots(file: Elf, { all }: { all: boolean }): Map<number, number> {
-  const names = new Map<number, number>()
+type Target = Pick<PltStub, 'name' | 'resolver'>
+
+/** From the address of a GOT slot to what is put there. */
+function targetsOfSlots(file: Elf, { all }: { all: boolean }): Map<number, Target> {
+  const targets = new Map<number, Target>()
   for (const section of file.sections) {
     if (section.name !== '.rela.plt' && !(all && section.name === '.rela.dyn')) continue
-    eachRelocation(file, section, ({ slot, type, symbol }) => {
-      if ((type !== x64.globalData && type !== x64.jumpSlot) || names.size >= maxStubs) return
+    eachRelocation(file, section, ({ slot, type, symbol, addend }) => {
+      if (targets.size >= maxStubs) return
+      if (type === x64.indirectRelative) targets.set(slot, { name: 0, resolver: addend })
+      if (type !== x64.globalData && type !== x64.jumpSlot) return
       const name = nameOfSymbol(file, section, symbol)
-      if (name !== 0) names.set(slot, name)
+      if (name !== 0) targets.set(slot, { name })
     })
   }
-  return names
+  return targets
 }
 
 function nameOfSymbol(file: Elf, relocations: ElfSection, symbol: number): number {

@@ -1,0 +1,59 @@
+import { readFileSync } from 'node:fs'
+import { expect, test } from 'vitest'
+import { parseKallsyms } from './kallsyms.ts'
+
+const bytes = (text: string): Uint8Array => new TextEncoder().encode(text)
+const nameAt = (text: string, address: number): string | undefined => {
+  const symbols = parseKallsyms(bytes(text))!
+  const index = symbols.table.find(address, () => '')
+  return index < 0 ? undefined : symbols.readName(index)
+}
+
+const example = `0000000000000000 A fixed_percpu_data
+ffffffff81000040 t second
+ffffffff81000000 T _stext
+ffffffff81000000 T _text
+ffffffff81000100 D some_data
+ffffffff81000080 W weak_one
+ffffffffc0a01000 t nf_conntrack_in	[nf_conntrack]
+`
+
+test('symbols in any order; the last of several names counts; modules lose their brackets', () => {
+  expect(nameAt(example, -0x7f000000)).toBe('_text')
+  expect(nameAt(example, -0x7f000000 + 0x3f)).toBe('_text')
+  expect(nameAt(example, -0x7f000000 + 0x40)).toBe('second')
+  expect(nameAt(example, -0x7f000000 + 0x80)).toBe('weak_one')
+  expect(nameAt(example, -0x3f5ff000)).toBe('nf_conntrack_in')
+  expect(nameAt(example, -0x7f000001)).toBeUndefined()
+  expect(nameAt(example, -0x50000000)).toBeUndefined()
+  expect(parseKallsyms(bytes(example))!.textStart).toBe(-0x7f000000)
+})
+
+test('a last line without newline, CRLF, and lines that are none', () => {
+  expect(nameAt('\nnonsense\nffffffff81000000 T one\r\nffffffff81000040 T two', -0x7f000000 + 0x40)).toBe('two')
+  expect(nameAt('ffffffff81000000 T one\r\n', -0x7f000000)).toBe('one')
+})
+
+test('addresses that kptr_restrict hides are no symbols', () => {
+  expect(parseKallsyms(bytes('0000000000000000 T _text\n0000000000000000 t other\n'))).toBeUndefined()
+  expect(parseKallsyms(bytes(''))).toBeUndefined()
+})
+
+test('every symbol of the running kernel, the last of its address', (context) => {
+  const text = readFileSync('/proc/kallsyms')
+  const symbols = parseKallsyms(text)
+  if (!symbols) {
+    context.skip('/proc/kallsyms hides its addresses from this user')
+    return
+  }
+  const last = new Map<number, string>()
+  for (const [, address = '', name = ''] of text.toString().matchAll(/^([0-9a-f]{16}) [tTwW] (\S+)/gm)) {
+    last.set(Number(BigInt.asIntN(64, BigInt(`0x${address}`))), name)
+  }
+  const different = [...last].filter(([address, name]) => {
+    const index = symbols.table.find(address, () => '')
+    return index < 0 || symbols.readName(index) !== name
+  })
+  expect(last.size).toBeGreaterThan(10_000)
+  expect(different).toEqual([])
+})
