@@ -44,8 +44,12 @@ export function compile(tool: string, { name, text, args }: { name: string; text
 }
 
 /** Starts a program and waits until it has written a line. */
-export async function start(command: string, args: readonly string[] = []): Promise<ChildProcess & { pid: number }> {
-  const child = spawn(command, args, { stdio: ['pipe', 'pipe', 'inherit'] })
+export async function start(
+  command: string,
+  args: readonly string[] = [],
+  { cwd }: { cwd?: string } = {},
+): Promise<ChildProcess & { pid: number }> {
+  const child = spawn(command, args, { stdio: ['pipe', 'pipe', 'inherit'], ...(cwd ? { cwd } : {}) })
   await new Promise<void>((resolve, reject) => {
     child.stdout.once('data', () => resolve())
     child.once('error', reject)

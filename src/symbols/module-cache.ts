@@ -23,8 +23,8 @@ interface Slot {
   file: OpenFile | undefined
   /** `null`: opened, but not an ELF file. */
   executable: Executable | null | undefined
-  /** Process through which it was looked for last, so that a lost one is not looked for at every sample. */
-  triedPid: number
+  /** Where it was looked for last, so that a lost one is not looked for at every sample. */
+  tried: Pick<PerfMapping, 'pid' | 'path'>
   bytes: number
 }
 
@@ -46,7 +46,7 @@ export class ModuleCache {
   noticed(mapping: PerfMapping): void {
     const key = mappedFileKey(mapping) ?? keyWithoutIdentity(mapping)
     const slot = this.slots.get(key)
-    if (slot && (slot.file || slot.triedPid === mapping.pid)) return
+    if (slot && (slot.file || wasTried(slot, mapping))) return
     this.open(key, mapping)
   }
 
@@ -93,7 +93,7 @@ export class ModuleCache {
   private open(key: string, mapping: PerfMapping): void {
     const file = this.options.open(mapping)
     this.slots.delete(key)
-    this.slots.set(key, { file, executable: undefined, triedPid: mapping.pid, bytes: 0 })
+    this.slots.set(key, { file, executable: undefined, tried: { pid: mapping.pid, path: mapping.path }, bytes: 0 })
     if (file) this.openFiles++
     // Lost ones take a slot too; they are forgotten with the rest.
     while (this.openFiles > maxOpenFiles || this.slots.size > maxOpenFiles * 4) {
@@ -112,6 +112,8 @@ export class ModuleCache {
     else slot.file.close()
   }
 }
+
+const wasTried = ({ tried }: Slot, { pid, path }: PerfMapping): boolean => tried.pid === pid && tried.path === path
 
 /** Old records (PERF_RECORD_MMAP) name no file; then only this very mapping of this process is known. */
 const keyWithoutIdentity = (mapping: PerfMapping): string => `${mapping.pid}:${mapping.start}:${mapping.path}`
