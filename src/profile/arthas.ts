@@ -49,7 +49,7 @@ export interface ArthasThreads {
 
 // The shortest name that fits: a longer one would swallow the figures when an owner, quoted too, follows.
 const header =
-  /^"(.*?)" (?:Id=(\d{1,15})|\[Internal\])(?: cpuUsage=([\d.]+)%)?(?: deltaTime=(\d+)ms)?(?: time=(\d+)ms)?(?: ([A-Z_]+)(?: on ([^" ]+))?(?: owned by "(.*)" Id=(\d{1,15}))?)?( \(suspended\))?( \(in native\))?\s*$/
+  /^"(.*?)" (?:Id=(\d{1,15})|\[Internal\])(?: cpuUsage=(\d{1,9}(?:\.\d+)?)%)?(?: deltaTime=(\d{1,15})ms)?(?: time=(\d{1,15})ms)?(?: ([A-Z_]+)(?: on ([^" ]+))?(?: owned by "(.*)" Id=(\d{1,15}))?)?( \(suspended\))?( \(in native\))?\s*$/
 const lock = /^-\s+(blocked on|waiting on|locked) (\S+)/
 /** Colours of the console: `ESC [ 31 m`. */
 // biome-ignore lint/suspicious/noControlCharactersInRegex: the escape character is what is looked for

@@ -1,6 +1,6 @@
 // V8's CPU profiles as a profile of ours.
 import { ProfileBuilder } from './builder.ts'
-import { parseV8CpuProfile, type V8Node, type V8Profile } from './cpuprofile.ts'
+import { parseV8CpuProfile, type V8Node, type V8Profile, wholeNanos } from './cpuprofile.ts'
 import { parseTraceProfiles } from './cpuprofile-trace.ts'
 import type { Label, Profile } from './profile.ts'
 import { StackBudget } from './stack-budget.ts'
@@ -33,7 +33,7 @@ export function v8CpuProfile(profiles: readonly V8Profile[], sizeBytes: number):
     else addHits(builder, stacks, profile)
   }
   const lengthUs = profiles.reduce((most, profile) => Math.max(most, profile.lengthUs), 0)
-  builder.durationNanos = BigInt(Math.round(lengthUs * 1000))
+  builder.durationNanos = wholeNanos(lengthUs * 1000)
   return builder.build()
 }
 

@@ -192,9 +192,14 @@ function lineTicks(value: Json | undefined): V8Node['lineTicks'] {
   })
 }
 
-/** Numbers as numbers; everything else, and what JSON cannot hold, as the fallback. */
+/** Numbers as numbers; everything else, and what is beyond 2^53, as the fallback: sums of it must stay numbers. */
 export function finite(value: Json | undefined, fallback = 0): number {
-  return typeof value === 'number' && Number.isFinite(value) ? value : fallback
+  return typeof value === 'number' && Math.abs(value) <= Number.MAX_SAFE_INTEGER ? value : fallback
+}
+
+/** Whole nanoseconds for a profile's duration, which has 64 bits. */
+export function wholeNanos(nanos: number): bigint {
+  return BigInt.asIntN(64, BigInt(Math.round(Math.min(nanos, Number.MAX_SAFE_INTEGER))))
 }
 
 const text = (value: Json | undefined): string => (typeof value === 'string' ? value : '')

@@ -12,8 +12,8 @@ import { parseGoLabels } from './goroutines-labels.ts'
 import type { Loss } from './profile.ts'
 import { headText, linesOf } from './text-lines.ts'
 
-const header = /^(\S{1,200}) profile: total (\d+)$/
-const counted = /^(\d+) @((?: 0x[0-9a-f]{1,16})*)$/
+const header = /^(\S{1,200}) profile: total (\d{1,15})$/
+const counted = /^(\d{1,15}) @((?: 0x[0-9a-f]{1,16})*)$/
 
 export function matchesCountedGoroutines(head: Uint8Array): boolean {
   const text = headText(head.subarray(0, 512))

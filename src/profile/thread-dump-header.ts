@@ -9,7 +9,7 @@
 import type { ThreadOfDump } from './thread-dump.ts'
 
 const header =
-  /^(?:"([\s\S]*)" )?(?:#(\d+) )?(?:\[(\d+)\] )?(daemon )?(?:prio=(-?\d+) )?(?:os_prio=(-?\d+) )?(?:cpu=([\d.]+)ms )?(?:elapsed=([\d.]+)s )?(?:allocated=(\d+)([BKMGT]) )?(?:defined_classes=(\d+) )?tid=(0x[0-9a-f]+)(?: nid=(0x[0-9a-f]+|\d+|NA))?(?: ([^"[]*))?(?:\[0x[0-9a-f]+\])?$/
+  /^(?:"([\s\S]*)" )?(?:#(\d{1,15}) )?(?:\[(\d{1,10})\] )?(daemon )?(?:prio=(-?\d{1,9}) )?(?:os_prio=(-?\d{1,9}) )?(?:cpu=(\d{1,15}\.\d+)ms )?(?:elapsed=(\d{1,15}\.\d+)s )?(?:allocated=(\d{1,15})([BKMGT]) )?(?:defined_classes=(\d{1,15}) )?tid=(0x[0-9a-f]{1,16})(?: nid=(0x[0-9a-f]{1,8}|\d{1,10}|NA))?(?: ([^"[]*))?(?:\[0x[0-9a-f]+\])?$/
 
 /** HotSpot's byte_size_in_proper_unit: whole units, rounded down. */
 const units: Record<string, number> = { B: 1, K: 1024, M: 1024 ** 2, G: 1024 ** 3, T: 1024 ** 4 }

@@ -27,7 +27,7 @@ import { parseThreadHeader, type ThreadHeader } from './thread-dump-header.ts'
 
 const title = /^Full thread dump (.+?):?\s*$/
 const stateLine = /^ {3}java\.lang\.Thread\.State: ([A-Z_]+)(?: \((.*)\))?\s*$/
-const jniLine = /^JNI global ref(?:s|erences): (\d+)(?:, weak refs: (\d+))?/
+const jniLine = /^JNI global ref(?:s|erences): (\d{1,15})(?:, weak refs: (\d{1,15}))?/
 /** A name may hold newlines; more than this many lines are no name but something that was cut off. */
 const maxNameLines = 8
 /** Longer lines are not read: HotSpot's have at most a few hundred bytes plus the name. */

@@ -1,0 +1,196 @@
+// speedscope's JSON, which py-spy, samply, rbspy and many converters write: a table of frames and one profile per thread.
+//   {"$schema": "https://www.speedscope.app/file-format-schema.json",
+//    "shared": {"frames": [{"name": "main", "file": "app.py", "line": 3, "col": 1}, {"name": "parse"}]},
+//    "profiles": [
+//      {"type": "sampled", "name": "Thread 13", "unit": "seconds", "startValue": 0, "endValue": 0.02,
+//       "samples": [[0, 1], [0]], "weights": [0.01, 0.01]},
+//      {"type": "evented", "name": "main", "unit": "milliseconds", "startValue": 0, "endValue": 9,
+//       "events": [{"type": "O", "frame": 0, "at": 0}, {"type": "C", "frame": 0, "at": 9}]}]}
+// Stacks are root first. Format: https://github.com/jlfwong/speedscope/blob/main/src/lib/file-format-spec.ts
+import { Failure } from '../model/errors.ts'
+import { boundedJson, isArray, isObject, type Json } from './bounded-json.ts'
+import { ProfileBuilder } from './builder.ts'
+import { finite, wholeNanos } from './cpuprofile.ts'
+import type { Label, Profile, ValueType } from './profile.ts'
+import { StackBudget } from './stack-budget.ts'
+import { headText } from './text-lines.ts'
+
+export function matchesSpeedscope(head: Uint8Array): boolean {
+  const text = headText(head)
+  if (!/^\s*\{/.test(text)) return false
+  if (/"\$schema"\s*:\s*"https?:\/\/www\.speedscope\.app\//.test(text)) return true
+  return /"type"\s*:\s*"(?:sampled|evented)"/.test(text) && /"(?:startValue|endValue)"\s*:/.test(text)
+}
+
+const time: ValueType = { type: 'time', unit: 'nanoseconds' }
+/** Units of the format: as what we keep them, and how many of ours one is. */
+const units: Record<string, { readonly as: ValueType; readonly times: number }> = {
+  nanoseconds: { as: time, times: 1 },
+  microseconds: { as: time, times: 1e3 },
+  milliseconds: { as: time, times: 1e6 },
+  seconds: { as: time, times: 1e9 },
+  bytes: { as: { type: 'space', unit: 'bytes' }, times: 1 },
+  none: { as: { type: 'samples', unit: 'count' }, times: 1 },
+}
+
+type JsonObject = { [key: string]: Json }
+
+/**
+ * One sample per sample; of events, one per span between two of them. Times become nanoseconds. Label `comm` is the
+ * name of the thread's profile; `profile` tells those of equal names apart.
+ * @throws Failure NOT_A_PROFILE when it is not JSON of this form, TOO_LARGE when events mean too many frames
+ */
+export function parseSpeedscope(bytes: Uint8Array): Profile {
+  const json = boundedJson(bytes)
+  const shared = isObject(json) && isObject(json.shared) ? json.shared : {}
+  if (!isObject(json) || !isArray(json.profiles) || !isArray(shared.frames)) {
+    throw new Failure('NOT_A_PROFILE', 'There are no lists `profiles` and `shared.frames` in it.')
+  }
+  const profiles = json.profiles.filter((profile) => isObject(profile))
+  const reader = new SpeedscopeReader(shared.frames, profiles, new StackBudget(bytes.length))
+  return reader.read(typeof json.name === 'string' ? json.name : undefined, finite(json.activeProfileIndex))
+}
+
+class SpeedscopeReader {
+  private readonly builder: ProfileBuilder
+  private readonly types: ValueType[]
+  private readonly profiles: readonly JsonObject[]
+  private readonly budget: StackBudget
+  private readonly frames: number[]
+  /** Start of the earliest thread, in nanoseconds. */
+  private readonly startNanos: number
+  /** Of the profile at hand. */
+  private column = 0
+  private times = 1
+  private labels = 0
+  private rounded = 0
+  private unknownFrames = 0
+  private outOfOrder = 0
+
+  constructor(frames: readonly Json[], profiles: readonly JsonObject[], budget: StackBudget) {
+    this.profiles = profiles
+    this.budget = budget
+    this.types = [...new Set(profiles.map((profile) => unitOf(profile).as))]
+    if (this.types.length === 0) this.types.push(unitOf({}).as)
+    this.builder = new ProfileBuilder(this.types)
+    this.frames = frames.map((frame) => this.internFrame(frame))
+    const starts = profiles
+      .filter((profile) => isTime(profile))
+      .map((profile) => finite(profile.startValue) * unitOf(profile).times)
+    this.startNanos = starts.reduce((first, start) => Math.min(first, start), starts[0] ?? 0)
+  }
+
+  read(name: string | undefined, active: number): Profile {
+    const { builder, profiles } = this
+    if (name) builder.comments.push(name)
+    const seen = new Map<string, number>()
+    let endNanos = this.startNanos
+    for (const profile of profiles) {
+      const { as, times } = unitOf(profile)
+      this.column = this.types.indexOf(as)
+      this.times = times
+      const thread = typeof profile.name === 'string' ? profile.name : ''
+      const before = seen.get(thread) ?? 0
+      seen.set(thread, before + 1)
+      this.labels = builder.internLabels(threadLabels(thread, before))
+      const start = finite(profile.startValue)
+      const end = profile.type === 'evented' ? this.readEvents(profile, start) : this.readSamples(profile, start)
+      if (isTime(profile)) endNanos = Math.max(endNanos, Math.max(end, finite(profile.endValue)) * times)
+    }
+    builder.durationNanos = wholeNanos(endNanos - this.startNanos)
+    const shown = profiles[active] ?? profiles[0]
+    builder.defaultType = Math.max(0, this.types.indexOf(unitOf(shown ?? {}).as))
+    builder.addLoss('weights whose fraction was rounded', this.rounded)
+    builder.addLoss('frames that the table does not have', this.unknownFrames)
+    builder.addLoss('events out of order', this.outOfOrder)
+    return builder.build()
+  }
+
+  /** The value behind the last sample. */
+  private readSamples(profile: JsonObject, start: number): number {
+    const samples = isArray(profile.samples) ? profile.samples : []
+    const weights = isArray(profile.weights) ? profile.weights : []
+    let at = start
+    for (let i = 0; i < samples.length; i++) {
+      const stack = samples[i]
+      const frames = isArray(stack) ? stack : []
+      // Without weights each sample counts as one unit.
+      const weight = i < weights.length ? finite(weights[i]) : 1
+      const locations = new Uint32Array(frames.length)
+      for (let j = 0; j < frames.length; j++) locations[frames.length - 1 - j] = this.location(frames[j])
+      this.add(this.builder.internStack(locations), weight, at)
+      at += weight
+    }
+    return at
+  }
+
+  private readEvents(profile: JsonObject, start: number): number {
+    /** Root first. */
+    const open: number[] = []
+    let at = start
+    for (const event of isArray(profile.events) ? profile.events : []) {
+      if (!isObject(event)) continue
+      const next = finite(event.at, at)
+      let isInOrder = next >= at
+      if (next > at) {
+        if (open.length > 0) this.addOpen(open, next - at, at)
+        at = next
+      }
+      const location = this.location(event.frame)
+      if (event.type === 'O') open.push(location)
+      else {
+        const found = open.lastIndexOf(location)
+        isInOrder &&= found >= 0 && found === open.length - 1
+        if (found >= 0) open.length = found
+      }
+      if (!isInOrder) this.outOfOrder++
+    }
+    const end = finite(profile.endValue, at)
+    if (open.length > 0 && end > at) this.addOpen(open, end - at, at)
+    return Math.max(at, end)
+  }
+
+  private addOpen(open: readonly number[], weight: number, at: number): void {
+    this.budget.spend(open.length)
+    this.add(this.builder.internStack(open.toReversed()), weight, at)
+  }
+
+  private add(stack: number, weight: number, at: number): void {
+    const exact = weight * this.times
+    const value = Math.round(exact)
+    // Seconds with two decimals are whole nanoseconds but for the last bits of the product.
+    if (Math.abs(exact - value) > 1e-3) this.rounded++
+    const values = this.types.map((_, column) => (column === this.column ? value : 0))
+    const isTimed = this.types[this.column] === time
+    const offsetMs = (at * this.times - this.startNanos) / 1e6
+    this.builder.addSample(stack, values, { labels: this.labels, ...(isTimed && { offsetMs }) })
+  }
+
+  private location(index: Json | undefined): number {
+    const location = this.frames[finite(index, -1)]
+    if (location !== undefined) return location
+    this.unknownFrames++
+    return this.builder.internFrame('[unknown]')
+  }
+
+  private internFrame(frame: Json): number {
+    const { name, file, line, col } = isObject(frame) ? frame : ({} as JsonObject)
+    return this.builder.internFrame(typeof name === 'string' ? name : '[unknown]', {
+      filename: typeof file === 'string' ? file : '',
+      line: Math.max(0, Math.trunc(finite(line))),
+      column: Math.max(0, Math.trunc(finite(col))),
+    })
+  }
+}
+
+const isTime = (profile: JsonObject): boolean => unitOf(profile).as === time
+
+function unitOf({ unit }: JsonObject): { as: ValueType; times: number } {
+  const known = typeof unit === 'string' && Object.hasOwn(units, unit) ? units[unit] : units.none
+  return known as { as: ValueType; times: number }
+}
+
+function threadLabels(name: string, sameBefore: number): Label[] {
+  const labels: Label[] = name === '' ? [] : [{ key: 'comm', str: name }]
+  return sameBefore === 0 ? labels : [...labels, { key: 'profile', num: BigInt(sameBefore) }]
+}
