@@ -116,13 +116,17 @@ export const commands = {
   },
   convert: {
     group: 'files',
-    args: 'IN [OUT]',
-    count: [1, 2],
-    summary: 'Read a profile and write it as another format.',
+    args: 'IN... [OUT]',
+    count: [1, 10_000],
+    summary: 'Read profiles and write them as one of another format; several are merged.',
     details:
-      'The format of OUT comes from its name (.pb.gz, .folded, .svg, .html), or from --to.\n' +
+      'The last of several names is OUT, and its end (.pb.gz, .folded, .svg, ...) or --to says the format.\n' +
       '- is stdin or stdout; without OUT it is stdout. gzip and zstd around the input are taken off.',
-    examples: ['spikecam convert cpu.folded cpu.pb.gz', 'spikecam convert cpu.pb.gz --to folded | grep cart'],
+    examples: [
+      'spikecam convert perf.data cpu.pb.gz',
+      'spikecam convert cpu.pb.gz --to folded | grep cart',
+      'spikecam convert monday.pb.gz tuesday.pb.gz both.pb.gz',
+    ],
   },
   diff: {
     group: 'files',
@@ -313,6 +317,13 @@ export const optionTable = {
     help: 'The perf program to run.',
     commands: [...recorders, 'doctor'],
   },
+  criSocket: {
+    flag: 'cri-socket',
+    type: 'text',
+    hint: 'PATH',
+    help: 'Socket of the container runtime, for the names of pods. [found in the usual places]',
+    commands: recorders,
+  },
   usageIntervalMs: {
     flag: 'usage-interval',
     type: 'duration',
@@ -421,6 +432,20 @@ export const optionTable = {
     help: 'Only samples without one.',
     commands: readers,
   },
+  hide: {
+    flag: 'hide',
+    type: 'text',
+    hint: 'REGEX',
+    help: 'Take matching frames out of the stacks; what they called moves up.',
+    commands: readers,
+  },
+  show: {
+    flag: 'show',
+    type: 'text',
+    hint: 'REGEX',
+    help: 'Keep only matching frames in the stacks.',
+    commands: readers,
+  },
   labels: {
     flag: 'label',
     type: 'text',
@@ -455,6 +480,26 @@ export const optionTable = {
     type: 'boolean',
     help: 'Begin at the functions that ran and go to their callers.',
     commands: ['flame', 'diff'],
+  },
+  symbolsDir: {
+    flag: 'symbols',
+    type: 'text',
+    hint: 'DIR',
+    help: 'Folder with executables and debug files to name the addresses of a perf.data from.',
+    commands: readers,
+  },
+  kallsymsFile: {
+    flag: 'kallsyms',
+    type: 'text',
+    hint: 'FILE',
+    help: 'Copy of /proc/kallsyms of the machine where a perf.data was recorded.',
+    commands: readers,
+  },
+  otherMachine: {
+    flag: 'other-machine',
+    type: 'boolean',
+    help: 'A perf.data was recorded elsewhere: believe files of this machine only by their build-id.',
+    commands: readers,
   },
   title: {
     flag: 'title',

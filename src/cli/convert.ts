@@ -6,6 +6,7 @@ import { nearest } from '../lib/nearest.ts'
 import { Failure } from '../model/errors.ts'
 import { buildCallTree } from '../profile/call-tree.ts'
 import { formatOfName, formats } from '../profile/formats.ts'
+import { ProfileMerger } from '../profile/merge.ts'
 import type { Profile } from '../profile/profile.ts'
 import { describeLosses, describeProfile } from './describe-profile.ts'
 import { writeBytes } from './output.ts'
@@ -40,11 +41,21 @@ export async function runConvert({ args, options }: Config): Promise<number> {
   const inputs = args.length > 1 ? args.slice(0, -1) : args
   const place = args.length > 1 ? args.at(-1)! : '-'
   const target = findTarget(place, options.to)
-  const input = inputs[0]!
-  const source = await readProfile(input)
-  const view = viewProfile(source.profile, options)
-  await writeBytes(place, await target.write(view, source.name))
+  const { profile, name } = await readAll(inputs, options)
+  const view = viewProfile(profile, options)
+  await writeBytes(place, await target.write(view, name))
   return 0
+}
+
+/** One profile as it is; several merged one after the other. */
+async function readAll(inputs: readonly string[], options: Options): Promise<{ profile: Profile; name: string }> {
+  if (inputs.length === 1) return readProfile(inputs[0]!, { ...options, keepsAddresses: true })
+  const merger = new ProfileMerger()
+  for (const input of inputs) {
+    const { profile } = await readProfile(input, { ...options, keepsAddresses: true })
+    merger.add(profile, input)
+  }
+  return { profile: merger.build(), name: `${inputs.length} profiles` }
 }
 
 /** @throws Failure USAGE that lists what can be written */

@@ -1,30 +1,18 @@
 // `spikecam diff`: two profiles made comparable, as a table of what changed or as a picture.
 import type { Config, Options } from '../config.ts'
-import { isSignificant, type SampleScale } from '../flame/change.ts'
-import { functionColumns } from '../flame/functions.ts'
+import type { SampleScale } from '../flame/change.ts'
 import { renderSvg } from '../flame/svg.ts'
 import { printRatio } from '../flame/value.ts'
 import { printShare } from '../lib/units.ts'
 import { Failure } from '../model/errors.ts'
 import { buildCallTree, type CallTree, diffTrees } from '../profile/call-tree.ts'
+import { type ChangedFunction, diffFunctions } from '../profile/diff.ts'
 import { printDiffFolded } from '../profile/folded.ts'
 import { describeProfile, sampleCount } from './describe-profile.ts'
 import { readOutput, renderTable, writeBytes, writeForm, writeOut } from './output.ts'
 import { pictureAs } from './picture.ts'
-import { type ProfileView, viewProfile } from './profile-view.ts'
+import { type ProfileView, viewForPeople } from './profile-view.ts'
 import { readProfile } from './read-profile.ts'
-
-/** What a function weighs in `after`, and in `before` scaled so that both profiles weigh the same. */
-interface Change {
-  readonly function: string
-  readonly module: string
-  readonly self: number
-  readonly total: number
-  readonly baseSelf: number
-  readonly baseTotal: number
-  /** More than chance: three samples more or fewer are never called a change. */
-  readonly significant: boolean
-}
 
 export async function runDiff({ args, options, given }: Config): Promise<number> {
   const output = readOutput(options.output, ['json', 'yaml'], { files: true })
@@ -42,11 +30,11 @@ export async function runDiff({ args, options, given }: Config): Promise<number>
     await writeBytes(output.file, picture(output.file, { before, after, tree, scale, title: options.title }))
     return 0
   }
-  const changes = findChanges(tree, scale)
+  const { functions, unit } = diffFunctions(before.profile, after.profile, { sampleType: after.sampleType })
   if (output) {
-    const rows = changes.map((change) => ({ ...change, unit: tree.unit }))
+    const rows = functions.map(({ kind: _, ...change }) => ({ ...change, unit }))
     await writeForm(given.has('limit') ? rows.slice(0, options.limit) : rows, output.form as 'json' | 'yaml')
-  } else await writeOut(renderChanges(changes, { before, after, total: tree.total[0]!, limit: options.limit }))
+  } else await writeOut(renderChanges(functions, { before, after, limit: options.limit }))
   return 0
 }
 
@@ -55,8 +43,8 @@ interface Side extends ProfileView {
 }
 
 async function readView(path: string, options: Options): Promise<Side> {
-  const { name, profile } = await readProfile(path)
-  return { name, ...viewProfile(profile, options) }
+  const { name, profile } = await readProfile(path, options)
+  return { name, ...viewForPeople(profile, options) }
 }
 
 function refuseDifferentTypes(before: Side, after: Side): void {
@@ -77,36 +65,9 @@ function scaleOf(before: Side, after: Side, [base, tree]: [CallTree, CallTree]):
   return { perSample: tree.total[0]! / counts[1], baseFactor: base.total[0] ? counts[1] / counts[0] : 1 }
 }
 
-/** Largest change of self first. */
-function findChanges(tree: CallTree, scale: SampleScale | undefined): Change[] {
-  const { self, total, base } = functionColumns(tree)
-  const { name, module } = tree.frames
-  return name
-    .map((fn, row) => ({
-      function: fn,
-      module: module[row]!,
-      self: self[row]!,
-      total: total[row]!,
-      baseSelf: base?.self[row] ?? 0,
-      baseTotal: base?.total[row] ?? 0,
-    }))
-    .map((change) => ({
-      ...change,
-      significant:
-        scale !== undefined &&
-        (isSignificant(change.self, change.baseSelf, scale) || isSignificant(change.total, change.baseTotal, scale)),
-    }))
-    .sort(
-      (a, b) =>
-        Math.abs(b.self - b.baseSelf) - Math.abs(a.self - a.baseSelf) ||
-        Math.abs(b.total - b.baseTotal) - Math.abs(a.total - a.baseTotal) ||
-        (a.function < b.function ? -1 : 1),
-    )
-}
-
 function renderChanges(
-  changes: readonly Change[],
-  { before, after, total, limit }: { before: Side; after: Side; total: number; limit: number },
+  changes: readonly ChangedFunction[],
+  { before, after, limit }: { before: Side; after: Side; limit: number },
 ): string {
   const right = { align: 'right' as const }
   const columns = [
@@ -122,12 +83,12 @@ function renderChanges(
   const rows = changes
     .slice(0, limit)
     .map((change) => [
-      printShare(change.baseSelf, total),
-      printShare(change.self, total),
-      printPoints(change.self - change.baseSelf, total),
-      printRatio(change.self, change.baseSelf),
-      change.significant ? '*' : '',
-      printPoints(change.total - change.baseTotal, total),
+      printShare(change.before.selfShare, 1),
+      printShare(change.during.selfShare, 1),
+      printPoints(change.selfChange),
+      printRatio(change.during.selfShare, change.before.selfShare),
+      change.isSignificant ? '*' : '',
+      printPoints(change.totalChange),
       change.function,
       change.module,
     ])
@@ -145,8 +106,8 @@ function renderChanges(
 }
 
 /** `+12.3`, in percentage points. */
-function printPoints(change: number, total: number): string {
-  const points = (change / total) * 100
+function printPoints(change: number): string {
+  const points = change * 100
   return Math.abs(points) < 0.05 ? '0' : `${points > 0 ? '+' : ''}${points.toFixed(1)}`
 }
 

@@ -6,14 +6,14 @@ import { buildCallTree } from '../profile/call-tree.ts'
 import { describeLosses, describeProfile } from './describe-profile.ts'
 import { readOutput, writeBytes } from './output.ts'
 import { pictureAs } from './picture.ts'
-import { viewProfile } from './profile-view.ts'
+import { viewForPeople } from './profile-view.ts'
 import { readProfile } from './read-profile.ts'
 
 export async function runFlame({ args, options }: Config): Promise<number> {
   const output = readOutput(options.output, [], { files: true })
   const place = output && 'file' in output ? output.file : '-'
-  const source = await readProfile(args[0]!)
-  const { profile, sampleType } = viewProfile(source.profile, options)
+  const source = await readProfile(args[0]!, options)
+  const { profile, sampleType } = viewForPeople(source.profile, options)
   const tree = buildCallTree(profile, { sampleType, rootBy: options.rootBy, invert: options.invert })
   if (tree.length <= 1) throw new Failure('EMPTY', `${source.name} has no samples`)
   const svg = renderSvg(tree, {

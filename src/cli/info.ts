@@ -13,7 +13,7 @@ const worstModules = 5
 
 export async function runInfo({ args, options }: Config): Promise<number> {
   const output = readOutput(options.output, ['json', 'yaml'])
-  const source = await readProfile(args[0]!, { quiet: true })
+  const source = await readProfile(args[0]!, { ...options, quiet: true })
   const { profile } = viewProfile(source.profile, options)
   const facts = factsOf({ ...source, profile })
   if (output && 'form' in output) await writeForm(facts, output.form as 'json' | 'yaml')

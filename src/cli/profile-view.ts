@@ -5,6 +5,7 @@ import { Failure } from '../model/errors.ts'
 import type { Profile } from '../profile/profile.ts'
 import { labelText } from '../profile/roots.ts'
 import { type SampleFilter, selectSamples } from '../profile/select.ts'
+import { dropUninteresting, type FrameFilter, filterFrames } from '../profile/transform.ts'
 import { toRegExp } from './regex.ts'
 
 export interface ProfileView {
@@ -13,7 +14,7 @@ export interface ProfileView {
   readonly sampleType: number
 }
 
-type Wishes = Pick<Options, 'sampleType' | 'focus' | 'ignore' | 'labels' | 'fromMs' | 'untilMs'>
+type Wishes = Pick<Options, 'sampleType' | 'focus' | 'ignore' | 'hide' | 'show' | 'labels' | 'fromMs' | 'untilMs'>
 
 /**
  * @throws Failure USAGE for a value type or a pattern that cannot be, EMPTY when no sample is left
@@ -27,14 +28,18 @@ export function viewProfile(whole: Profile, options: Wishes): ProfileView {
     ...(options.fromMs === undefined ? {} : { fromMs: options.fromMs }),
     ...(options.untilMs === undefined ? {} : { toMs: options.untilMs }),
   }
-  if (Object.keys(filter).length === 0) return { profile: whole, sampleType }
+  const frames: FrameFilter = {
+    ...(options.hide === undefined ? {} : { hide: toRegExp('--hide', options.hide) }),
+    ...(options.show === undefined ? {} : { show: toRegExp('--show', options.show) }),
+  }
+  if (Object.keys(filter).length + Object.keys(frames).length === 0) return { profile: whole, sampleType }
   if ((filter.fromMs !== undefined || filter.toMs !== undefined) && !whole.samples.offsetMs) {
     throw new Failure(
       'USAGE',
       'this format does not know when its samples were taken, so --from and --until cannot select',
     )
   }
-  const profile = selectSamples(whole, filter)
+  const profile = filterFrames(selectSamples(whole, filter), frames)
   if (profile.samples.length === 0 && whole.samples.length > 0) {
     throw new Failure(
       'EMPTY',
@@ -42,6 +47,14 @@ export function viewProfile(whole: Profile, options: Wishes): ProfileView {
     )
   }
   return { profile, sampleType }
+}
+
+/**
+ * The same for tables and pictures: without what the profile itself calls uninteresting (pprof's drop_frames), such as
+ * the allocator in a heap profile.
+ */
+export function viewForPeople(whole: Profile, options: Wishes): ProfileView {
+  return viewProfile(dropUninteresting(whole), options)
 }
 
 function findSampleType({ sampleTypes, defaultType }: Profile, wanted: string | undefined): number {

@@ -1,13 +1,18 @@
-// A profile from a file or stdin, whatever its format; what was lost on the way is said on stderr.
-import { readFileSync } from 'node:fs'
+// Profiles from files or stdin, whatever their format; what was lost on the way is said on stderr.
+import { closeSync, openSync, readFileSync, readSync, statSync } from 'node:fs'
 import { basename } from 'node:path'
+import { buffer } from 'node:stream/consumers'
 import * as zlib from 'node:zlib'
+import type { Options } from '../config.ts'
 import { printNumber } from '../flame/value.ts'
 import { Failure } from '../model/errors.ts'
 import { readProfile as readBytes } from '../profile/formats.ts'
 import { gunzip, type Unpacked } from '../profile/gzip.ts'
+import { matchesPerfData } from '../profile/perf-data/header.ts'
+import { parsePerfData, perfDataFormat } from '../profile/perf-data/parse.ts'
 import type { Profile } from '../profile/profile.ts'
 import { unzstd } from '../profile/zstd.ts'
+import { createFileSymbolizer } from '../symbols/file-symbolizer.ts'
 import { note } from './output.ts'
 
 export interface ReadProfile {
@@ -19,37 +24,107 @@ export interface ReadProfile {
   readonly profile: Profile
 }
 
+export interface ReadOptions extends Pick<Options, 'symbolsDir' | 'kallsymsFile' | 'otherMachine'> {
+  /** Losses are part of the answer, so they are not repeated on stderr. */
+  readonly quiet?: boolean
+  /** One place per address, as converting needs, and not per function, which is twice as fast. */
+  readonly keepsAddresses?: boolean
+}
+
 /**
  * @param path a file, or `-` for stdin
- * @throws Failure NOT_FOUND, NOT_A_PROFILE, MALFORMED, TOO_LARGE; messages name the file
+ * @throws Failure USAGE (no such file), NOT_A_PROFILE, MALFORMED, TOO_LARGE; messages name the file
  */
-export async function readProfile(path: string, { quiet = false } = {}): Promise<ReadProfile> {
+export async function readProfile(path: string, options: ReadOptions): Promise<ReadProfile> {
   const name = path === '-' ? 'stdin' : basename(path)
-  const bytes = readInput(path, name)
   try {
-    const { format, profile } = await readBytes(bytes, { gunzip: fastGunzip, unzstd: fastUnzstd })
-    if (!quiet) for (const { what, count } of profile.losses) note(`${name}: ${printNumber(count)} ${what}`)
-    return { name, format: format.title, sizeBytes: bytes.length, profile }
+    const read = await readWithSymbols(path, options)
+    if (!options.quiet)
+      for (const { what, count } of read.profile.losses) note(`${name}: ${printNumber(count)} ${what}`)
+    return { name, ...read }
   } catch (error) {
-    if (!(error instanceof Failure)) throw error
-    throw new Failure(error.code, `${path === '-' ? 'stdin' : path}: ${error.message}`, {
-      cause: error,
-      details: error.details,
-    })
+    if (error instanceof Failure) {
+      throw new Failure(error.code, `${path === '-' ? 'stdin' : path}: ${error.message}`, {
+        cause: error,
+        details: error.details,
+      })
+    }
+    throw fileFailure(path, error as NodeJS.ErrnoException)
   }
 }
 
-function readInput(path: string, name: string): Uint8Array {
-  if (path === '-' && process.stdin.isTTY) note('Reading a profile from the terminal; Ctrl-D ends it.')
+async function readWithSymbols(path: string, options: ReadOptions): Promise<Omit<ReadProfile, 'name'>> {
+  const symbolizer = await createFileSymbolizer({
+    ...(options.symbolsDir === undefined ? {} : { symbolsFolder: options.symbolsDir }),
+    ...(options.kallsymsFile === undefined ? {} : { kallsyms: options.kallsymsFile }),
+    sameMachine: !options.otherMachine,
+    ...(path === '-' ? {} : { recordedMs: statSync(path).mtimeMs }),
+  })
   try {
-    return readFileSync(path === '-' ? 0 : path)
-  } catch (cause) {
-    const { code, message } = cause as NodeJS.ErrnoException
-    if (code === 'ENOENT') throw new Failure('USAGE', `there is no file ${path}`, { cause })
-    if (code === 'EISDIR') throw new Failure('USAGE', `${path} is a folder; name a file in it`, { cause })
-    if (code === 'EACCES') throw new Failure('NOT_PERMITTED', `${path} may not be read`, { cause })
-    throw new Failure('USAGE', `${name} cannot be read: ${message}`, { cause })
+    const read = isPerfDataFile(path)
+      ? await readPerfData(path, { symbolizer, keepsAddresses: options.keepsAddresses ?? false })
+      : await readAny(path, { symbolizer })
+    if (!options.quiet) for (const text of symbolizer.notes) note(text)
+    const losses = [...read.profile.losses, ...symbolizer.losses]
+    return { ...read, profile: { ...read.profile, losses } }
+  } finally {
+    symbolizer.close()
   }
+}
+
+type SymbolizerOf = { symbolizer: Awaited<ReturnType<typeof createFileSymbolizer>> }
+
+async function readAny(path: string, { symbolizer }: SymbolizerOf): Promise<Omit<ReadProfile, 'name'>> {
+  if (path === '-' && process.stdin.isTTY) note('Reading a profile from the terminal; Ctrl-D ends it.')
+  // Not readFileSync(0): a pipe that another program set non-blocking answers EAGAIN.
+  const bytes = path === '-' ? await buffer(process.stdin) : readFileSync(path)
+  const { format, profile } = await readBytes(bytes, { gunzip: fastGunzip, unzstd: fastUnzstd, symbolizer })
+  return { format: format.title, sizeBytes: bytes.length, profile }
+}
+
+/** perf.data is the one format whose files are larger than memory: it is read piece by piece. */
+async function readPerfData(
+  path: string,
+  options: SymbolizerOf & { keepsAddresses: boolean },
+): Promise<Omit<ReadProfile, 'name'>> {
+  const profile = await parsePerfData(piecesOf(path), options)
+  return { format: perfDataFormat.title, sizeBytes: statSync(path).size, profile }
+}
+
+/** Large enough that reading is not slowed down by calls, small beside what is made of it. */
+const pieceBytes = 4 * 1024 * 1024
+
+function* piecesOf(path: string): Generator<Uint8Array> {
+  const file = openSync(path, 'r')
+  try {
+    const piece = Buffer.allocUnsafe(pieceBytes)
+    for (;;) {
+      const length = readSync(file, piece)
+      if (length === 0) return
+      yield piece.subarray(0, length)
+    }
+  } finally {
+    closeSync(file)
+  }
+}
+
+function isPerfDataFile(path: string): boolean {
+  if (path === '-' || !statSync(path).isFile()) return false
+  const file = openSync(path, 'r')
+  try {
+    const head = Buffer.alloc(64)
+    return matchesPerfData(head.subarray(0, readSync(file, head)))
+  } finally {
+    closeSync(file)
+  }
+}
+
+function fileFailure(path: string, cause: NodeJS.ErrnoException): unknown {
+  if (cause.code === 'ENOENT') return new Failure('USAGE', `there is no file ${path}`, { cause })
+  if (cause.code === 'EISDIR') return new Failure('USAGE', `${path} is a folder; name a file in it`, { cause })
+  if (cause.code === 'EACCES') return new Failure('NOT_PERMITTED', `${path} may not be read`, { cause })
+  if (cause.syscall) return new Failure('USAGE', `${path} cannot be read: ${cause.message}`, { cause })
+  return cause
 }
 
 type Unpack = (bytes: Uint8Array, limits: { maxBytes: number }) => Unpacked | Promise<Unpacked>

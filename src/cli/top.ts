@@ -6,13 +6,13 @@ import { Failure } from '../model/errors.ts'
 import { type Top, topFunctions } from '../profile/top.ts'
 import { describeProfile } from './describe-profile.ts'
 import { readOutput, renderTable, writeForm, writeOut } from './output.ts'
-import { type ProfileView, viewProfile } from './profile-view.ts'
+import { type ProfileView, viewForPeople } from './profile-view.ts'
 import { readProfile } from './read-profile.ts'
 
 export async function runTop({ args, options, given }: Config): Promise<number> {
   const output = readOutput(options.output, ['json', 'yaml'])
-  const source = await readProfile(args[0]!)
-  const view = viewProfile(source.profile, options)
+  const source = await readProfile(args[0]!, options)
+  const view = viewForPeople(source.profile, options)
   const top = topFunctions(view.profile, { sampleType: view.sampleType })
   if (top.functions.length === 0) throw new Failure('EMPTY', `${source.name} has no samples`)
   if (output && 'form' in output) {

@@ -82,9 +82,50 @@ test('diff tells what grew and what is only chance', async () => {
     'json',
   ])
   expect(code).toBe(0)
-  const rows = JSON.parse(stdout) as { function: string; self: number; baseSelf: number; significant: boolean }[]
-  expect(rows[0]).toMatchObject({ function: 'regexp', self: 300, baseSelf: 0, significant: true })
-  expect(rows.find((row) => row.function === 'sweep')).toMatchObject({ self: 5, baseSelf: 8, significant: false })
+  const rows = JSON.parse(stdout) as { function: string; isSignificant: boolean }[]
+  expect(rows[0]).toMatchObject({
+    function: 'regexp',
+    before: { self: 0 },
+    during: { self: 300, selfShare: 0.75 },
+    isSignificant: true,
+    unit: 'count',
+  })
+  expect(rows.find((row) => row.function === 'sweep')).toMatchObject({
+    before: { self: 2 },
+    during: { self: 5 },
+    isSignificant: false,
+  })
+})
+
+test('several profiles are merged into one', async () => {
+  const quiet = join(folder, 'quiet.folded')
+  const { code, stdout } = await spikecam([
+    'convert',
+    quiet,
+    quiet,
+    join(folder, 'spike.folded'),
+    '-',
+    '--to',
+    'folded',
+  ])
+  expect(code).toBe(0)
+  expect(stdout.trim().split('\n').sort()).toEqual([
+    'main;poll 141',
+    'main;serve 150',
+    'main;serve;regexp 300',
+    'main;sweep 9',
+  ])
+})
+
+test('perf.data from a file and from stdin gives the same functions', async () => {
+  const file = fixture('perf-data/file.data')
+  const [whole, piped] = await Promise.all([
+    spikecam(['top', file, '-o', 'json']),
+    spikecam(['top', '-', '-o', 'json'], { stdin: readFileSync(file) }),
+  ])
+  expect(whole!.code).toBe(0)
+  expect(piped!.stdout).toBe(whole!.stdout)
+  expect(JSON.parse(whole!.stdout).length).toBeGreaterThan(3)
 })
 
 test('diff of different values names both', async () => {
