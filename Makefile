@@ -44,4 +44,4 @@ fuzz: setup-test
 	@$(npm) exec -- node test/fuzz/run.ts --seconds $(or $(FUZZ_SECONDS),3600)
 
 bench: setup-test dist/.built
-	@$(npm) exec -- node bench/run.ts
+	@$(npm) exec -- node scripts/bench.ts
