@@ -23,6 +23,8 @@ import { matchesPprof, readPprof } from './pprof-decode.ts'
 import { encodePprof } from './pprof-encode.ts'
 import { matchesLegacyPprof, parseLegacyPprof } from './pprof-legacy.ts'
 import type { Loss, Profile } from './profile.ts'
+import { matchesSpeedscope, parseSpeedscope } from './speedscope.ts'
+import { writeSpeedscope } from './speedscope-write.ts'
 import { matchesThreadFile, matchesThreadJson } from './thread-dump-file.ts'
 import { matchesHotspotThreads } from './thread-dump-hotspot.ts'
 import { parseHotspotThreadProfile, parseThreadFileProfile, parseThreadJsonProfile } from './thread-dump-profile.ts'
@@ -67,6 +69,14 @@ export const formats: readonly Format[] = [
     extensions: ['.heapprofile'],
     matches: matchesHeapProfile,
     parse: parseHeapProfile,
+  },
+  {
+    name: 'speedscope',
+    title: 'speedscope JSON',
+    extensions: ['.speedscope.json'],
+    matches: matchesSpeedscope,
+    parse: parseSpeedscope,
+    write: (profile) => writeSpeedscope(profile),
   },
   {
     name: 'pprof-legacy',
