@@ -1,11 +1,13 @@
 // `spikecam convert`: profiles in, one profile of another format out.
 import { basename } from 'node:path'
+import { gzipSync } from 'node:zlib'
 import type { Config, Options } from '../config.ts'
 import { renderSvg } from '../flame/svg.ts'
 import { nearest } from '../lib/nearest.ts'
 import { Failure } from '../model/errors.ts'
 import { buildCallTree } from '../profile/call-tree.ts'
 import { formatOfName, formats } from '../profile/formats.ts'
+import { matchesGzip } from '../profile/gzip.ts'
 import { ProfileMerger } from '../profile/merge.ts'
 import type { Profile } from '../profile/profile.ts'
 import { describeLosses, describeProfile } from './describe-profile.ts'
@@ -43,8 +45,14 @@ export async function runConvert({ args, options }: Config): Promise<number> {
   const target = findTarget(place, options.to)
   const { profile, name } = await readAll(inputs, options)
   const view = viewProfile(profile, options)
-  await writeBytes(place, await target.write(view, name))
+  await writeBytes(place, packed(place, await target.write(view, name)))
   return 0
+}
+
+/** `cpu.folded.gz` is packed although folded text is not by custom; pprof is already. */
+function packed(place: string, written: string | Uint8Array): string | Uint8Array {
+  const bytes = typeof written === 'string' ? new TextEncoder().encode(written) : written
+  return place.endsWith('.gz') && !matchesGzip(bytes) ? gzipSync(bytes) : written
 }
 
 /** One profile as it is; several merged one after the other. */
@@ -68,7 +76,8 @@ function findTarget(place: string, to: Options['to']): Target {
     throw new Failure('USAGE', `--to ${to}: ${near ? `did you mean ${near}?` : `there is ${known.join(', ')}`}`)
   }
   const name = place.toLowerCase()
-  const found = targets.find(({ extensions }) => extensions.some((end) => name.endsWith(end)))
+  const plain = name.replace(/\.gz$/, '')
+  const found = targets.find(({ extensions }) => extensions.some((end) => name.endsWith(end) || plain.endsWith(end)))
   if (found) return found
   if (place === '-') throw new Failure('USAGE', `say with --to what to write: ${known.join(', ')}`)
   const readable = formatOfName(place)
