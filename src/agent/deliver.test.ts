@@ -129,3 +129,24 @@ test('what the server will never take is given up and told; what it misses is br
   expect(problems).toEqual(['a: the server will not take it: no such capture'])
   expect(uploads).toBe(2)
 })
+
+test('bytes that the server will always refuse do not hold up the others', async () => {
+  const spool = await Spool.open(await mkdtemp(join(tmpdir(), 'deliver-')))
+  await spool.put('a', { type: 'artifact', artifact: artifact('a') }, { bytes: new Uint8Array(9) })
+  await spool.put('b', { type: 'artifact', artifact: artifact('b') }, { bytes: new Uint8Array(1) })
+  const peer = server()
+  const problems: string[] = []
+  const delivery = startDelivery({
+    spool,
+    link: peer.link,
+    upload: async (bytes) => {
+      if (bytes.length > 1) throw new Failure('TOO_LARGE', 'too much')
+    },
+    onProblem: (problem, item) => problems.push(`${item.key}: ${problem.code}`),
+  })
+  peer.answer = (seq) => delivery.answered({ type: 'stored', seq })
+  await delivery.idle()
+  delivery.close()
+  expect(problems).toEqual(['a: TOO_LARGE'])
+  expect(peer.sent).toEqual(['b'])
+})

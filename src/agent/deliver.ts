@@ -86,7 +86,12 @@ export function startDelivery({ spool, link, upload, onProblem, answerMs = 10_00
           continue
         }
       } catch (error) {
-        onProblem(asFailure(error), item)
+        const problem = asFailure(error)
+        onProblem(problem, item)
+        if (isFinal(problem)) {
+          await spool.done(item.seq)
+          continue
+        }
       }
       await sleep(backoffMs(attempt++))
     }
@@ -116,3 +121,6 @@ export function startDelivery({ spool, link, upload, onProblem, answerMs = 10_00
     },
   }
 }
+
+/** The same bytes will be refused the next time too, and behind them others wait. */
+const isFinal = ({ code }: Failure): boolean => code === 'TOO_LARGE' || code === 'BAD_REQUEST'

@@ -18,6 +18,7 @@ export function agentOptions(options: Options, { token, ...place }: AgentPlace):
     ...place,
     ...(token ? { token } : {}),
     node: options.node,
+    ...(options.criSocket ? { criSocket: options.criSocket } : {}),
     dataDir: options.dataDir,
     recorder: {
       ringHz: options.ringHz,

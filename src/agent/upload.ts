@@ -1,6 +1,6 @@
 // Brings bytes to the server in pieces, from where an earlier attempt stopped (routes getUpload and patchUpload).
-import { UploadState } from '../api/shapes.ts'
-import { Failure } from '../model/errors.ts'
+import { ErrorBody, UploadState } from '../api/shapes.ts'
+import { Failure, type FailureCode, failures } from '../model/errors.ts'
 
 export interface UploadOptions {
   readonly bytes: Uint8Array
@@ -16,7 +16,7 @@ const pieceTimeoutMs = 120_000
 
 /**
  * Resolves when the server holds the bytes durably.
- * @throws Failure UNREACHABLE when the connection fails, else what the server answered
+ * @throws Failure UNREACHABLE when the connection fails, else with the code that the server answered
  */
 export async function uploadBytes(serverUrl: string, { bytes, sha256, token }: UploadOptions): Promise<void> {
   const url = new URL(`/api/v1/agent/uploads/${sha256}`, serverUrl)
@@ -48,8 +48,16 @@ async function ask(url: URL, init: RequestInit): Promise<UploadState> {
   } catch (cause) {
     throw new Failure('UNREACHABLE', `the upload to ${url.origin} broke off`, { cause })
   }
-  if (!response.ok) {
-    throw new Failure('UNREACHABLE', `the server answered an upload with ${response.status}: ${await response.text()}`)
-  }
+  if (!response.ok) throw await failureOf(response)
   return UploadState.parse(await response.json())
+}
+
+async function failureOf(response: Response): Promise<Failure> {
+  const body = ErrorBody.safeParse(await response.json().catch(() => undefined)) // a proxy may answer with a page
+  if (!body.success) return new Failure('UNREACHABLE', `the server answered an upload with ${response.status}`)
+  const { code, message } = body.data
+  return new Failure(
+    code in failures ? (code as FailureCode) : 'UNREACHABLE',
+    `the server refused an upload: ${message}`,
+  )
 }
