@@ -57,23 +57,17 @@ export function originPalette(theme: Theme): Palette {
 export const originRest = frameKinds.length * shades
 export const originRoot = originRest + 1
 
-/** Index into `originPalette` for every row of the tree's frames. */
-export function originColors(frames: CallTree['frames']): Uint8Array {
-  const colors = new Uint8Array(frames.length)
-  const first = Object.fromEntries(frameKinds.map((kind, i) => [kind, i * shades])) as Record<FrameKind, number>
-  const shadeOf = new Map<string, number>()
-  for (let row = 0; row < frames.length; row++) {
-    const module = frames.module[row]!
+/** Index into `originPalette` of a frame, found when a box first needs it: a picture shows few of many names. */
+export function originColors({ name, module, kind, length }: CallTree['frames']): (row: number) => number {
+  const known = new Uint8Array(length).fill(255)
+  const first = Object.fromEntries(frameKinds.map((one, i) => [one, i * shades])) as Record<FrameKind, number>
+  return (row) => {
+    if (known[row] !== 255) return known[row]!
     // Code without a module (JavaScript, Java) is told apart by its name, up to the method.
-    const key = module === '' || module.startsWith('[') ? packageOf(frames.name[row]!) : module
-    let shade = shadeOf.get(key)
-    if (shade === undefined) {
-      shade = hashText(key) % shades
-      shadeOf.set(key, shade)
-    }
-    colors[row] = first[frames.kind[row]!] + shade
+    const key = module[row] === '' || module[row]!.startsWith('[') ? packageOf(name[row]!) : module[row]!
+    known[row] = first[kind[row]!] + (hashText(key) % shades)
+    return known[row]!
   }
-  return colors
 }
 
 /** `java.util.HashMap.get` and `net/http.(*conn).serve` without the last part. */

@@ -182,7 +182,7 @@ function boxes(
       const during = tree.total[id]!
       color = isDiff
         ? changeColor(during, before, isSignificant(during, before, options.scale ?? noScale))
-        : colors![frame]!
+        : colors!(frame)
       label = escapeXml(fitName(forms, Math.floor((boxWidth - 6) / charPx)))
       title = `${escapeXml(name)}\n${escapeXml(tree.frames.module[frame]!)}\ntotal ${amount(tree, id, whole)}, self ${printValue(tree.self[id]!, tree.unit)}`
     }

@@ -56,7 +56,9 @@ export class FlamePainter {
   #image: ImageData | undefined
   #pixels = new Uint32Array(0)
   #labels = new WeakMap<readonly string[], (readonly string[] | undefined)[]>()
-  #colors: { picture: FlamePicture; palette: Palette; faded: Uint32Array; byFrame: Uint8Array | undefined } | undefined
+  #colors:
+    | { picture: FlamePicture; palette: Palette; faded: Uint32Array; byFrame: ((frame: number) => number) | undefined }
+    | undefined
   #charPx = 0
 
   constructor(canvas: HTMLCanvasElement) {
@@ -119,7 +121,11 @@ export class FlamePainter {
     return new DOMRect(left, y, right - left, rowPx)
   }
 
-  #colorsOf(picture: FlamePicture): { palette: Palette; faded: Uint32Array; byFrame: Uint8Array | undefined } {
+  #colorsOf(picture: FlamePicture): {
+    palette: Palette
+    faded: Uint32Array
+    byFrame: ((frame: number) => number) | undefined
+  } {
     const known = this.#colors
     if (
       known &&
@@ -162,7 +168,7 @@ export class FlamePainter {
       zoomedRow: number
       palette: Palette
       faded: Uint32Array
-      byFrame: Uint8Array | undefined
+      byFrame: ((frame: number) => number) | undefined
     },
   ): void {
     const pixels = this.#pixels
@@ -195,7 +201,7 @@ export class FlamePainter {
       } else {
         const frame = tree.frame[id]!
         if (matches?.[frame] === 1 && row >= zoomedRow) isFaded = false
-        if (byFrame) color = byFrame[frame]!
+        if (byFrame) color = byFrame(frame)
         else {
           const [during, before] = [tree.total[id]!, tree.base?.total[id] ?? 0]
           color = changeColor(during, before, isSignificant(during, before, scale))
@@ -267,11 +273,11 @@ export class FlamePainter {
 
   #inkOf(
     node: number,
-    { picture, byFrame }: { picture: FlamePicture; byFrame: Uint8Array | undefined },
+    { picture, byFrame }: { picture: FlamePicture; byFrame: ((frame: number) => number) | undefined },
     palette: Palette,
   ): string {
     const { tree } = picture.layout
-    if (byFrame) return palette[byFrame[tree.frame[node]!]!]!.text
+    if (byFrame) return palette[byFrame(tree.frame[node]!)]!.text
     const [during, before] = [tree.total[node]!, tree.base?.total[node] ?? 0]
     return palette[changeColor(during, before, isSignificant(during, before, picture.scale))]!.text
   }

@@ -113,7 +113,7 @@ describe.skipIf(whyNoBrowser)('the SVG flame graph', () => {
     await page.locator('#search').fill('libjson')
     expect(await page.locator('#matched').textContent()).toBe('matched: 30.0 %')
     await page.locator('#search').fill('(')
-    expect(await page.locator('#matched').textContent()).toBe('matched: 30.0 %')
+    expect(await page.locator('#matched').textContent()).toBe('matched: 25.0 %')
   })
 
   test('pointing at a box tells during and before', async () => {
