@@ -33,7 +33,6 @@ class RecorderWorker {
   /** Rings whose perf died; what they recorded is still in the look-back. */
   readonly #pastRings: SampleStream[] = []
   #deep: SampleStream | undefined
-  readonly #pastDeep: SampleStream[] = []
   #deepUsers = 0
   #closed = false
   #wake: () => void = () => undefined
@@ -121,16 +120,17 @@ class RecorderWorker {
       case 'end-deep': {
         this.#deepUsers--
         if (this.#deepUsers > 0 || !this.#deep) return undefined
+        // Its samples are in the captures that wanted them; a later look-back has the ring's. What perf told of every
+        // process of the node, some megabytes, goes with it.
         const deep = this.#deep
         this.#deep = undefined
-        this.#pastDeep.push(deep)
         await deep.stop()
         this.#report()
         return undefined
       }
       case 'freeze': {
         await Promise.all([this.#ring?.collect(), this.#deep?.collect()])
-        const deep = this.#deep ? [this.#deep, ...this.#pastDeep] : this.#pastDeep
+        const deep = this.#deep ? [this.#deep] : []
         const ring = this.#ring ? [this.#ring, ...this.#pastRings] : this.#pastRings
         const sources = { deep, ring, eventFallback: this.#eventFallback, notes: this.#symbolizer.notes }
         return freezeStreams(sources, command.request)
@@ -148,18 +148,14 @@ class RecorderWorker {
   #evict(): void {
     const beforeNs = monotonicNs() - this.#options.keepMs * 1e6
     this.#ring?.evict(beforeNs, this.#options.maxBytes)
-    for (const streams of [this.#pastRings, this.#pastDeep]) {
-      for (const stream of [...streams]) {
-        stream.evict(beforeNs)
-        if (stream.isEmpty) streams.splice(streams.indexOf(stream), 1)
-      }
+    for (const past of [...this.#pastRings]) {
+      past.evict(beforeNs)
+      if (past.isEmpty) this.#pastRings.splice(this.#pastRings.indexOf(past), 1)
     }
   }
 
   #report(): void {
-    const streams = [this.#ring, this.#deep, ...this.#pastRings, ...this.#pastDeep].filter(
-      (stream) => stream !== undefined,
-    )
+    const streams = [this.#ring, this.#deep, ...this.#pastRings].filter((stream) => stream !== undefined)
     const fallback = this.#eventFallback ? 'no hardware cycles on this machine: sampling by cpu-clock' : undefined
     const status: RecorderStatus = {
       recording: this.#ring !== undefined && !this.#ring.isEnded,

@@ -2,6 +2,7 @@
 // Symbolising a new binary takes up to 0.3 s of CPU; in a thread of its own that delays no heart-beat and no spike.
 import { Worker } from 'node:worker_threads'
 import type { CpuEvent } from '../capture/perf.ts'
+import { backoffMs } from '../lib/backoff.ts'
 import type { Quality } from '../model/capture.ts'
 import { Failure, type FailureCode } from '../model/errors.ts'
 
@@ -65,6 +66,18 @@ export type RecorderEvent =
   | { readonly type: 'done'; readonly call: number; readonly frozen?: Frozen }
   | { readonly type: 'failed'; readonly call: number; readonly code: FailureCode; readonly message: string }
 
+const notRecording = (message: string): RecorderStatus => ({
+  recording: false,
+  message,
+  event: undefined,
+  eventFallback: false,
+  perfPids: [],
+  samples: 0,
+  lostSamples: 0,
+  ringBytes: 0,
+  oldestMs: undefined,
+})
+
 /**
  * Room for short-lived objects in the worker. V8's default grows to 48 MB, which stays resident on an idle node; with 6
  * the recorder collects garbage more often for no measurable CPU.
@@ -72,38 +85,42 @@ export type RecorderEvent =
 const youngGenerationMb = 6
 
 export class Recorder {
-  readonly #worker: Worker
+  readonly #program: URL
+  readonly #options: RecorderOptions
+  readonly #onStatus: (status: RecorderStatus) => void
   readonly #calls = new Map<number, { resolve: (frozen?: Frozen) => void; reject: (error: Error) => void }>()
+  /** undefined between the end of one worker and the start of the next. */
+  #worker: Worker | undefined
+  #restart: NodeJS.Timeout | undefined
+  #attempt = 0
+  #closed = false
   #nextCall = 1
-  #status: RecorderStatus = {
-    recording: false,
-    message: 'starting',
-    event: undefined,
-    eventFallback: false,
-    perfPids: [],
-    samples: 0,
-    lostSamples: 0,
-    ringBytes: 0,
-    oldestMs: undefined,
-  }
+  #status: RecorderStatus = notRecording('starting')
 
   /**
-   * Starts the worker.
+   * Starts the worker, and starts it again should it ever end: the look-back is then lost, the node goes on.
    * @param program the file that runs `runRecorderWorker` when it is loaded in a worker with `workerData.worker`
    * equal to `recorder`: the one program of the product is its own worker, bundled or not
    * @param onStatus called whenever the status changes and every 2 s
    */
   constructor(program: URL, options: RecorderOptions, onStatus: (status: RecorderStatus) => void) {
-    this.#worker = new Worker(program, {
-      workerData: { worker: 'recorder', options },
+    this.#program = program
+    this.#options = options
+    this.#onStatus = onStatus
+    this.#worker = this.#startWorker()
+  }
+
+  #startWorker(): Worker {
+    const worker = new Worker(this.#program, {
+      workerData: { worker: 'recorder', options: this.#options },
       name: 'recorder',
       argv: [],
       resourceLimits: { maxYoungGenerationSizeMb: youngGenerationMb },
     })
-    this.#worker.on('message', (event: RecorderEvent) => {
+    worker.on('message', (event: RecorderEvent) => {
       if (event.type === 'status') {
-        this.#status = event.status
-        onStatus(event.status)
+        if (event.status.recording) this.#attempt = 0
+        this.#tell(event.status)
         return
       }
       const call = this.#calls.get(event.call)
@@ -111,15 +128,32 @@ export class Recorder {
       if (event.type === 'done') call?.resolve(event.frozen)
       else call?.reject(new Failure(event.code, event.message))
     })
-    const gone = (cause?: Error): void => {
-      const failure = new Failure('INTERNAL', `the recorder ended${cause ? `: ${cause.message}` : ''}`, { cause })
-      for (const call of this.#calls.values()) call.reject(failure)
-      this.#calls.clear()
-      this.#status = { ...this.#status, recording: false, message: failure.message, perfPids: [] }
-      onStatus(this.#status)
-    }
-    this.#worker.on('error', gone)
-    this.#worker.on('exit', () => gone())
+    let cause: Error | undefined
+    worker.on('error', (error: Error) => {
+      cause = error
+    })
+    worker.on('exit', () => this.#gone(cause))
+    return worker
+  }
+
+  #gone(cause: Error | undefined): void {
+    const failure = new Failure('INTERNAL', `the recorder ended${cause ? `: ${cause.message}` : ''}`, { cause })
+    for (const call of this.#calls.values()) call.reject(failure)
+    this.#calls.clear()
+    this.#worker = undefined
+    if (this.#closed) return
+    this.#tell(notRecording(`${failure.message}; it is started again, without what it had recorded`))
+    this.#restart = setTimeout(
+      () => {
+        this.#worker = this.#startWorker()
+      },
+      backoffMs(this.#attempt++),
+    )
+  }
+
+  #tell(status: RecorderStatus): void {
+    this.#status = status
+    this.#onStatus(status)
   }
 
   get status(): RecorderStatus {
@@ -142,18 +176,21 @@ export class Recorder {
 
   /** Ends perf and the worker. */
   async close(): Promise<void> {
-    this.#worker.removeAllListeners('exit')
+    this.#closed = true
+    clearTimeout(this.#restart)
     await this.#call({ type: 'close' }).catch(() => undefined) // a worker that is gone already is what was wanted
-    await this.#worker.terminate()
+    await this.#worker?.terminate()
   }
 
   #call(
     command: { type: 'begin-deep' | 'end-deep' | 'close' } | { type: 'freeze'; request: FreezeRequest },
   ): Promise<Frozen | undefined> {
     const call = this.#nextCall++
+    const worker = this.#worker
+    if (!worker) return Promise.reject(new Failure('INTERNAL', 'the recorder is being started again'))
     return new Promise((resolve, reject) => {
       this.#calls.set(call, { resolve, reject })
-      this.#worker.postMessage({ ...command, call } as RecorderCommand)
+      worker.postMessage({ ...command, call } as RecorderCommand)
     })
   }
 }
