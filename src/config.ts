@@ -50,12 +50,13 @@ export const commands = {
   },
   capture: {
     group: 'ask',
-    args: 'KIND TARGET',
+    args: 'KIND [TARGET]',
     count: [1, 2],
-    output: 'FILE|DIR|-',
+    output: 'json|yaml|name|FILE|DIR/|-',
     summary: 'Record now: the seconds before this moment, from the ring, and the seconds after it.',
     details:
       'KIND is cpu.\nTARGET is pid/N, container/ID, pod/NAME or node; without one it is the whole node.\n' +
+      'With -o FILE the name says what is written: .pb.gz, .folded, .svg, .html or .perf.data; - is pprof.\n' +
       'Ctrl-C ends the recording early and keeps what there is; a second Ctrl-C leaves at once.',
     examples: ['spikecam capture cpu pid/4242 --for 20s', 'spikecam capture cpu node --for 5s -o - > node.pb.gz'],
   },
@@ -86,14 +87,14 @@ export const commands = {
     group: 'ask',
     args: 'ID',
     count: [1, 1],
-    output: 'FILE|DIR|-',
+    output: 'FILE|DIR/|-',
     summary: 'Save the artifacts of an incident or capture, or one artifact.',
     examples: ['spikecam download inc-01k8 -o evidence/', 'spikecam download art-01k8 -o - > cpu.pb.gz'],
   },
   stop: { group: 'ask', args: 'ID', count: [1, 1], summary: 'End a running capture early and keep what it has.' },
   ring: {
     group: 'ask',
-    args: 'status',
+    args: '[status]',
     count: [0, 1],
     output: 'json|yaml',
     summary: 'What the always-on recording of each node holds right now.',
@@ -134,6 +135,7 @@ export const commands = {
     count: [2, 2],
     output: 'json|yaml|FILE.svg|FILE.html|FILE.folded|-',
     summary: 'What grew and what shrank between two profiles, made comparable first.',
+    details: 'A table for people; with -o a picture, or folded stacks with both counts, as - writes them.',
     examples: ['spikecam diff quiet.pb.gz spike.pb.gz', 'spikecam diff quiet.pb.gz spike.pb.gz -o diff.svg'],
   },
   info: {
@@ -401,7 +403,7 @@ export const optionTable = {
     short: 'o',
     type: 'text',
     hint: 'FORM',
-    help: 'Form of the answer, or where bytes go; - is stdout.',
+    help: 'Another form of the answer, or a place for it; - is stdout.',
     commands: printers,
   },
   to: {
@@ -472,13 +474,13 @@ export const optionTable = {
     type: 'choice',
     choices: ['none', 'process', 'thread'],
     default: 'none',
-    help: 'Put a frame for each process, or process and thread, below the root.',
+    help: 'In the picture, put a frame for each process, or process and thread, below the root.',
     commands: ['flame', 'diff'],
   },
   invert: {
     flag: 'invert',
     type: 'boolean',
-    help: 'Begin at the functions that ran and go to their callers.',
+    help: 'In the picture, begin at the functions that ran and go to their callers.',
     commands: ['flame', 'diff'],
   },
   symbolsDir: {
@@ -540,7 +542,7 @@ export const optionTable = {
     type: 'number',
     default: '30',
     range: [1, 1_000_000],
-    help: 'Rows at most; JSON of top and diff has all of them unless this is given.',
+    help: 'Rows of the table at most; other forms have all of them unless this is given.',
     commands: ['list', 'top', 'diff'],
   },
 } as const satisfies Record<string, OptionRow>

@@ -11,6 +11,7 @@ import { matchesGzip } from '../profile/gzip.ts'
 import { ProfileMerger } from '../profile/merge.ts'
 import type { Profile } from '../profile/profile.ts'
 import { describeLosses, describeProfile } from './describe-profile.ts'
+import { type DumpForm, dumpForms, readDump } from './dumps.ts'
 import { writeBytes } from './output.ts'
 import { pictureAs } from './picture.ts'
 import { type ProfileView, viewProfile } from './profile-view.ts'
@@ -42,6 +43,11 @@ const targets: readonly Target[] = [
 export async function runConvert({ args, options }: Config): Promise<number> {
   const inputs = args.length > 1 ? args.slice(0, -1) : args
   const place = args.length > 1 ? args.at(-1)! : '-'
+  const dumpForm = findDumpForm(place, options.to)
+  if (dumpForm && inputs.length === 1) {
+    await writeBytes(place, packed(place, await readDump(inputs[0]!, dumpForm)))
+    return 0
+  }
   const target = findTarget(place, options.to)
   const { profile, name } = await readAll(inputs, options)
   const view = viewProfile(profile, options)
@@ -66,9 +72,17 @@ async function readAll(inputs: readonly string[], options: Options): Promise<{ p
   return { profile: merger.build(), name: `${inputs.length} profiles` }
 }
 
+/** `threads.json`, `goroutines.txt`, `--to json`: of dumps, which say more than a profile can hold. */
+function findDumpForm(place: string, to: Options['to']): DumpForm | undefined {
+  if (to !== undefined) return dumpForms.find((form) => form === to)
+  const name = place.toLowerCase().replace(/\.gz$/, '')
+  if (targets.some(({ extensions }) => extensions.some((end) => name.endsWith(end)))) return undefined
+  return name.endsWith('.json') ? 'json' : name.endsWith('.txt') ? 'text' : undefined
+}
+
 /** @throws Failure USAGE that lists what can be written */
 function findTarget(place: string, to: Options['to']): Target {
-  const known = targets.map(({ name }) => name)
+  const known = [...targets.map(({ name }) => name), ...dumpForms]
   if (to !== undefined) {
     const found = targets.find(({ name }) => name === to)
     if (found) return found

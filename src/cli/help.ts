@@ -23,11 +23,17 @@ export async function renderHelp(command?: CommandName): Promise<string> {
   return renderCommand(command) + (needsFormats ? renderFormats((await import('../profile/formats.ts')).formats) : '')
 }
 
+/** Formats that are written have a star; pictures are only written. */
 function renderFormats(formats: readonly { name: string; title: string; write?: unknown }[]): string {
-  const lines = formats.flatMap(({ name, title, write }) =>
-    twoColumns(`  ${name}`, title + (write ? ', also written' : ''), 22),
-  )
-  return `\nFormats, recognised by their content:\n${lines.join('\n')}\n`
+  const lines = formats.flatMap(({ name, title, write }) => twoColumns(`${write ? '*' : ' '} ${name}`, title, 22))
+  const only: [string, string][] = [
+    ['svg', 'flame graph'],
+    ['html', 'the same as a page'],
+    ['json', 'all that a thread dump, goroutine dump or Java recording says'],
+    ['text', 'a thread or goroutine dump, equal stacks together'],
+  ]
+  const pictures = only.flatMap(([name, title]) => twoColumns(`* ${name}`, title, 22))
+  return `\nFormats, recognised by their content; those with * can be written:\n${[...lines, ...pictures].join('\n')}\n`
 }
 
 function renderOverview(): string {

@@ -9,24 +9,25 @@ import { note, readOutput, renderTable, writeForm, writeOut } from './output.ts'
 /** The server gives at most this many at once (src/api/routes.ts). */
 const pageSize = 500
 
-export async function runList({ options }: Config): Promise<number> {
+export async function runList({ options, given }: Config): Promise<number> {
   const output = readOutput(options.output, ['json', 'yaml', 'wide', 'name'])
   const form = output && 'form' in output ? output.form : undefined
   const client = connect(options)
+  const most = form === undefined || form === 'wide' || given.has('limit') ? options.limit : Number.POSITIVE_INFINITY
   const incidents: Incident[] = []
   let cursor: string | undefined
   do {
-    const limit = Math.min(pageSize, options.limit - incidents.length)
+    const limit = Math.min(pageSize, most - incidents.length)
     const page = await client.get('/api/v1/incidents', { query: { limit, cursor } })
     incidents.push(...page.incidents)
     cursor = page.nextCursor
-  } while (cursor !== undefined && incidents.length < options.limit)
+  } while (cursor !== undefined && incidents.length < most)
 
   if (form === 'json' || form === 'yaml') await writeForm(incidents, form)
   else if (form === 'name') await writeOut(incidents.map(({ id }) => `${id}\n`).join(''))
   else if (incidents.length === 0) note('No incidents: nothing has spiked since this server began.')
   else await writeOut(renderIncidents(incidents, form === 'wide'))
-  if (cursor !== undefined && form === undefined) note(`There are more; --limit ${options.limit * 2} shows them.`)
+  if (cursor !== undefined && most === options.limit) note(`There are more: --limit ${options.limit * 10}`)
   return 0
 }
 

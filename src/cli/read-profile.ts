@@ -75,11 +75,20 @@ async function readWithSymbols(path: string, options: ReadOptions): Promise<Omit
 type SymbolizerOf = { symbolizer: Awaited<ReturnType<typeof createFileSymbolizer>> }
 
 async function readAny(path: string, { symbolizer }: SymbolizerOf): Promise<Omit<ReadProfile, 'name'>> {
-  if (path === '-' && process.stdin.isTTY) note('Reading a profile from the terminal; Ctrl-D ends it.')
-  // Not readFileSync(0): a pipe that another program set non-blocking answers EAGAIN.
-  const bytes = path === '-' ? await buffer(process.stdin) : readFileSync(path)
+  const bytes = await readInput(path)
   const { format, profile } = await readBytes(bytes, { gunzip: fastGunzip, unzstd: fastUnzstd, symbolizer })
   return { format: format.title, sizeBytes: bytes.length, profile }
+}
+
+/** @throws Failure USAGE, NOT_PERMITTED */
+export async function readInput(path: string): Promise<Uint8Array> {
+  if (path === '-' && process.stdin.isTTY) note('Reading a profile from the terminal; Ctrl-D ends it.')
+  try {
+    // Not readFileSync(0): a pipe that another program set non-blocking answers EAGAIN.
+    return path === '-' ? await buffer(process.stdin) : readFileSync(path)
+  } catch (error) {
+    throw fileFailure(path, error as NodeJS.ErrnoException)
+  }
 }
 
 /** perf.data is the one format whose files are larger than memory: it is read piece by piece. */

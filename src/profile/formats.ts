@@ -179,7 +179,11 @@ export async function readProfile(bytes: Uint8Array, options: ReadOptions = {}):
   return { format, profile: losses.length === 0 ? profile : { ...profile, losses: [...losses, ...profile.losses] } }
 }
 
-async function unwrap(bytes: Uint8Array, options: ReadOptions): Promise<{ unpacked: Uint8Array; losses: Loss[] }> {
+/** Takes gzip and zstd off. @throws Failure MALFORMED when nothing can be unpacked, TOO_LARGE for a bomb */
+export async function unwrap(
+  bytes: Uint8Array,
+  options: ReadOptions,
+): Promise<{ unpacked: Uint8Array; losses: Loss[] }> {
   const limits = { maxBytes: options.maxBytes ?? defaultMaxBytes }
   const losses: Loss[] = []
   let unpacked = bytes

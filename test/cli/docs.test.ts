@@ -32,7 +32,7 @@ test('docs/formats.md has the formats of the table, in its order, and says which
     yes,
   ])
   const table = formats.map(({ name, write }) => [name, write ? 'yes' : ''])
-  expect(page).toEqual([...table, ['svg', 'yes'], ['html', 'yes']])
+  expect(page).toEqual([...table, ['svg', 'yes'], ['html', 'yes'], ['json', 'yes'], ['text', 'yes']])
 })
 
 test('docs/formats.md explains every class that the comparison with perf sets aside', () => {

@@ -117,6 +117,21 @@ test('several profiles are merged into one', async () => {
   ])
 })
 
+test('a dump as JSON and as text has all that it says', async () => {
+  const dump = fixture('goroutines/go1.26-debug2-minutes.txt')
+  const json = await spikecam(['convert', dump, '--to', 'json'])
+  expect(JSON.parse(json.stdout)).toMatchObject({ form: 'stacks', of: 'goroutine' })
+  expect((await spikecam(['convert', dump, '--to', 'text'])).stdout).toMatch(/^\d+ goroutines: /)
+  const threads = join(folder, 'threads.json')
+  expect(await spikecam(['convert', fixture('thread-dump/jdk21-print.txt'), threads])).toMatchObject({ code: 0 })
+  expect(JSON.parse(readFileSync(threads, 'utf8')).dumps[0].threads.length).toBeGreaterThan(5)
+  const pprof = await spikecam(['convert', goCpu, '--to', 'json'])
+  expect(pprof).toMatchObject({
+    code: 2,
+    stderr: expect.stringContaining('is pprof (profile.proto); json is written of'),
+  })
+})
+
 test('perf.data from a file and from stdin gives the same functions', async () => {
   const file = fixture('perf-data/file.data')
   const [whole, piped] = await Promise.all([
