@@ -1,5 +1,5 @@
-// CPU and strain of every container that is known, read through kept descriptors: usage at each tick, throttling and
-// pressure once a second, limits when asked.
+// CPU and strain of every container that is known, read through kept descriptors: usage at each tick of those that are
+// busy, throttling and pressure once a second, limits when asked.
 
 import type { CgroupView } from './cgroup-view.ts'
 import { type ContainerCgroup, containerOfPath } from './container-cgroup.ts'
@@ -34,6 +34,7 @@ interface ContainerEntry {
   readonly isOld: boolean
   cpuSeconds: number
   readMs: number
+  cores: number
   strain: ContainerStrain
   strainMs: number
   limits: CpuLimits | undefined
@@ -65,6 +66,12 @@ export class ContainerUsage {
     return this.#containers.has(id)
   }
 
+  /** True when it used less than `cores` when it was read last. */
+  isQuiet(id: string, cores: number): boolean {
+    const entry = this.#containers.get(id)
+    return entry !== undefined && entry.cores < cores
+  }
+
   /** Cgroup of a container that is followed, below the hierarchy's root. */
   path(id: string): string | undefined {
     return this.#containers.get(id)?.path
@@ -94,6 +101,7 @@ export class ContainerUsage {
       isOld,
       cpuSeconds: 0,
       readMs: nowMs,
+      cores: 0,
       strain: emptyStrain(),
       strainMs: nowMs,
       limits: undefined,
@@ -111,9 +119,13 @@ export class ContainerUsage {
     return container.id
   }
 
-  /** One reading of each container into `readings`; those that are gone are dropped. */
-  tick(nowMs: number, readings: UsageReading[]): void {
+  /**
+   * One reading of each container that used at least `fromCores` when it was read last; those gone are dropped.
+   * @param fromCores 0 for a pass over all
+   */
+  tick(nowMs: number, readings: UsageReading[], fromCores: number): void {
     for (const entry of this.#containers.values()) {
+      if (entry.cores < fromCores) continue
       try {
         this.#read(entry, nowMs, readings)
       } catch {
@@ -154,6 +166,7 @@ export class ContainerUsage {
     )
     entry.cpuSeconds = seconds
     entry.readMs = nowMs
+    entry.cores = cores
   }
 
   #strainOf(entry: ContainerEntry, nowMs: number): NonNullable<UsageReading['strain']> {
