@@ -58,6 +58,14 @@ export async function start(
   return child as ChildProcess & { pid: number }
 }
 
+/** Ends a program and waits until it is gone. */
+export function end(child: ChildProcess): Promise<void> {
+  return new Promise((resolve) => {
+    child.once('exit', () => resolve())
+    child.kill('SIGKILL')
+  })
+}
+
 /** Executable mappings of a process as perf's records would tell them. */
 export function mappingsOf(pid: number): PerfMapping[] {
   const offsets = new Map(

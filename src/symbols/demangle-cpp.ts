@@ -23,6 +23,8 @@ export interface CppDemangleOptions {
 
 /** Deeper than any real name nests, and well within the stack. */
 const maxDepth = 400
+/** Types and names in one name; nested conversions are read twice at each level, so this ends them. */
+const maxSteps = 50_000
 /** Longest name that is looked at; templates of expression libraries reach 30 000 characters. */
 const maxLength = 1 << 16
 
@@ -62,6 +64,7 @@ class Parser implements CppGrammar {
   private readonly input: string
   private at: number
   private depth = 0
+  private steps = 0
   private readonly substitutions: CppNode[] = []
   /** Reading the type of `operator T`. */
   private isConversion = false
@@ -738,7 +741,7 @@ class Parser implements CppGrammar {
   }
 
   private nested<Result>(parse: () => Result): Result {
-    if (++this.depth > maxDepth) throw new NotACppName()
+    if (++this.depth > maxDepth || ++this.steps > maxSteps) throw new NotACppName()
     const result = parse()
     this.depth--
     return result

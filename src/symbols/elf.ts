@@ -138,7 +138,12 @@ function readSegments(source: ByteSource, { is64, at, count }: TableAt): ElfSegm
           },
     )
   }
-  return segments
+  return segments.map((segment) => ({ ...segment, fileSize: within(source, segment.offset, segment.fileSize) }))
+}
+
+/** So much of what a damaged file claims as is there. */
+function within(source: ByteSource, offset: number, size: number): number {
+  return offset >= 0 && size > 0 ? Math.max(0, Math.min(size, source.size - offset)) : 0
 }
 
 function readSections(source: ByteSource, { is64, at, count, names }: TableAt & { names: number }): ElfSection[] {
@@ -185,7 +190,10 @@ function readSections(source: ByteSource, { is64, at, count, names }: TableAt & 
   const text = table ? readBytes(source, table.offset, Math.min(table.size, maxSectionNameBytes)) : new Uint8Array(0)
   return sections.map(({ nameAt, ...section }) => {
     const end = text.indexOf(0, nameAt)
-    return { ...section, name: nameAt < text.length ? decodeName(text.subarray(nameAt, end < 0 ? nameAt : end)) : '' }
+    // Code that was left out of a debug file keeps its size.
+    const size = section.type === elf.nobits ? section.size : within(source, section.offset, section.size)
+    const name = nameAt < text.length ? decodeName(text.subarray(nameAt, end < 0 ? nameAt : end)) : ''
+    return { ...section, size, name }
   })
 }
 

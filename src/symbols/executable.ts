@@ -39,6 +39,12 @@ export function openExecutable(
   return new ElfExecutable(file, { close: () => source.close(), findDebugFile, detail })
 }
 
+/** Symbols, and the frames that were made of them. */
+interface NamedTable {
+  readonly symbols: ElfSymbols
+  readonly frames: Map<number, readonly SymbolFrame[]>
+}
+
 interface ElfExecutableOptions {
   readonly close: () => void
   readonly findDebugFile: FindDebugFile | undefined
@@ -51,10 +57,9 @@ class ElfExecutable implements Executable {
   private readonly findDebugFile: FindDebugFile | undefined
   private readonly detail: FrameDetail
   private debug: { elf: Elf; close(): void } | undefined
-  private tables: readonly ElfSymbols[] = []
+  private tables: readonly NamedTable[] = []
   private go: GoTable | undefined
   private isRead = false
-  private readonly frames = new Map<string, readonly SymbolFrame[]>()
 
   constructor(file: Elf, { close, findDebugFile, detail }: ElfExecutableOptions) {
     this.file = file
@@ -68,8 +73,8 @@ class ElfExecutable implements Executable {
   }
 
   get bytes(): number {
-    let bytes = 2048 + (this.go?.bytes ?? 0) + this.frames.size * frameBytes
-    for (const symbols of this.tables) bytes += symbols.bytes
+    let bytes = 2048 + (this.go?.bytes ?? 0)
+    for (const { symbols, frames } of this.tables) bytes += symbols.bytes + frames.size * frameBytes
     return bytes
   }
 
@@ -78,19 +83,19 @@ class ElfExecutable implements Executable {
     if (address === undefined) return noFrames
     this.read()
     const inGo = this.go?.framesAt(address) ?? noFrames
-    const name = this.nameAt(address)
-    if (inGo.length === 0) return name === undefined ? noFrames : this.plainFrames(name)
+    const plain = this.plainFramesAt(address)
+    const [symbol] = plain
+    if (inGo.length === 0 || !symbol) return inGo.length === 0 ? plain : inGo
     const outer = inGo[inGo.length - 1] as SymbolFrame
     // Go's linker writes `runtime.memmove.abi0` where Go itself and people say `runtime.memmove`.
-    if (name === undefined || name === outer.name) return inGo
-    return [...inGo.slice(0, -1), { ...outer, systemName: name }]
+    const systemName = symbol.systemName ?? symbol.name
+    return systemName === outer.name ? inGo : [...inGo.slice(0, -1), { ...outer, systemName }]
   }
 
   release(): void {
     this.tables = []
     this.go = undefined
     this.isRead = false
-    this.frames.clear()
     this.debug?.close()
     this.debug = undefined
   }
@@ -109,30 +114,32 @@ class ElfExecutable implements Executable {
     const tables = this.debug
       ? [readElfSymbols(this.debug.elf, { stubs: this.file })]
       : [readElfSymbols(this.file), readEmbeddedSymbols(this.file)]
-    this.tables = tables.filter((table) => table !== undefined)
+    this.tables = tables.flatMap((symbols) => (symbols ? [{ symbols, frames: new Map() }] : []))
   }
 
-  private nameAt(address: number): string | undefined {
-    let name: string | undefined
+  private plainFramesAt(address: number): readonly SymbolFrame[] {
+    let frames: readonly SymbolFrame[] = noFrames
     let start = Number.NEGATIVE_INFINITY
-    for (const { table, readName } of this.tables) {
+    for (const named of this.tables) {
+      const { table, readName } = named.symbols
       const index = table.find(address, (i) => demangle(readName(i)))
       // Of two tables the one whose symbol begins nearer is right.
       if (index < 0 || table.startAt(index) <= start) continue
       start = table.startAt(index)
-      name = readName(index)
-    }
-    return name
-  }
-
-  private plainFrames(systemName: string): readonly SymbolFrame[] {
-    let frames = this.frames.get(systemName)
-    if (!frames) {
-      const name = demangle(systemName)
-      frames = [name === systemName ? { name } : { name, systemName }]
-      if (this.frames.size >= maxFrames) this.frames.clear()
-      this.frames.set(systemName, frames)
+      frames = framesOf(named, index)
     }
     return frames
   }
+}
+
+function framesOf({ symbols, frames }: NamedTable, index: number): readonly SymbolFrame[] {
+  let found = frames.get(index)
+  if (!found) {
+    const systemName = symbols.readName(index)
+    const name = demangle(systemName)
+    found = [name === systemName ? { name } : { name, systemName }]
+    if (frames.size >= maxFrames) frames.clear()
+    frames.set(index, found)
+  }
+  return found
 }

@@ -121,7 +121,7 @@ function readHeader(file: Elf, at: { offset: number; address: number }): Header 
   const quantum = view.getUint8(6)
   if (version === undefined || view.getUint8(7) !== 8 || ![1, 2, 4].includes(quantum)) return undefined
   const functions = u64(view, 8)
-  if (functions === 0 || functions > maxFunctions) return undefined
+  if (!(functions > 0) || functions > maxFunctions) return undefined
   if (version === 12) {
     // Everything counts from the start of the table; the offset of the files follows functab.
     const functab = at.offset + 16

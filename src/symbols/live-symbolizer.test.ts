@@ -2,7 +2,7 @@ import { type ChildProcess, execFileSync } from 'node:child_process'
 import { copyFileSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, describe, expect, test } from 'vitest'
-import { compile, hasTool, mappingsOf, nmSymbols, scratchFolder, start } from '../../test/symbol-programs.ts'
+import { compile, end, hasTool, mappingsOf, nmSymbols, scratchFolder, start } from '../../test/symbol-programs.ts'
 import type { SymbolFrame } from '../profile/symbolizer.ts'
 import { addressOfOffset, readElf } from './elf.ts'
 import { createSymbolizer } from './live-symbolizer.ts'
@@ -201,7 +201,10 @@ test('files and lines of Go are told when asked for', async (context) => {
     return
   }
   const folder = scratchFolder('go-lines')
-  writeFileSync(join(folder, 'main.go'), 'package main\n\nfunc main() { println("ready"); select {} }\n')
+  writeFileSync(
+    join(folder, 'main.go'),
+    'package main\n\nimport "os"\n\nfunc main() { println("ready"); os.Stdin.Read(make([]byte, 1)) }\n',
+  )
   writeFileSync(join(folder, 'go.mod'), 'module example.com/lines\n\ngo 1.21\n')
   const path = join(folder, 'lines')
   execFileSync('go', ['build', '-ldflags=-s -w', '-o', path, '.'], {
@@ -218,15 +221,8 @@ test('files and lines of Go are told when asked for', async (context) => {
   expect(main(withLines.symbolize(mapping, ips))).toEqual({
     name: 'main.main',
     file: join(folder, 'main.go'),
-    line: 3,
-    startLine: 3,
+    line: 5,
+    startLine: 5,
   })
   withLines.close()
 })
-
-function end(child: ChildProcess): Promise<void> {
-  return new Promise((resolve) => {
-    child.once('exit', () => resolve())
-    child.kill()
-  })
-}

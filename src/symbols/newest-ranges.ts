@@ -4,6 +4,8 @@
 const pageBytes = 16_384
 /** Code over more pages than this (1 MiB) is rare and kept in a list of its own. */
 const maxPages = 64
+/** Runtimes reserve some such regions, not thousands. */
+const maxLong = 4096
 const firstCapacity = 256
 
 /** Ranges as columns, about 30 bytes each; each carries a number, such as where its name is. */
@@ -37,6 +39,8 @@ export class NewestRanges {
     const last = Math.floor((start + size - 1) / pageBytes)
     if (last - first >= maxPages) {
       this.long.push(range)
+      // They are gone through one by one, so only the newest are kept.
+      if (this.long.length > maxLong) this.long.splice(0, maxLong / 2)
       return
     }
     for (let page = first; page <= last; page++) this.link(page, range)

@@ -11,8 +11,8 @@ export const rank = {
 
 /** Sizes are kept in 32 bits; nothing that executes is longer than 4 GiB. */
 const maxSize = 0xffff_ffff
-/** Aliases at one address that are compared: libc has 20 for one syscall wrapper, more is damage. */
-const maxAliases = 256
+/** Names for one address that are compared: libc has 20 for one syscall wrapper, more is damage. */
+const maxAliases = 64
 
 export class SymbolTableBuilder {
   private readonly address: Float64Array
@@ -85,6 +85,8 @@ interface SymbolColumns {
 
 export class SymbolTable {
   private readonly columns: SymbolColumns
+  /** Which of the names at an address won, by the last of them and their number; comparing them reads them all. */
+  private readonly winners = new Map<number, number>()
   readonly length: number
   readonly bytes: number
 
@@ -144,10 +146,14 @@ export class SymbolTable {
     const from = start[last] as number
     let first = last
     while (first > 0 && last - first < maxAliases && start[first - 1] === from) first--
-    let winner = -1
-    for (let i = first; i <= last; i++) {
-      if (wanted - from >= (size[i] as number)) continue
-      if (winner < 0 || this.isBetter(i, winner, readName)) winner = i
+    const covering: number[] = []
+    for (let i = first; i <= last; i++) if (wanted - from < (size[i] as number)) covering.push(i)
+    if (covering.length === 1) return last
+    const key = last * (maxAliases + 2) + covering.length
+    let winner = this.winners.get(key)
+    if (winner === undefined) {
+      winner = covering.reduce((best, i) => (this.isBetter(i, best, readName) ? i : best))
+      this.winners.set(key, winner)
     }
     return winner
   }
