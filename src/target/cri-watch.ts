@@ -85,7 +85,7 @@ export function watchCri(options: CriWatchOptions): CriWatch {
         await pause(hasEvents ? pollWithEventsMs : pollMs)
         if (stop.signal.aborted) return
         if (broken) throw broken
-        if (!served) await sleep(gatherMs, undefined, { signal: stop.signal }).catch(() => undefined)
+        if (hasEvents && !served) await sleep(gatherMs, undefined, { signal: stop.signal }).catch(() => undefined)
         await list(cri)
       }
     } finally {

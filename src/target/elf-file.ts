@@ -24,6 +24,10 @@ const writableFlag = 2
 /** Enough for the section headers of any real program (they have about 40); a damaged count is not followed further. */
 const maxHeaders = 4096
 const scanChunk = 1024 * 1024
+/** A file in a container may claim any size; the largest read in one piece is code, and the names of sections are small. */
+const maxReadBytes = 4 * 1024 * 1024
+/** Node's constants, the largest known, are 55 MB. */
+const maxScanBytes = 128 * 1024 * 1024
 
 /** An ELF file of 64 bits, little-endian, open for reading. */
 export class ElfFile {
@@ -72,7 +76,7 @@ export class ElfFile {
 
   /** At most `size` bytes from an offset; fewer at the end of the file. */
   read(offset: number, size: number): Buffer {
-    const bytes = Buffer.alloc(Math.max(0, Math.min(size, 64 * scanChunk)))
+    const bytes = Buffer.alloc(Math.max(0, Math.min(size, maxReadBytes)))
     return bytes.subarray(0, readSync(this.#fd, bytes, 0, bytes.length, offset))
   }
 
@@ -103,8 +107,10 @@ export class ElfFile {
     const chunk = Buffer.alloc(scanChunk)
     for (const part of this.constants) {
       // Chunks overlap by what a match may need, so none is cut in two.
-      for (let at = 0; at < part.size; at += scanChunk - 128) {
-        const length = readSync(this.#fd, chunk, 0, Math.min(scanChunk, part.size - at), part.offset + at)
+      const size = Math.min(part.size, maxScanBytes)
+      for (let at = 0; at < size; at += scanChunk - 128) {
+        const length = readSync(this.#fd, chunk, 0, Math.min(scanChunk, size - at), part.offset + at)
+        if (length === 0) break // the file is shorter than its headers say
         const bytes = chunk.subarray(0, length)
         for (let i = bytes.indexOf(wanted); i >= 0; i = bytes.indexOf(wanted, i + 1)) {
           const match = pattern.exec(bytes.toString('latin1', Math.max(0, i - 1), i + 127))
