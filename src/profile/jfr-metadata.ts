@@ -69,8 +69,9 @@ export function readMetadata(input: JfrInput): Map<number, JfrType> {
   input.long()
   input.long()
   input.long()
+  const end = Math.min(start + size, input.bytes.length)
   const strings: string[] = []
-  for (let left = input.length(); left > 0; left--) strings.push(String(input.string() ?? ''))
+  for (let left = input.length(); left > 0 && input.at < end; left--) strings.push(String(input.string() ?? ''))
   const root = readElement(input, strings, 0)
   const classes = root.children.flatMap((child) => (child.name === 'metadata' ? child.children : []))
   const names = new Map(classes.map(({ attributes }) => [attributes.get('id'), attributes.get('name') ?? '']))
@@ -91,7 +92,23 @@ export function readMetadata(input: JfrInput): Map<number, JfrType> {
       fields: simple.has(String(id)) ? fields.slice(0, 1) : fields,
     })
   }
+  dropEmptyStructs(types)
   return types
+}
+
+/**
+ * Takes out fields of types that hold nothing: they take no bytes, so a file of a few types that hold each other many
+ * times over would be read for ever.
+ */
+function dropEmptyStructs(types: Map<number, JfrType>): void {
+  const takesBytes = new Set<number>()
+  const isEmpty = ({ kind, isArray, typeId }: JfrField): boolean =>
+    kind === 'struct' && !isArray && !takesBytes.has(typeId)
+  for (let pass = 0; pass < maxDepth; pass++) {
+    for (const { id, fields } of types.values()) if (!fields.every(isEmpty)) takesBytes.add(id)
+  }
+  for (const type of types.values())
+    types.set(type.id, { ...type, fields: type.fields.filter((field) => !isEmpty(field)) })
 }
 
 function readField(attributes: ReadonlyMap<string, string>, names: ReadonlyMap<string | undefined, string>): JfrField {
@@ -109,7 +126,7 @@ function readField(attributes: ReadonlyMap<string, string>, names: ReadonlyMap<s
 function readElement(input: JfrInput, strings: readonly string[], depth: number): Element {
   const name = strings[input.int()] ?? ''
   const attributes = new Map<string, string>()
-  for (let left = input.length(); left > 0; left--) {
+  for (let left = input.length(); left > 0 && input.at < input.bytes.length; left--) {
     const key = strings[input.int()] ?? ''
     attributes.set(key, strings[input.int()] ?? '')
   }

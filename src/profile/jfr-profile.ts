@@ -2,7 +2,8 @@
 import { ProfileBuilder } from './builder.ts'
 import { stableMethodName } from './java-frame.ts'
 import { chunkLosses, innerText, readChunks, spanOf, threadOf } from './jfr.ts'
-import type { JfrChunk, JfrObject, JfrValue } from './jfr-chunk.ts'
+import type { JfrChunk } from './jfr-chunk.ts'
+import type { JfrObject, JfrValue } from './jfr-fields.ts'
 import type { JfrField } from './jfr-metadata.ts'
 import type { Label, Profile, ValueType } from './profile.ts'
 
@@ -169,7 +170,9 @@ class StackReader {
     const key = `${row[2]} ${row[3]} ${row[5]}`
     let id = this.labelIds.get(key)
     if (id === undefined) {
-      const [thread, state, type] = [2, 3, 5].map((at) => this.chunk.constant(types[at] as number, row[at] as number))
+      const [thread, state, type] = [2, 3, 5].map((at) =>
+        this.chunk.fields.constant(types[at] as number, row[at] as number),
+      )
       id = this.builder.internLabels(labelsOf(thread, state, type))
       this.labelIds.set(key, id)
     }
@@ -182,7 +185,7 @@ class StackReader {
     const fields = chunk.types.get(typeId)?.fields ?? []
     const frames: { method: number; methodType: number; line: number; kind: number; kindType: number }[] = []
     let isTruncated = false
-    const input = chunk.enterConstant(typeId, key)
+    const input = chunk.fields.enterConstant(typeId, key)
     if (!input) return { id: -1, isTruncated }
     for (const field of fields) {
       if (field.name === 'truncated' && field.kind === 'boolean') isTruncated = input.byte() !== 0
@@ -190,7 +193,7 @@ class StackReader {
         const frameFields = chunk.types.get(field.typeId)?.fields ?? []
         for (let left = input.length(); left > 0 && input.at < input.bytes.length; left--)
           frames.push(this.readFrame(frameFields))
-      } else chunk.skip(field, 0)
+      } else chunk.fields.skip(field)
     }
     // Constants are decoded elsewhere in the bytes, so not before all frames are read.
     const locations = frames.map((frame) => this.location(frame))
@@ -201,13 +204,13 @@ class StackReader {
     const frame = { method: 0, methodType: -1, line: 0, kind: 0, kindType: -1 }
     for (const field of fields) {
       if (field.name === 'method') {
-        frame.method = this.chunk.readNumber(field)
+        frame.method = this.chunk.fields.readNumber(field)
         frame.methodType = field.typeId
-      } else if (field.name === 'lineNumber') frame.line = this.chunk.readNumber(field)
+      } else if (field.name === 'lineNumber') frame.line = this.chunk.fields.readNumber(field)
       else if (field.name === 'type' && field.kind === 'pool') {
-        frame.kind = this.chunk.readNumber(field)
+        frame.kind = this.chunk.fields.readNumber(field)
         frame.kindType = field.typeId
-      } else this.chunk.skip(field, 0)
+      } else this.chunk.fields.skip(field)
     }
     return frame
   }
@@ -222,7 +225,7 @@ class StackReader {
     const line = Math.max(0, frame.line)
     let method = this.methods.get(frame.method)
     if (!method) {
-      method = { ...methodNames(this.chunk.constant(frame.methodType, frame.method)), locations: new Map() }
+      method = { ...methodNames(this.chunk.fields.constant(frame.methodType, frame.method)), locations: new Map() }
       this.methods.set(frame.method, method)
     }
     const place = `${line} ${frame.kind}`
@@ -242,7 +245,7 @@ class StackReader {
   private frameKind(typeId: number, key: number): string {
     let kind = this.frameKinds.get(key)
     if (kind === undefined) {
-      kind = innerText(this.chunk.constant(typeId, key))
+      kind = innerText(this.chunk.fields.constant(typeId, key))
       this.frameKinds.set(key, kind)
     }
     return kind

@@ -1,7 +1,8 @@
 // Java flight recordings: what is in the file besides stacks — which events, how long, CPU load, busy threads,
 // collections, thread dumps.
 import { Failure } from '../model/errors.ts'
-import { isChunk, JfrChunk, type JfrObject, type JfrValue } from './jfr-chunk.ts'
+import { isChunk, JfrChunk } from './jfr-chunk.ts'
+import type { JfrObject, JfrValue } from './jfr-fields.ts'
 import type { Loss } from './profile.ts'
 import type { ThreadDump } from './thread-dump.ts'
 import { parseHotspotThreads } from './thread-dump-hotspot.ts'
@@ -99,7 +100,7 @@ export function chunkLosses(bytes: Uint8Array, chunks: readonly JfrChunk[]): Los
     { what: 'bytes behind the last chunk', count: bytes.length - read },
     { what: 'events of types that the file does not describe', count: sum((chunk) => chunk.unknownEvents) },
     { what: 'events whose fields do not fit into their size', count: sum((chunk) => chunk.damagedEvents) },
-    { what: 'tables of names that could not be read', count: sum((chunk) => chunk.unreadPools) },
+    { what: 'tables of names that could not be read', count: sum((chunk) => chunk.fields.unreadPools) },
     {
       what: 'bytes that the JVM could not write to the recording',
       count: sum((chunk) => total(chunk, 'jdk.DataLoss', 'amount')),
