@@ -55,7 +55,7 @@ export const commands = {
     output: 'json|yaml|name|FILE|DIR/|-',
     summary: 'Record now: the seconds before this moment, from the ring, and the seconds after it.',
     details:
-      'KIND is cpu.\nTARGET is pid/N, container/ID, pod/NAME or node; without one it is the whole node.\n' +
+      'KIND is cpu.\nTARGET is pid/N, node, or node/NAME where several agents are connected; without one it is the node.\n' +
       'With -o FILE the name says what is written: .pb.gz, .folded, .svg, .html or .perf.data; - is pprof.\n' +
       'Ctrl-C ends the recording early and keeps what there is; a second Ctrl-C leaves at once.',
     examples: ['spikecam capture cpu pid/4242 --for 20s', 'spikecam capture cpu node --for 5s -o - > node.pb.gz'],

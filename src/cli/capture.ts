@@ -73,21 +73,15 @@ async function topOf(client: Client, { capture }: CaptureDetail): Promise<TopAns
 }
 
 /**
- * `pid/4242`, `container/3f2a…`, `pod/cart-0`, `pod/shop/cart-0`, `node`, `node/vm1`.
+ * `pid/4242`, `node`, `node/vm1`.
  * @throws Failure USAGE
  */
 export function parseTarget(text: string): CaptureRequest['target'] {
   const [kind = '', ...rest] = text.split('/')
   const name = rest.join('/')
   if (kind === 'node') return { kind: 'node', ...(name ? { node: name } : {}) }
-  if (name !== '') {
-    if (kind === 'pid' && /^\d+$/.test(name)) return { kind: 'process', pid: Number(name) }
-    if (kind === 'container') return { kind: 'container', containerId: name }
-    if (kind === 'pod' && rest.length <= 2) {
-      return { kind: 'container', pod: rest.at(-1)!, ...(rest.length === 2 ? { namespace: rest[0]! } : {}) }
-    }
-  }
-  throw new Failure('USAGE', `"${text}" is no target: expected pid/N, container/ID, pod/NAME, node or node/NAME`)
+  if (kind === 'pid' && /^\d+$/.test(name)) return { kind: 'process', pid: Number(name) }
+  throw new Failure('USAGE', `"${text}" is no target: expected pid/N, node or node/NAME`)
 }
 
 async function dryRun(client: Client, request: CaptureRequest): Promise<number> {

@@ -134,9 +134,10 @@ function lockedMemory(facts: MachineFacts): Check | undefined {
 function kernelNames(facts: MachineFacts): Check {
   if (facts.kernelSymbols) return ok('kernel symbols', 'readable')
   const found = `hidden: kernel.kptr_restrict is ${facts.sysctl.kptr_restrict ?? 'unknown'}; kernel functions will have no names`
+  // Without CAP_SYSLOG the kernel asks perf_event_paranoid too (kallsyms_show_value in kernel/ksyms_common.c).
   const advice = facts.isRoot
     ? 'Run: sysctl kernel.kptr_restrict=1'
-    : 'Run as root, or run: sysctl kernel.kptr_restrict=0'
+    : 'Run as root, or run: sysctl kernel.kptr_restrict=0 kernel.perf_event_paranoid=1'
   return warn('kernel symbols', found, advice)
 }
 
