@@ -94,7 +94,7 @@ export class ProfileBuilder {
     this.sampleTypes = sampleTypes
     this.defaultType = Math.max(0, sampleTypes.length - 1)
     this.sampleValues = sampleTypes.map(() => new Int64Column())
-    this.labelRows.intern([], 0, 0)
+    this.labelRows.internList([])
   }
 
   /** How many samples were added so far. */
@@ -115,7 +115,7 @@ export class ProfileBuilder {
   internFunction({ name, systemName = name, filename = '', startLine = 0 }: FunctionSpec): number {
     const row = [this.internString(name), this.internString(systemName), this.internString(filename)]
     row.push(lowWord(startLine), highWordOf(startLine))
-    return this.functions.intern(row, 0, row.length)
+    return this.functions.internList(row)
   }
 
   internMapping(spec: Partial<Mapping>): number {
@@ -147,7 +147,7 @@ export class ProfileBuilder {
     for (const { function: fn, line = 0, column = 0 } of lines) {
       row.push(fn, lowWord(line), highWordOf(line), lowWord(column), highWordOf(column))
     }
-    return this.locations.intern(row, 0, row.length)
+    return this.locations.internList(row)
   }
 
   /** A location without an address that stands for one function: what formats with only names have. */
@@ -172,14 +172,16 @@ export class ProfileBuilder {
       row.push(this.internString(key), str === undefined ? 0 : this.internString(str) + 1)
       row.push(...split(num ?? 0n), this.internString(unit ?? ''))
     }
-    const id = this.labelRows.intern(row, 0, row.length)
+    const id = this.labelRows.internList(row)
     if (id === this.labelSets.length) this.labelSets.push(sorted)
     return id
   }
 
   /** @param locations from `internLocation` or `internFrame`, leaf first */
   internStack(locations: readonly number[] | Uint32Array): number {
-    return this.stacks.intern(locations, 0, locations.length)
+    return locations instanceof Uint32Array
+      ? this.stacks.intern(locations, 0, locations.length)
+      : this.stacks.internList(locations)
   }
 
   /**

@@ -2,8 +2,8 @@
 // Equal means, as in pprof: mappings by size, offset and build-id (or file), so that address-space randomisation does
 // not matter; locations by address in the mapping and lines; functions by name, system name, file and start line.
 import { wordsOf } from './int64.ts'
-import { functionColumns, highWordOf, locationColumns, lowWord } from './interned-tables.ts'
-import type { Mapping, Profile } from './profile.ts'
+import { functionColumns, highWordOf, lineWidth, locationColumns, locationHead, lowWord } from './interned-tables.ts'
+import type { Mapping, Profile, StringTable } from './profile.ts'
 import { RowInterner } from './row-interner.ts'
 import { StringInterner } from './string-interner.ts'
 
@@ -29,17 +29,16 @@ export class MergedTables {
     return id
   }
 
-  internFunction({ strings, functions }: Profile, row: number): number {
-    const startLine = functions.startLine[row] as number
-    const key = [functions.name, functions.systemName, functions.filename].map((column) =>
-      this.strings.internFrom(strings, column[row] as number),
-    )
-    key.push(lowWord(startLine), highWordOf(startLine))
-    return this.functions.intern(key, 0, key.length)
+  internString(strings: StringTable, index: number): number {
+    return this.strings.internFrom(strings, index)
   }
 
-  internLocation(row: readonly number[]): number {
-    return this.locations.intern(row, 0, row.length)
+  internFunction(row: Uint32Array): number {
+    return this.functions.intern(row, 0, row.length)
+  }
+
+  internLocation(row: Uint32Array, length: number): number {
+    return this.locations.intern(row, 0, length)
   }
 
   /** The columns; locations have their addresses moved to where the merged mapping lies. */
@@ -65,15 +64,19 @@ export class Translation {
   private readonly merged: MergedTables
   private readonly profile: Profile
   /** Merged row + 1; 0 = not looked up yet. */
+  private readonly strings: Uint32Array
   private readonly mappings: Uint32Array
   private readonly functions: Uint32Array
   private readonly locations: Uint32Array
+  private readonly functionKey = new Uint32Array(5)
+  private key = new Uint32Array(64)
   private readonly addressWords: Int32Array
   private readonly mappingStarts: Int32Array
 
   constructor(merged: MergedTables, profile: Profile) {
     this.merged = merged
     this.profile = profile
+    this.strings = new Uint32Array(profile.strings.length)
     this.mappings = new Uint32Array(profile.mappings.length)
     this.functions = new Uint32Array(profile.functions.length)
     this.locations = new Uint32Array(profile.locations.length)
@@ -104,23 +107,49 @@ export class Translation {
       high -= (this.mappingStarts[2 * mapping + 1] as number) + (low < startLow ? 1 : 0)
       low -= startLow
     }
-    const key: number[] = [
-      mapping < 0 ? -1 : this.mapping(mapping),
-      low | 0,
-      high | 0,
-      locations.isFolded[row] as number,
-    ]
-    for (let at = locations.lineOffsets[row] as number; at < (locations.lineOffsets[row + 1] as number); at++) {
+    const first = locations.lineOffsets[row] as number
+    const end = locations.lineOffsets[row + 1] as number
+    const key = this.keyOf(locationHead + (end - first) * lineWidth)
+    key[0] = mapping < 0 ? -1 : this.mapping(mapping)
+    key[1] = low
+    key[2] = high
+    key[3] = locations.isFolded[row] as number
+    let length = locationHead
+    for (let at = first; at < end; at++) {
       const line = lines.line[at] as number
       const column = lines.column[at] as number
-      key.push(this.functionRow(lines.function[at] as number))
-      key.push(lowWord(line), highWordOf(line), lowWord(column), highWordOf(column))
+      key[length] = this.functionRow(lines.function[at] as number)
+      key[length + 1] = lowWord(line)
+      key[length + 2] = highWordOf(line)
+      key[length + 3] = lowWord(column)
+      key[length + 4] = highWordOf(column)
+      length += lineWidth
     }
-    return this.merged.internLocation(key)
+    return this.merged.internLocation(key, length)
+  }
+
+  /** A row to fill; one for all locations. */
+  private keyOf(length: number): Uint32Array {
+    if (length > this.key.length) this.key = new Uint32Array(length * 2)
+    return this.key
   }
 
   private functionRow(row: number): number {
-    if (this.functions[row] === 0) this.functions[row] = this.merged.internFunction(this.profile, row) + 1
+    if (this.functions[row] === 0) {
+      const { name, systemName, filename, startLine } = this.profile.functions
+      const key = this.functionKey
+      key[0] = this.string(name[row] as number)
+      key[1] = this.string(systemName[row] as number)
+      key[2] = this.string(filename[row] as number)
+      key[3] = lowWord(startLine[row] as number)
+      key[4] = highWordOf(startLine[row] as number)
+      this.functions[row] = this.merged.internFunction(key) + 1
+    }
     return (this.functions[row] as number) - 1
+  }
+
+  private string(index: number): number {
+    if (this.strings[index] === 0) this.strings[index] = this.merged.internString(this.profile.strings, index) + 1
+    return (this.strings[index] as number) - 1
   }
 }

@@ -26,7 +26,7 @@ export class LabelSets {
     this.context = context
     this.capacity = capacity
     this.isOffsetKey = new Uint8Array(context.strings.length)
-    this.rows.intern([], 0, 0)
+    this.rows.internList([])
   }
 
   /** Adds a label message to those of the present sample: key, str, num low, num high, unit. */
@@ -76,7 +76,7 @@ export class LabelSets {
         i -= 5
       }
     }
-    const id = this.rows.intern(row, 0, row.length)
+    const id = this.rows.internList(row)
     if (id === this.sets.length) this.sets.push(this.toLabels(row))
     return id
   }

@@ -246,7 +246,9 @@ function callAddresses(text: string): bigint[] {
 
 /** The leaf may stand there twice, from the signal and from the unwinder, the second one less. */
 function dropDoubledLeaf(addresses: bigint[]): bigint[] {
-  return addresses[0] === addresses[1]! + 1n ? [addresses[0]!, ...addresses.slice(2)] : addresses
+  const [leaf, second] = addresses
+  const isDoubled = leaf !== undefined && second !== undefined && leaf === second + 1n
+  return isDoubled ? [leaf, ...addresses.slice(2)] : addresses
 }
 
 /**

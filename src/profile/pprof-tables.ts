@@ -3,7 +3,7 @@ import { checkString, countLoss, type DecodeContext, eachMessage } from './pprof
 import { IdTable } from './pprof-ids.ts'
 import type { Ranges } from './pprof-index.ts'
 import type { FunctionTable, LineTable, LocationTable, Mapping, ValueType } from './profile.ts'
-import { failAt, last, lastNumber, readLength, readVarint, skipField } from './protobuf.ts'
+import { failAt, last, lastNumber, readLength, readSmallFields, readVarint, skipField } from './protobuf.ts'
 
 export function decodeValueType(context: DecodeContext, start: number, end: number): ValueType {
   const { bytes, strings } = context
@@ -64,6 +64,7 @@ export function decodeFunctions(context: DecodeContext, ranges: Ranges): { funct
     filename: new Int32Array(ranges.length),
     startLine: new Float64Array(ranges.length),
   }
+  const fields = new Int32Array(16)
   eachMessage(context, ranges, (start, end) => {
     let low = 0
     let high = 0
@@ -71,21 +72,29 @@ export function decodeFunctions(context: DecodeContext, ranges: Ranges): { funct
     let systemName = 0
     let filename = 0
     let startLine = 0
-    for (let at = start; at < end; at = last.next) {
-      const tag = readVarint(bytes, at, end)
-      at = last.next
-      if (tag > 0x28 || tag % 8 !== 0) {
-        last.next = skipField(bytes, tag, { at, end })
-        continue
+    if (readSmallFields(bytes, { start, end }, fields)) {
+      low = fields[1] as number
+      name = checkString(context, fields[2] as number, start)
+      systemName = checkString(context, fields[3] as number, start)
+      filename = checkString(context, fields[4] as number, start)
+      startLine = fields[5] as number
+    } else {
+      for (let at = start; at < end; at = last.next) {
+        const tag = readVarint(bytes, at, end)
+        at = last.next
+        if (tag > 0x28 || tag % 8 !== 0) {
+          last.next = skipField(bytes, tag, { at, end })
+          continue
+        }
+        const value = readVarint(bytes, at, end)
+        if (tag === 0x08) {
+          low = last.low
+          high = last.high
+        } else if (tag === 0x10) name = checkString(context, value, at)
+        else if (tag === 0x18) systemName = checkString(context, value, at)
+        else if (tag === 0x20) filename = checkString(context, value, at)
+        else if (tag === 0x28) startLine = lastNumber()
       }
-      const value = readVarint(bytes, at, end)
-      if (tag === 0x08) {
-        low = last.low
-        high = last.high
-      } else if (tag === 0x10) name = checkString(context, value, at)
-      else if (tag === 0x18) systemName = checkString(context, value, at)
-      else if (tag === 0x20) filename = checkString(context, value, at)
-      else if (tag === 0x28) startLine = lastNumber()
     }
     if (!ids.add(low, high)) failAt(start, 'a function id is 0 or used twice')
     const row = functions.length++
@@ -121,8 +130,11 @@ export function decodeLocations(
     address[length] = 0n
     isFolded[length] = 0
     for (let at = start; at < end; at = last.next) {
-      const tag = readVarint(bytes, at, end)
-      at = last.next
+      let tag = bytes[at++] as number
+      if (tag > 127) {
+        tag = readVarint(bytes, at - 1, end)
+        at = last.next
+      }
       if (tag === 0x22) {
         const lineEnd = readLength(bytes, at, end)
         decodeLine(context, { start: last.next, end: lineEnd }, { functionIds, lines })
@@ -157,35 +169,54 @@ export function decodeLocations(
 
 function decodeLine(
   context: DecodeContext,
-  { start, end }: { start: number; end: number },
+  range: { start: number; end: number },
   { functionIds, lines }: { functionIds: IdTable; lines: LineColumns },
 ): void {
   const { bytes } = context
+  const { fields } = lines
   let fn = -1
   let line = 0
   let column = 0
-  for (let at = start; at < end; at = last.next) {
-    const tag = readVarint(bytes, at, end)
-    at = last.next
-    if (tag > 0x18 || tag % 8 !== 0) {
-      last.next = skipField(bytes, tag, { at, end })
-      continue
+  if (readSmallFields(bytes, range, fields)) {
+    fn = findFunction(context, functionIds, { low: fields[1] as number, high: 0, at: range.start })
+    line = fields[2] as number
+    column = fields[3] as number
+  } else {
+    const { start, end } = range
+    for (let at = start; at < end; at = last.next) {
+      const tag = readVarint(bytes, at, end)
+      at = last.next
+      if (tag > 0x18 || tag % 8 !== 0) {
+        last.next = skipField(bytes, tag, { at, end })
+        continue
+      }
+      readVarint(bytes, at, end)
+      if (tag === 0x08) fn = findFunction(context, functionIds, { low: last.low, high: last.high, at })
+      else if (tag === 0x10) line = lastNumber()
+      else if (tag === 0x18) column = lastNumber()
     }
-    const value = readVarint(bytes, at, end)
-    if (tag === 0x08) {
-      fn = functionIds.find(last.low, last.high)
-      if (fn < 0 && value !== 0 && !context.salvage) failAt(at, `function ${value} does not exist`)
-    } else if (tag === 0x10) line = lastNumber()
-    else if (tag === 0x18) column = lastNumber()
   }
   // A line that names no function says nothing that could be shown.
   if (fn < 0) countLoss(context, 'lines without a function')
   else lines.push(fn, line, column)
 }
 
+/** Row of a function id; -1 for id 0, which is none. */
+function findFunction(
+  { salvage }: DecodeContext,
+  ids: IdTable,
+  { low, high, at }: { low: number; high: number; at: number },
+): number {
+  const row = ids.find(low, high)
+  if (row < 0 && (low !== 0 || high !== 0) && !salvage) failAt(at, `function ${low >>> 0} does not exist`)
+  return row
+}
+
 /** Line rows while they are read; nearly always one per location. */
 class LineColumns {
   length = 0
+  /** The message that is being read; one array for all. */
+  readonly fields = new Int32Array(16)
   private fn: Int32Array
   private line: Float64Array
   private column: Float64Array

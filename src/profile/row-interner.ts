@@ -1,5 +1,8 @@
 // Gives equal rows of 32-bit integers the same number: stacks, locations, functions and label sets are all such rows.
-// One arena and one open-addressing table of typed arrays; no object and no string per row.
+// One arena and one open-addressing table of typed arrays; no object and no string per row. Rows are always Uint32Array:
+// a loop that meets several kinds of arrays runs five times slower.
+
+import { growSlots } from './hash-slots.ts'
 
 /** First size of the hash table: small, because most interners of a small capture hold fewer than this many rows. */
 const firstSlots = 64
@@ -8,10 +11,10 @@ export class RowInterner {
   /** Rows, one behind the other; row i is arena[offsets[i] .. offsets[i+1]]. */
   private arena = new Uint32Array(256)
   private offsets = new Uint32Array(firstSlots / 2 + 2)
-  private hashes = new Uint32Array(firstSlots / 2 + 1)
   private count = 0
-  /** Row number plus one; 0 = free. */
-  private slots = new Int32Array(firstSlots)
+  /** Pairs of row number + 1 (0 = free) and hash, next to each other because most lookups end in reading both. */
+  private slots = new Int32Array(firstSlots * 2)
+  private scratch = new Uint32Array(64)
   /** Hash of the row that was looked up last. */
   private hash = 0
 
@@ -21,7 +24,7 @@ export class RowInterner {
   }
 
   /** Number of the row that equals row[from .. to], -1 when there is none. */
-  find(row: ArrayLike<number>, from: number, to: number): number {
+  find(row: Uint32Array, from: number, to: number): number {
     return (this.slots[this.slotOf(row, from, to)] as number) - 1
   }
 
@@ -29,24 +32,34 @@ export class RowInterner {
    * Number of the row that equals row[from .. to]; a new number when there is none yet.
    * Numbers count up from 0 in order of first appearance.
    */
-  intern(row: ArrayLike<number>, from: number, to: number): number {
-    const length = to - from
+  intern(row: Uint32Array, from: number, to: number): number {
     const slot = this.slotOf(row, from, to)
-    if (this.slots[slot] !== 0) return (this.slots[slot] as number) - 1
+    const found = this.slots[slot] as number
+    if (found !== 0) return found - 1
     const id = this.count++
     this.slots[slot] = id + 1
+    this.slots[slot + 1] = this.hash
     const start = this.offsets[id] as number
-    if (start + length > this.arena.length) {
-      const larger = new Uint32Array(Math.max(this.arena.length * 2, start + length))
+    const end = start + to - from
+    if (end > this.arena.length) {
+      const larger = new Uint32Array(Math.max(this.arena.length * 2, end))
       larger.set(this.arena.subarray(0, start))
       this.arena = larger
     }
-    for (let i = 0; i < length; i++) this.arena[start + i] = row[from + i] as number
-    this.hashes[id] = this.hash
-    this.offsets[id + 1] = start + length
+    // Short rows by hand: `set` wants a view, and making one costs more than copying a hundred numbers.
+    const { arena } = this
+    for (let i = from, at = start; i < to; i++, at++) arena[at] = row[i] as number
+    this.offsets[id + 1] = end
     // Half full at most: linear probing stays short.
-    if (this.count * 2 >= this.slots.length) this.grow()
+    if (this.count * 4 >= this.slots.length) this.grow()
     return id
+  }
+
+  /** The same for a row as a list; negative numbers stand for their 32 bits. */
+  internList(row: readonly number[]): number {
+    if (row.length > this.scratch.length) this.scratch = new Uint32Array(row.length * 2)
+    for (let i = 0; i < row.length; i++) this.scratch[i] = row[i] as number
+    return this.intern(this.scratch, 0, row.length)
   }
 
   /** Value `column` of row `id`. */
@@ -63,40 +76,31 @@ export class RowInterner {
   }
 
   /** Slot that holds the row, or the free one where it belongs. */
-  private slotOf(row: ArrayLike<number>, from: number, to: number): number {
+  private slotOf(row: Uint32Array, from: number, to: number): number {
+    const { slots, arena, offsets } = this
     const hash = hashRow(row, from, to)
     this.hash = hash
-    const mask = this.slots.length - 1
-    let slot = hash & mask
-    for (;;) {
-      const found = (this.slots[slot] as number) - 1
-      if (found < 0 || (this.hashes[found] === hash && this.equals(found, row, from, to - from))) return slot
-      slot = (slot + 1) & mask
+    const mask = slots.length - 1
+    for (let slot = (hash << 1) & mask; ; slot = (slot + 2) & mask) {
+      const id = (slots[slot] as number) - 1
+      if (id < 0) return slot
+      if (slots[slot + 1] !== hash) continue
+      let at = offsets[id] as number
+      if ((offsets[id + 1] as number) - at !== to - from) continue
+      let i = from
+      while (i < to && arena[at] === row[i]) {
+        i++
+        at++
+      }
+      if (i === to) return slot
     }
-  }
-
-  private equals(id: number, row: ArrayLike<number>, from: number, length: number): boolean {
-    const start = this.offsets[id] as number
-    if ((this.offsets[id + 1] as number) - start !== length) return false
-    for (let i = 0; i < length; i++) if (this.arena[start + i] !== (row[from + i] as number) >>> 0) return false
-    return true
   }
 
   private grow(): void {
-    const slots = new Int32Array(this.slots.length * 2)
-    const mask = slots.length - 1
-    for (let id = 0; id < this.count; id++) {
-      let slot = (this.hashes[id] as number) & mask
-      while (slots[slot] !== 0) slot = (slot + 1) & mask
-      slots[slot] = id + 1
-    }
-    this.slots = slots
-    const offsets = new Uint32Array(slots.length / 2 + 2)
+    this.slots = growSlots(this.slots)
+    const offsets = new Uint32Array(this.slots.length / 4 + 2)
     offsets.set(this.offsets)
     this.offsets = offsets
-    const hashes = new Uint32Array(slots.length / 2 + 1)
-    hashes.set(this.hashes)
-    this.hashes = hashes
   }
 }
 
@@ -104,12 +108,12 @@ export class RowInterner {
  * 32-bit hash of integers: multiply, then fold the high bits down, per value; the constants are the odd multipliers
  * of MurmurHash3's finalizer, chosen there because every input bit reaches every output bit.
  */
-function hashRow(row: ArrayLike<number>, from: number, to: number): number {
+function hashRow(row: Uint32Array, from: number, to: number): number {
   let hash = to - from
   for (let i = from; i < to; i++) {
     hash = Math.imul(hash ^ (row[i] as number), 0x85ebca6b)
     hash ^= hash >>> 15
   }
   hash = Math.imul(hash, 0xc2b2ae35)
-  return (hash ^ (hash >>> 16)) >>> 0
+  return hash ^ (hash >>> 16)
 }

@@ -27,6 +27,7 @@ export class LazyStrings implements StringTable {
   readonly source: Uint8Array
   readonly starts: Uint32Array
   readonly ends: Uint32Array
+  private words: DataView | undefined
   private readonly decoded: (string | undefined)[] = []
 
   constructor(source: Uint8Array, starts: Uint32Array, ends: Uint32Array) {
@@ -45,6 +46,12 @@ export class LazyStrings implements StringTable {
     const text = index < this.starts.length ? utf8.decode(this.bytes(index)) : ''
     this.decoded[index] = text
     return text
+  }
+
+  /** The source for reading four bytes at a time. */
+  get view(): DataView {
+    this.words ??= new DataView(this.source.buffer, this.source.byteOffset, this.source.byteLength)
+    return this.words
   }
 
   /** The bytes as they are in the file. */
