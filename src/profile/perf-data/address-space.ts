@@ -52,16 +52,10 @@ export class AddressSpace {
   }
 
   find(address: number): MappedRange | undefined {
-    const { starts, ranges, last } = this.table
+    const { ranges, last } = this.table
     const hit = ranges[last]
     if (hit !== undefined && address >= hit.start && address < hit.end) return hit
-    let low = 0
-    let high = starts.length
-    while (low < high) {
-      const middle = (low + high) >> 1
-      if ((starts[middle] as number) <= address) low = middle + 1
-      else high = middle
-    }
+    const low = this.above(address)
     const range = ranges[low - 1]
     if (range !== undefined && address < range.end) {
       this.table.last = low - 1
@@ -74,8 +68,8 @@ export class AddressSpace {
   add(range: MappedRange): void {
     if (this.table.isShared) this.copyTable()
     const { starts, ranges } = this.table
-    let first = 0
-    while (first < ranges.length && (ranges[first] as MappedRange).end <= range.start) first++
+    let first = Math.max(0, this.above(range.start) - 1)
+    if (first < ranges.length && (ranges[first] as MappedRange).end <= range.start) first++
     let after = first
     const kept: MappedRange[] = []
     for (; after < ranges.length && (ranges[after] as MappedRange).start < range.end; after++) {
@@ -88,6 +82,19 @@ export class AddressSpace {
     ranges.splice(first, after - first, ...now)
     starts.splice(first, after - first, ...now.map((one) => one.start))
     this.table.last = 0
+  }
+
+  /** Row of the first mapping that starts above an address. */
+  private above(address: number): number {
+    const { starts } = this.table
+    let low = 0
+    let high = starts.length
+    while (low < high) {
+      const middle = (low + high) >> 1
+      if ((starts[middle] as number) <= address) low = middle + 1
+      else high = middle
+    }
+    return low
   }
 
   private copyTable(): void {

@@ -11,14 +11,15 @@ export interface CodePlace {
   /** In the file, or the absolute address where the file has none (kernel, run-time code). */
   readonly offset: number
   frames: readonly SymbolFrame[]
-  /** Row that stands for all places of the same function; itself when places are kept apart. */
-  same: number
   /** Second in which the name was looked up last. */
   askedAt: number
 }
 
 /** Row 0: an address outside of every mapping. */
 export const unknownPlace = 0
+
+/** First room: what a quiet machine samples in a minute. */
+const firstPlaces = 1024
 
 /** How long an answer "no name" stands: the next process of the same file may still have it open. */
 const retrySeconds = 10
@@ -33,6 +34,9 @@ interface Question {
 export class FrameTable {
   readonly places: (CodePlace | undefined)[] = []
   private readonly keepsAddresses: boolean
+  /** Row that stands for all places of the same function; itself when places are kept apart. */
+  private same = new Int32Array(firstPlaces)
+  private jit = new Uint8Array(firstPlaces)
   /** Rows [offset low, offset high] under the file's id; the number is the row of `places`. */
   private readonly index = new RowArena()
   private readonly key = new Int32Array(2)
@@ -54,7 +58,7 @@ export class FrameTable {
     key[1] = Math.floor(offset / 4294967296)
     let row = index.intern(key, 0, 2, file.id)
     if (index.wasNew) {
-      this.places[row] = { file, offset, frames: [], same: row, askedAt: second }
+      this.put(row, { file, offset, frames: [], askedAt: second })
       this.ask(range, address, row)
     } else {
       const place = this.places[row] as CodePlace
@@ -65,7 +69,7 @@ export class FrameTable {
         if (file.isJit && place.frames.length > 0) {
           // Run-time code may have another name by now: a new row, so that stacks of before keep theirs.
           row = index.renew(row)
-          this.places[row] = { file, offset, frames: [], same: row, askedAt: second }
+          this.put(row, { file, offset, frames: [], askedAt: second })
         }
         ;(this.places[row] as CodePlace).askedAt = second
         this.ask(range, address, row)
@@ -92,7 +96,12 @@ export class FrameTable {
 
   /** The row to put into a stack: that of the function, unless addresses are kept. */
   standFor(row: number): number {
-    return (this.places[row] as CodePlace).same
+    return this.same[row] as number
+  }
+
+  /** Run-time code: its name may be another one later. */
+  isJit(row: number): boolean {
+    return this.jit[row] === 1
   }
 
   get size(): number {
@@ -111,20 +120,28 @@ export class FrameTable {
     }
     // A place whose stand-in went away stands for itself again.
     this.places.forEach((place, row) => {
-      if (place && this.places[place.same] === undefined) place.same = row
+      if (place && this.places[this.same[row] as number] === undefined) this.same[row] = row
     })
   }
 
   private reset(): void {
     this.key.fill(0)
     this.index.intern(this.key, 0, 2, 0)
-    this.places[unknownPlace] = {
-      file: undefined,
-      offset: 0,
-      frames: [],
-      same: unknownPlace,
-      askedAt: Number.POSITIVE_INFINITY,
+    this.put(unknownPlace, { file: undefined, offset: 0, frames: [], askedAt: Number.POSITIVE_INFINITY })
+  }
+
+  private put(row: number, place: CodePlace): void {
+    if (row >= this.same.length) {
+      const same = new Int32Array(this.same.length * 2)
+      same.set(this.same)
+      this.same = same
+      const jit = new Uint8Array(same.length)
+      jit.set(this.jit)
+      this.jit = jit
     }
+    this.places[row] = place
+    this.same[row] = row
+    this.jit[row] = place.file?.isJit ? 1 : 0
   }
 
   private ask(range: MappedRange, address: number, row: number): void {
@@ -149,7 +166,7 @@ export class FrameTable {
   private name(row: number, frames: readonly SymbolFrame[]): void {
     const place = this.places[row] as CodePlace
     place.frames = frames
-    place.same = row
+    this.same[row] = row
     if (this.keepsAddresses || frames.length === 0 || frames.some((frame) => frame.line)) return
     let rows = this.functions.get(place.file)
     if (!rows) {
@@ -159,6 +176,6 @@ export class FrameTable {
     const name = frames.length === 1 ? (frames[0] as SymbolFrame).name : frames.map((frame) => frame.name).join('\n')
     const first = rows.get(name)
     if (first === undefined) rows.set(name, row)
-    else place.same = first
+    else this.same[row] = first
   }
 }

@@ -6,12 +6,13 @@
 // A buffer read in round N may hold records older than the newest of round N, but none older than the newest of round
 // N-1 (that is how perf's own tools/perf/util/ordered-events.c decides it). So a round delivers up to the maximum that
 // was seen when the round before it ended.
+import type { Events } from './events.ts'
 import type { KernelRecordSink } from './reader.ts'
 import type { BlockPool, RecordBlock } from './record-block.ts'
 
 export interface OrderedSink {
-  /** A record in its turn. Records of time 0 come at once. */
-  deliver(timeNs: number, block: RecordBlock, at: number): void
+  /** A record in its turn; its time is in `now`. Records of time 0 come at once. */
+  deliver(block: RecordBlock, at: number): void
 }
 
 /** First room, in records: a round of a busy CPU at 99 Hz. */
@@ -20,6 +21,9 @@ const firstCapacity = 1024
 export class TimeOrder implements KernelRecordSink {
   /** Records that came after a younger one had been delivered; they are delivered late, not dropped. */
   lateRecords = 0
+  /** Time of the record that is being delivered. An array, because a number handed over would be an object each time. */
+  readonly now = new Float64Array(1)
+  private readonly events: Events
   private readonly sink: OrderedSink
   private readonly pool: BlockPool
   private times = new Float64Array(firstCapacity)
@@ -35,7 +39,9 @@ export class TimeOrder implements KernelRecordSink {
   private roundNewest = 0
   private delivered = 0
 
-  constructor(sink: OrderedSink, pool: BlockPool) {
+  /** @param events tell the times of records */
+  constructor(events: Events, sink: OrderedSink, pool: BlockPool) {
+    this.events = events
     this.sink = sink
     this.pool = pool
   }
@@ -45,21 +51,24 @@ export class TimeOrder implements KernelRecordSink {
     return this.count
   }
 
-  add(timeNs: number, block: RecordBlock, at: number): void {
-    if (timeNs <= 0) {
-      this.sink.deliver(0, block, at)
+  add(block: RecordBlock, at: number): void {
+    if (this.count === this.times.length) this.grow()
+    const row = this.count
+    const time = this.events.timeOf(block.words, at)
+    if (time <= 0) {
+      this.now[0] = 0
+      this.sink.deliver(block, at)
       return
     }
+    this.count++
+    this.times[row] = time
+    this.positions[row] = at
     if (this.blocks[this.blocks.length - 1] !== block) {
       this.blocks.push(block)
       block.uses++
     }
-    if (this.count === this.times.length) this.grow()
-    const row = this.count++
-    this.times[row] = timeNs
-    this.positions[row] = at
     this.holders[row] = this.blocks.length - 1
-    if (timeNs > this.newest) this.newest = timeNs
+    if (time > this.newest) this.newest = time
   }
 
   round(): void {
@@ -74,16 +83,17 @@ export class TimeOrder implements KernelRecordSink {
   drain(untilNs = Number.POSITIVE_INFINITY): void {
     if (this.count === 0) return
     this.sort()
-    const { times, positions, holders, blocks, sink } = this
     let row = 0
-    for (; row < this.count; row++) {
-      const time = times[row] as number
-      if (time > untilNs) break
-      if (time < this.delivered) this.lateRecords++
-      else this.delivered = time
-      sink.deliver(time, blocks[holders[row] as number] as RecordBlock, positions[row] as number)
-    }
+    while (row < this.count && (this.times[row] as number) <= untilNs) this.deliverRow(row++)
     this.keepFrom(row)
+  }
+
+  private deliverRow(row: number): void {
+    const time = this.times[row] as number
+    if (time < this.delivered) this.lateRecords++
+    else this.delivered = time
+    this.now[0] = time
+    this.sink.deliver(this.blocks[this.holders[row] as number] as RecordBlock, this.positions[row] as number)
   }
 
   private keepFrom(row: number): void {

@@ -37,10 +37,9 @@ const jitTrustSeconds = 10
 export class RawStacks {
   /** Mappings that stacks refer to; a row is free when undefined. */
   readonly ranges: (MappedRange | undefined)[] = []
-  private readonly arena = new RowArena()
+  /** A row's notes are, per frame, the row of `ranges` or one of the constants above. */
+  private readonly arena = new RowArena({ hasNotes: true })
   private freeRangeRows: number[] = []
-  /** Per frame: row of `ranges` or one of the constants above. Frame i of a stack is at offset/2 + i. */
-  private bound = new Int32Array(1024)
   /** Per stack: its resolved stack, -1 until then. */
   private resolved = new Int32Array(1024)
   /** Per stack: second in which names were looked up, when it holds run-time code; else Infinity. */
@@ -96,8 +95,8 @@ export class RawStacks {
 
   /** The chain as it was recorded, low and high words. A view: valid until the next stack is added. */
   wordsOf(id: number): Int32Array {
-    const from = this.arena.offset(id)
-    return this.arena.values.subarray(from, from + this.arena.length(id))
+    const from = this.arena.start(id)
+    return this.arena.block(id).subarray(from, from + this.arena.length(id))
   }
 
   /** The kernel's code begins the chain although no marker says so. */
@@ -107,9 +106,8 @@ export class RawStacks {
 
   /** Mappings that a stack's addresses lie in, in the order of the frames. */
   *rangesOf(id: number): Generator<MappedRange> {
-    const base = this.arena.offset(id) >> 1
-    for (let i = 0; i < this.frameCount(id); i++) {
-      const range = this.ranges[this.bound[base + i] as number]
+    for (const row of this.boundsOf(id)) {
+      const range = this.ranges[row]
       if (range) yield range
     }
   }
@@ -129,9 +127,8 @@ export class RawStacks {
 
   /** Frames that are addresses. */
   addressCount(id: number): number {
-    const base = this.arena.offset(id) >> 1
     let count = 0
-    for (let i = 0; i < this.frameCount(id); i++) if (this.bound[base + i] !== marker) count++
+    for (const row of this.boundsOf(id)) if (row !== marker) count++
     return count
   }
 
@@ -140,15 +137,14 @@ export class RawStacks {
    * @returns where the next stack goes
    */
   placesOf(id: number, rows: Int32Array, at: number, places: PlaceCache): number {
-    const { bound, ranges } = this
-    const { values } = this.arena
-    let word = this.arena.offset(id)
-    const frames = this.arena.length(id) >> 1
-    const base = word >> 1
-    for (let i = 0; i < frames; i++, word += 2) {
-      const row = bound[base + i] as number
+    const { ranges } = this
+    const block = this.arena.block(id)
+    let word = this.arena.start(id)
+    const end = word + this.arena.length(id)
+    for (let bound = end; word < end; word += 2, bound++) {
+      const row = block[bound] as number
       if (row >= 0) {
-        rows[at++] = places.rowOf(ranges[row] as MappedRange, row, values[word] as number, values[word + 1] as number)
+        rows[at++] = places.rowOf(ranges[row] as MappedRange, row, block[word] as number, block[word + 1] as number)
       } else if (row === unmapped) rows[at++] = unknownPlace
       else if (row === garbage) break
     }
@@ -173,17 +169,9 @@ export class RawStacks {
 
   /** Forgets what is not kept, and mappings that no kept stack refers to. */
   retain(isKept: (id: number) => boolean): void {
-    const old = this.bound
-    const bound = new Int32Array(old.length)
+    this.arena.retain(isKept)
     const used = new Uint8Array(this.ranges.length)
-    this.arena.retain(isKept, (from, to, length) => {
-      for (let i = 0; i < length >> 1; i++) {
-        const row = old[(from >> 1) + i] as number
-        bound[(to >> 1) + i] = row
-        if (row >= 0) used[row] = 1
-      }
-    })
-    this.bound = bound
+    for (const id of this.ids()) for (const row of this.boundsOf(id)) if (row >= 0) used[row] = 1
     this.ranges.forEach((range, row) => {
       if (range === undefined || used[row] === 1) return
       range.row = -1
@@ -195,48 +183,48 @@ export class RawStacks {
 
   private bind(id: number, user: AddressSpace, kernel: AddressSpace, startsInKernel: boolean): void {
     const { arena } = this
-    const from = arena.offset(id)
+    const block = arena.block(id)
+    const from = arena.start(id)
     const frames = arena.length(id) >> 1
-    const base = from >> 1
-    while (base + frames > this.bound.length) {
-      const larger = new Int32Array(this.bound.length * 2)
-      larger.set(this.bound)
-      this.bound = larger
-    }
-    const { values } = arena
-    const { bound } = this
+    const base = from + arena.length(id)
     let inKernel = startsInKernel
     let isFirstOfUser = true
     let isDeferred = false
     /** First frame that cannot be an address, as long as no code follows it. */
     let nonsense = -1
     for (let i = 0; i < frames; i++) {
-      const high = values[from + 2 * i + 1] as number
-      const low = values[from + 2 * i] as number
+      const high = block[from + 2 * i + 1] as number
+      const low = block[from + 2 * i] as number
       if (isMarker(low, high)) {
         inKernel = isKernelMarker(low)
         isDeferred = low === context.userDeferred
-        bound[base + i] = marker
+        block[base + i] = marker
         continue
       }
       // USER_DEFERRED is followed by a cookie, not by an address.
       if (isDeferred) {
-        bound[base + i] = marker
+        block[base + i] = marker
         continue
       }
       const address = high * 4294967296 + (low >>> 0)
       const range = (inKernel ? kernel : user).find(address)
       if (range !== undefined) {
-        bound[base + i] = this.rowOf(range)
+        block[base + i] = this.rowOf(range)
         if (isFirstOfUser && !inKernel) user.settle(range)
         nonsense = -1
       } else {
-        bound[base + i] = unmapped
+        block[base + i] = unmapped
         if (nonsense < 0 && !inKernel && !(address >= 0 && address < userEnd)) nonsense = i
       }
       if (!inKernel) isFirstOfUser = false
     }
-    if (nonsense >= 0) bound.fill(garbage, base + nonsense, base + frames)
+    if (nonsense >= 0) block.fill(garbage, base + nonsense, base + frames)
+  }
+
+  /** A view of a stack's notes. */
+  private boundsOf(id: number): Int32Array {
+    const from = this.arena.start(id) + this.arena.length(id)
+    return this.arena.block(id).subarray(from, from + (this.arena.length(id) >> 1))
   }
 
   private rowOf(range: MappedRange): number {

@@ -3,7 +3,7 @@
 import { Decompress } from 'fzstd'
 import { Failure } from '../../model/errors.ts'
 import type { Loss } from '../profile.ts'
-import { Events } from './events.ts'
+import type { Events } from './events.ts'
 import { type RecordingInfo, readAttrRecord, readBuildId, readFeature } from './features.ts'
 import { type FileHeader, fileHeaderBytes, headerSizeOf, pipeHeaderBytes, readAttrs, readFileHeader } from './header.ts'
 import { type BlockPool, cString, int64, type RecordBlock, recordSize } from './record-block.ts'
@@ -11,8 +11,8 @@ import { RecordStream } from './record-stream.ts'
 import * as type from './record-types.ts'
 
 export interface KernelRecordSink {
-  /** A record of the kernel, or of perf in its form; `timeNs` is 0 for what existed before the recording. */
-  add(timeNs: number, block: RecordBlock, at: number): void
+  /** A record of the kernel, or of perf in its form. */
+  add(block: RecordBlock, at: number): void
   /** FINISHED_ROUND: perf has read all CPUs' buffers once more since the last one. */
   round(): void
 }
@@ -25,7 +25,7 @@ const mostGain = 1000
 const mostWindowBytes = 1 << 27
 
 export class PerfReader {
-  readonly events = new Events()
+  readonly events: Events
   readonly info: RecordingInfo = { buildIds: new Map() }
   private readonly lost = new Map<string, number>()
   private readonly sink: KernelRecordSink
@@ -43,7 +43,9 @@ export class PerfReader {
   private tail: Uint8Array[] = []
   private tailBytes = 0
 
-  constructor(sink: KernelRecordSink, pool: BlockPool) {
+  /** @param events filled with what the recording tells of them */
+  constructor(events: Events, sink: KernelRecordSink, pool: BlockPool) {
+    this.events = events
     this.sink = sink
     this.pool = pool
     this.records = new RecordStream({ record: (block, at) => this.record(block, at) }, pool)
@@ -171,7 +173,7 @@ export class PerfReader {
     const { words, bytes } = block
     const kind = words[at] as number
     if (kind < type.firstToolRecord && kind >= 0) {
-      this.sink.add(this.events.timeOf(words, at), block, at)
+      this.sink.add(block, at)
       return 0
     }
     if (kind === type.FINISHED_ROUND) {

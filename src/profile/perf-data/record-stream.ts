@@ -62,32 +62,44 @@ export class RecordStream {
   }
 
   private readRecords(): void {
-    const { block, filled, handler } = this
-    const { bytes, words } = block
-    let at = this.read
-    while (at + headerBytes <= filled) {
-      const isAligned = (at & 3) === 0
-      const size = isAligned
-        ? (words[(at >> 2) + 1] as number) >>> 16
-        : (bytes[at + 6] as number) | ((bytes[at + 7] as number) << 8)
-      if (size < headerBytes) {
-        this.isBroken = true
-        this.unreadBytes += filled - at
-        at = filled
-        break
-      }
-      if (at + size > filled) break
-      // A COMPRESSED record may have any size, and what follows it any position.
-      const payload = isAligned ? handler.record(block, at >> 2) : handler.record(copyOf(bytes, at, size), 0)
-      at += size
-      if (payload > 0) {
-        const here = Math.min(payload, filled - at)
-        at += here
-        this.payload = payload - here
-        if (this.payload > 0) break
-      }
+    let next = this.read
+    // A loop of its own around one call: the body is compiled once, whichever way the loop ends.
+    while (next >= 0) {
+      this.read = next
+      next = this.readRecord(next)
     }
-    this.read = at
+  }
+
+  /** Reads the record at a byte of the block. @returns where the next one is; -1 when it is not there yet */
+  private readRecord(at: number): number {
+    const { filled } = this
+    if (at + headerBytes > filled) return -1
+    const { bytes, words } = this.block
+    const isAligned = (at & 3) === 0
+    const size = isAligned
+      ? (words[(at >> 2) + 1] as number) >>> 16
+      : (bytes[at + 6] as number) | ((bytes[at + 7] as number) << 8)
+    if (size < headerBytes) return this.breakOff(at)
+    if (at + size > filled) return -1
+    // A COMPRESSED record may have any size, and what follows it any position.
+    const payload = isAligned
+      ? this.handler.record(this.block, at >> 2)
+      : this.handler.record(copyOf(bytes, at, size), 0)
+    return payload > 0 ? this.skip(at + size, payload) : at + size
+  }
+
+  private breakOff(at: number): number {
+    this.isBroken = true
+    this.unreadBytes += this.filled - at
+    this.read = this.filled
+    return -1
+  }
+
+  /** Passes over what is no record. */
+  private skip(at: number, payload: number): number {
+    const here = Math.min(payload, this.filled - at)
+    this.payload = payload - here
+    return at + here
   }
 
   /** Goes on in a fresh block, with the beginning of the record that did not fit. */

@@ -21,7 +21,7 @@
 // older than the ping before. Late records are not lost: they are delivered when they come (`lateRecords`).
 import type { Loss } from '../profile.ts'
 import type { PerfMapping, Symbolizer } from '../symbolizer.ts'
-import type { PerfEvent } from './events.ts'
+import { Events, type PerfEvent } from './events.ts'
 import type { RecordingInfo } from './features.ts'
 import { type CodePlace, FrameTable } from './frame-table.ts'
 import { TimeOrder } from './order.ts'
@@ -60,6 +60,8 @@ export class PerfRecording {
   private pending = new SampleColumns()
   private readonly fields = newSampleFields()
   private readonly context: InternContext
+  /** Time of the record that is being delivered. */
+  private readonly now: Float64Array
   private latestNs = 0
   /** Samples whose fields do not fit into their record. */
   private malformed = 0
@@ -67,8 +69,10 @@ export class PerfRecording {
   constructor({ noticed, keepsAddresses = false }: RecordingOptions = {}) {
     this.frames = new FrameTable(keepsAddresses)
     const pool = new BlockPool()
-    this.order = new TimeOrder({ deliver: (timeNs, block, at) => this.deliver(timeNs, block, at) }, pool)
-    this.reader = new PerfReader(this.order, pool)
+    const events = new Events()
+    this.order = new TimeOrder(events, { deliver: (block, at) => this.deliver(block, at) }, pool)
+    this.now = this.order.now
+    this.reader = new PerfReader(events, this.order, pool)
     this.sideBand = new SideBand(this.reader.events, {
       noticed,
       lose: (timeNs, what, count) => this.pending.lose(timeNs, what, count),
@@ -117,16 +121,16 @@ export class PerfRecording {
     let end = 0
     for (let i = 0; i < fresh.length; i++) end = this.raw.placesOf(fresh[i] as number, rows, end, cache)
     if (symbolizer) this.frames.askNames(symbolizer)
-    const { places } = this.frames
+    const { frames } = this
     let from = 0
     for (let i = 0; i < fresh.length; i++) {
       const id = fresh[i] as number
       let hasJit = false
       let to = from
       for (; rows[to] !== -1; to++) {
-        const place = places[rows[to] as number] as CodePlace
-        if (place.file?.isJit) hasJit = true
-        rows[to] = place.same
+        const row = rows[to] as number
+        if (frames.isJit(row)) hasJit = true
+        rows[to] = frames.standFor(row)
       }
       this.raw.setResolved(id, this.stacks.intern(rows, from, to, this.isTruncated(id) ? 1 : 0), hasJit, second)
       from = to + 1
@@ -180,8 +184,8 @@ export class PerfRecording {
 
   /** Frame rows of a resolved stack, leaf first. A view: valid until the next `symbolizeNew` or `compact`. */
   stackOf(id: number): Int32Array {
-    const from = this.stacks.offset(id)
-    return this.stacks.values.subarray(from, from + this.stacks.length(id))
+    const from = this.stacks.start(id)
+    return this.stacks.block(id).subarray(from, from + this.stacks.length(id))
   }
 
   /** How many frames a resolved stack has. */
@@ -191,7 +195,7 @@ export class PerfRecording {
 
   /** Row of frame i of a resolved stack; 0 = the leaf. */
   placeAt(id: number, frame: number): number {
-    return this.stacks.values[this.stacks.offset(id) + frame] as number
+    return this.stacks.block(id)[this.stacks.start(id) + frame] as number
   }
 
   /** One above the largest id of a resolved stack. */
@@ -250,13 +254,19 @@ export class PerfRecording {
     }
   }
 
-  private deliver(timeNs: number, block: RecordBlock, at: number): void {
+  private deliver(block: RecordBlock, at: number): void {
+    if (block.words[at] === SAMPLE) {
+      this.sample(block, at)
+      return
+    }
+    const timeNs = this.now[0] as number
     if (timeNs > this.latestNs) this.latestNs = timeNs
-    if (block.words[at] === SAMPLE) this.sample(timeNs, block, at)
-    else if (this.sideBand.read(timeNs, block, at)) this.raw.distrust()
+    if (this.sideBand.read(timeNs, block, at)) this.raw.distrust()
   }
 
-  private sample(timeNs: number, block: RecordBlock, at: number): void {
+  private sample(block: RecordBlock, at: number): void {
+    const timeNs = this.now[0] as number
+    if (timeNs > this.latestNs) this.latestNs = timeNs
     const { fields } = this
     const { events } = this.reader
     if (events.length === 0 || !readSample(block, at, events, fields)) {

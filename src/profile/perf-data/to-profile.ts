@@ -5,6 +5,7 @@
 import { setInt64, wordsOf } from '../int64.ts'
 import type { Label, Loss, Mapping, Profile, ValueType } from '../profile.ts'
 import { StringList } from '../string-table.ts'
+import type { SymbolFrame } from '../symbolizer.ts'
 import type { PerfEvent } from './events.ts'
 import type { CodePlace } from './frame-table.ts'
 import type { MappedFile } from './mapped-file.ts'
@@ -169,11 +170,12 @@ class Labels {
 
   /** @returns row of the label set of a thread and cgroup row of the batch */
   forBatch({ threads, cgroups }: SampleBatch): (thread: number, cgroup: number) => number {
-    const known = new Map<number, number>()
+    // Set + 1 by thread and cgroup.
+    const known = new Uint32Array(threads.length * cgroups.length)
     return (thread, cgroup) => {
       const pair = thread * cgroups.length + cgroup
-      let set = known.get(pair)
-      if (set === undefined) {
+      let set = (known[pair] as number) - 1
+      if (set < 0) {
         const { pid, tid, comm, processComm } = threads[thread] as SampleBatch['threads'][number]
         const labels: Label[] = [
           { key: 'pid', num: BigInt(pid) },
@@ -184,7 +186,7 @@ class Labels {
         const path = cgroups[cgroup]?.path
         if (path) labels.push({ key: 'cgroup', str: path })
         set = this.intern([...labels, ...this.common])
-        known.set(pair, set)
+        known[pair] = set + 1
       }
       return set
     }
@@ -259,6 +261,22 @@ function placeTables(
   }
   const functions: { name: number; systemName: number; filename: number; startLine: number }[] = []
   const functionRows = new Map<string, number>()
+  /** The symbolizer gives the same object for the same function, mostly. */
+  const rowOfFrame = new Map<SymbolFrame, number>()
+  const functionRow = (frame: SymbolFrame): number => {
+    let row = rowOfFrame.get(frame)
+    if (row !== undefined) return row
+    const { name, systemName = name, file = '', startLine = 0 } = frame
+    const key = `${name}\n${systemName}\n${file}\n${startLine}`
+    row = functionRows.get(key)
+    if (row === undefined) {
+      const spec = { name: string(name), systemName: string(systemName), filename: string(file), startLine }
+      row = functions.push(spec) - 1
+      functionRows.set(key, row)
+    }
+    rowOfFrame.set(frame, row)
+    return row
+  }
   const files: MappedFile[] = []
   const fileRows = new Map<MappedFile, number>()
   const named = new Set<MappedFile>()
@@ -281,16 +299,8 @@ function placeTables(
       if (frames.length > 0) named.add(file)
     }
     for (const frame of frames) {
-      const { name, systemName = name, file: filename = '', line = 0, startLine = 0 } = frame
-      const key = `${name}\n${systemName}\n${filename}\n${startLine}`
-      let row = functionRows.get(key)
-      if (row === undefined) {
-        const spec = { name: string(name), systemName: string(systemName), filename: string(filename), startLine }
-        row = functions.push(spec) - 1
-        functionRows.set(key, row)
-      }
-      lineFunctions.push(row)
-      lineNumbers.push(line)
+      lineFunctions.push(functionRow(frame))
+      lineNumbers.push(frame.line ?? 0)
     }
     lineOffsets[i + 1] = lineFunctions.length
   })
