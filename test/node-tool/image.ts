@@ -28,6 +28,7 @@ const applets = [
   'kill',
   'yes',
   'head',
+  'grep',
   'sha256sum',
   'wget',
   'hostname',

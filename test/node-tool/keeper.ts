@@ -9,6 +9,7 @@ import { existsSync, mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { removeCgroup, trackingMount } from './cgroups.ts'
+import { pluginFolder } from './packages.ts'
 
 export interface KeeperOptions {
   readonly dir: string
@@ -27,7 +28,7 @@ const covered = ['/run', '/var/lib']
 
 const options = JSON.parse(process.argv[2] ?? '') as KeeperOptions
 const { dir, cgroup, bridge, subnet } = options
-const busybox = (...args: string[]): void => void execFileSync('/bin/busybox', args, { stdio: 'pipe' })
+const busybox = (...args: string[]): void => void execFileSync('busybox', args, { stdio: 'pipe' })
 const wait = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms))
 const say = (line: string): void => void process.stdout.write(`${line}\n`)
 
@@ -53,7 +54,7 @@ disabled_plugins = ["io.containerd.snapshotter.v1.btrfs", "io.containerd.snapsho
   stream_server_address = "127.0.0.1"
   stream_server_port = "0"
 [plugins."io.containerd.grpc.v1.cri".cni]
-  bin_dir = "/usr/lib/cni"
+  bin_dir = "${pluginFolder()}"
   conf_dir = "${dir}/cni"
 [plugins."io.containerd.grpc.v1.cri".containerd.runtimes.runc]
   runtime_type = "io.containerd.runc.v2"

@@ -2,15 +2,15 @@
 import { spawnSync } from 'node:child_process'
 import { existsSync } from 'node:fs'
 
-/** A program that shows that a package is there. */
+/** What shows that a package, or another that brings the same programs, is there. */
 const packages = {
-  containerd: '/usr/bin/containerd',
-  runc: '/usr/sbin/runc',
-  'containernetworking-plugins': '/usr/lib/cni/bridge',
-  'busybox-static': '/bin/busybox',
-  'redis-server': '/usr/bin/redis-server',
-  'prometheus-redis-exporter': '/usr/bin/prometheus-redis-exporter',
-  openssl: '/usr/bin/openssl',
+  containerd: ['containerd', 'ctr', 'containerd-shim-runc-v2'],
+  runc: ['runc'],
+  'containernetworking-plugins': ['bridge', 'host-local', 'loopback'],
+  'busybox-static': ['busybox'],
+  'redis-server': ['redis-server', 'redis-cli'],
+  'prometheus-redis-exporter': ['prometheus-redis-exporter'],
+  openssl: ['openssl'],
 } as const
 export type DebianPackage = keyof typeof packages
 
@@ -21,8 +21,18 @@ export const nodePackages: readonly DebianPackage[] = [
   'busybox-static',
 ]
 
+/** Where Debian and others put programs, and network plugins, which are on nobody's PATH. */
+const folders = ['/usr/local/sbin', '/usr/local/bin', '/usr/sbin', '/usr/bin', '/sbin', '/bin']
+const pluginFolders = ['/usr/lib/cni', '/opt/cni/bin']
+
+const find = (program: string): string | undefined =>
+  [...folders, ...pluginFolders].find((folder) => existsSync(`${folder}/${program}`))
+
+/** Folder of the network plugins. */
+export const pluginFolder = (): string => find('host-local') ?? '/usr/lib/cni'
+
 const missing = (names: readonly DebianPackage[]): DebianPackage[] =>
-  names.filter((name) => !existsSync(packages[name]))
+  names.filter((name) => packages[name].some((program) => find(program) === undefined))
 
 /** Why this machine cannot be made a node, or undefined when it can. */
 export function whyNoNode(names: readonly DebianPackage[] = nodePackages): string | undefined {
@@ -39,8 +49,9 @@ export function installPackages(names: readonly DebianPackage[] = nodePackages):
   if (absent.length === 0) return
   process.stderr.write(`Installing Debian packages: ${absent.join(' ')}\n`)
   const apt = (...args: string[]): { status: number | null; text: string } => {
-    // Two test files may want them at the same time.
-    const run = spawnSync('apt-get', ['-q', '-y', '-o', 'DPkg::Lock::Timeout=180', ...args], {
+    // Two test files may want them at the same time. Nothing may be removed for it: another distribution's containerd
+    // conflicts with Debian's, and somebody's containers run on it.
+    const run = spawnSync('apt-get', ['-q', '-y', '-o', 'DPkg::Lock::Timeout=180', '--no-remove', ...args], {
       env: { ...process.env, DEBIAN_FRONTEND: 'noninteractive', LC_ALL: 'C' },
       encoding: 'utf8',
     })
