@@ -107,6 +107,11 @@ describeOnNode('inventory', (node) => {
     const byId = only(await inventory.whois(pod.containers.app?.id.slice(0, 12) as string))
     expect(byId.container?.name).toBe('app')
     expect(await inventory.whois('pod/nobody')).toEqual([])
+    const all = await inventory.whois('')
+    expect(all.slice(0, -1).map((match) => match.container?.name)).toEqual(expect.arrayContaining(['app', 'sidecar']))
+    const outsiders = all.at(-1)?.processes.map((each) => each.pid)
+    expect(outsiders).toContain(process.pid)
+    expect(outsiders).not.toContain(pod.containers.app?.pid)
 
     // the way back: each process on the host names its container
     for (const process of (await inventory.whois('pod/cart-6d4b75cb6d-hshzp')).flatMap((match) => match.processes)) {

@@ -1,5 +1,6 @@
 // Who runs on this node: from a process to its container, pod and workload, and back. What the agent calls.
 import { join } from 'node:path'
+import { setImmediate } from 'node:timers/promises'
 import type { Target } from '../model/target.ts'
 import { openCgroupView } from './cgroup-view.ts'
 import { containerOfPath } from './container-cgroup.ts'
@@ -53,8 +54,8 @@ export interface Inventory {
   /** The container that a cgroup path or a process lies in, or did lie in within the last ten minutes. */
   containerOf(where: { readonly cgroup: string } | { readonly pid: number }): Container | undefined
   /**
-   * What a person may name (query.ts has the forms): PID, container, pod, address, workload; '' for everything. Empty
-   * when there is nobody of that name.
+   * What a person may name (query.ts has the forms): PID, container, pod, address, workload; '' for everything, with
+   * the programs outside containers as the last match. Empty when there is nobody of that name.
    * @throws Failure USAGE when the selector is none
    */
   whois(query: string, options?: WhoisOptions): Promise<readonly WhoisMatch[]>
@@ -62,6 +63,9 @@ export interface Inventory {
   notice(containerId: string): void
   close(): void
 }
+
+/** Work on processes between two turns of the event loop: an eighth of the watcher's tick. */
+const sliceMs = 25
 
 /** Follows the container runtime from now on; works without one too, then containers have only their ids. */
 export function startInventory({ criSocket, log, proc = '/proc', pollMs }: InventoryOptions): Inventory {
@@ -105,26 +109,30 @@ export function startInventory({ criSocket, log, proc = '/proc', pollMs }: Inven
 
   const withAddresses = (pod: Pod): Pod => (pod.hostNetwork ? { ...pod, ips: addresses } : pod)
   const view = (container: Container): Container => ({ ...container, pod: withAddresses(container.pod) })
-  const withRuntime = (process: ProcessIdentity): InventoryProcess => ({
-    ...process,
-    runtime: detectRuntime(process.pid, proc),
-  })
-
-  /** By the container's cgroup, so that every process counts, whoever started it. */
-  const processesOf = (cgroupPath: string | undefined, id: string): InventoryProcess[] => {
-    const path = cgroupPath && (containerOfPath(cgroupPath)?.path ?? cgroupPath)
-    const { unified, cpuacct } = cgroups.mounts
-    const pids = path
-      ? [unified, cpuacct].flatMap((mount) => (mount ? pidsInCgroup(join(mount, path)) : []))
-      : listProcesses(proc).filter((pid) => read(pid)?.containerId === id)
-    return [...new Set(pids)]
-      .map((pid) => read(pid))
-      .filter((process) => process !== undefined)
-      .sort((a, b) => a.startTicks - b.startTicks || a.pid - b.pid)
-      .map(withRuntime)
+  /** Oldest first. A node has hundreds of processes and the watcher ticks five times a second: it goes in between. */
+  const inspect = async (pids: Iterable<number>): Promise<InventoryProcess[]> => {
+    const processes: InventoryProcess[] = []
+    let beganMs = performance.now()
+    for (const pid of pids) {
+      const process = read(pid)
+      if (process) processes.push({ ...process, runtime: detectRuntime(pid, proc) })
+      if (performance.now() - beganMs < sliceMs) continue
+      await setImmediate()
+      beganMs = performance.now()
+    }
+    return processes.sort((a, b) => a.startTicks - b.startTicks || a.pid - b.pid)
   }
 
-  const whoisPid = (pid: number): WhoisMatch[] => {
+  /** By the container's cgroup, so that every process counts, whoever started it. */
+  const pidsOf = (cgroupPath: string | undefined, id: string): number[] => {
+    const path = cgroupPath && (containerOfPath(cgroupPath)?.path ?? cgroupPath)
+    if (!path) return listProcesses(proc).filter((pid) => read(pid)?.containerId === id)
+    const { unified, cpuacct } = cgroups.mounts
+    const pids = [unified, cpuacct].flatMap((mount) => (mount ? pidsInCgroup(join(mount, path)) : []))
+    return [...new Set(pids)]
+  }
+
+  const whoisPid = async (pid: number): Promise<WhoisMatch[]> => {
     const process = read(pid)
     if (!process) return []
     const { container, pod } = store.byCgroup(process.cgroup)
@@ -132,32 +140,36 @@ export function startInventory({ criSocket, log, proc = '/proc', pollMs }: Inven
       {
         ...(container ? { container: view(container) } : {}),
         ...(pod ? { pod: withAddresses(pod) } : {}),
-        processes: [withRuntime(process)],
+        processes: await inspect([pid]),
       },
     ]
   }
-  const whoisPods = (query: Query | undefined, options: WhoisOptions): WhoisMatch[] => {
+
+  const whoisPods = async (query: Query | undefined, options: WhoisOptions): Promise<WhoisMatch[]> => {
     const isSelected = options.selector === undefined ? () => true : parseSelector(options.selector)
     const isWanted = (pod: Pod): boolean =>
       (options.namespace ?? pod.namespace) === pod.namespace && isSelected(pod.labels)
-    const containers = store
-      .containers()
-      .map(view)
-      .filter((each) => isWanted(each.pod) && (!query || meansContainer(query, each)))
-    const named = new Set(containers.map((each) => each.pod.id))
-    return [
-      ...containers.map((container) => ({
-        container,
-        pod: container.pod,
-        processes: container.state === 'running' ? processesOf(container.cgroup, container.id) : [],
-      })),
-      // A pod without containers yet, or one named by its sandbox's id.
-      ...store
-        .pods()
-        .map(withAddresses)
-        .filter((pod) => query && !named.has(pod.id) && isWanted(pod) && meansPod(query, pod))
-        .map((pod) => ({ pod, processes: processesOf(undefined, pod.id) })),
-    ]
+    const matches: WhoisMatch[] = []
+    const named = new Set<string>()
+    for (const container of store.containers().map(view)) {
+      const { pod } = container
+      if (!isWanted(pod) || (query && !meansContainer(query, container))) continue
+      named.add(pod.id)
+      const pids = container.state === 'running' ? pidsOf(container.cgroup, container.id) : []
+      matches.push({ container, pod, processes: await inspect(pids) })
+    }
+    // A pod without containers yet, or one named by its sandbox's id.
+    for (const pod of store.pods().map(withAddresses)) {
+      if (!query || named.has(pod.id) || !isWanted(pod) || !meansPod(query, pod)) continue
+      matches.push({ pod, processes: await inspect(pidsOf(undefined, pod.id)) })
+    }
+    return matches
+  }
+
+  const outsiders = async (): Promise<WhoisMatch> => {
+    const processes = await inspect(listProcesses(proc))
+    // Kernel threads have no command line.
+    return { processes: processes.filter((each) => each.cmdline !== '' && !store.byCgroup(each.cgroup).pod) }
   }
 
   return {
@@ -187,13 +199,15 @@ export function startInventory({ criSocket, log, proc = '/proc', pollMs }: Inven
       await watch.ready
       const query = text === '' ? undefined : parseQuery(text)
       if (query?.kind === 'pid') {
-        const found = whoisPid(query.pid)
+        const found = await whoisPid(query.pid)
         if (found.every((match) => match.pod || !match.processes[0]?.containerId)) return found
         await watch.nudge() // its container may be younger than the last list
         return whoisPid(query.pid)
       }
       await watch.nudge() // a person who asks wants to see what is there now
-      return whoisPods(query, options)
+      const matches = await whoisPods(query, options)
+      const isEverything = !query && options.namespace === undefined && options.selector === undefined
+      return isEverything ? [...matches, await outsiders()] : matches
     },
     notice,
     close: () => watch.close(),

@@ -58,10 +58,9 @@ export function packImage(spec: ImageSpec, archive: string): string {
   const work = `${archive}.work`
   const root = join(work, 'root')
   for (const name of ['bin', 'tmp', 'proc', 'sys', 'dev', 'etc']) mkdirSync(join(root, name), { recursive: true })
-  put(root, '/bin/busybox')
   for (const applet of applets) symlinkSync('busybox', join(root, 'bin', applet))
   writeFileSync(join(root, 'etc/passwd'), 'root:x:0:0:root:/:/bin/sh\nnobody:x:65534:65534:nobody:/:/bin/sh\n')
-  for (const program of spec.programs ?? []) {
+  for (const program of ['/bin/busybox', ...(spec.programs ?? [])]) {
     put(root, program)
     for (const library of sharedLibraries(program)) put(root, library)
   }
