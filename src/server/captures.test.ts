@@ -96,7 +96,9 @@ describe('limits', () => {
     })
     const bytes = machineProfile()
     const artifact = makeArtifact(bytes, { id: 'art-1', captureId: 'cap-1' })
-    await expect(uploadBytes(server.url, { bytes, sha256: artifact.sha256 })).rejects.toThrow('507')
+    await expect(uploadBytes(server.url, { bytes, sha256: artifact.sha256 })).rejects.toMatchObject({
+      code: 'DISK_FULL',
+    })
     // What is known of an incident is small and is kept.
     expect(await agent.deliver({ type: 'incident', incident: makeIncident({ id: 'inc-1' }) })).toMatchObject({
       type: 'stored',
