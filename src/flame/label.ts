@@ -3,6 +3,8 @@
 
 /** `JS:^isWellFormed file:///srv/app/coupon.js:12:35`: tier mark, name, place, as V8 writes perf maps. */
 const v8Name = /^(?:JS|LazyCompile|Function|Script|Eval):[*~^+']?(.*) (?:\S*\/)?([^\s/]+?)(:\d+)?(?::\d+)?$/
+/** `isWellFormed coupon.js:12` */
+const namedPlace = /^(.+) [^\s/]+:\d+$/
 
 /** A name as people say it: `isWellFormed coupon.js:12`. All but V8's names are that already. */
 export function readableName(name: string): string {
@@ -18,13 +20,14 @@ export function readableName(name: string): string {
  */
 export function shorterNames(name: string): string[] {
   const readable = readableName(name)
-  if (readable !== name) return name === '' ? [readable] : [readable, readable.slice(0, readable.lastIndexOf(' '))]
-  const forms = [name]
+  const withoutPlace = namedPlace.exec(readable)?.[1]
+  if (withoutPlace) return [readable, withoutPlace]
+  const forms = [readable]
   let depth = 0
   for (let at = 0; at < name.length - 1; at++) {
     const char = name[at]!
-    // What is quoted is data: `RegExp.> src: '^a.b'`.
-    if (char === "'" || char === '"') break
+    // What is quoted is data: `RegExp.> src: '^a.b'`, `RegExp /^a.b$/i`.
+    if (char === "'" || char === '"' || (char === '/' && name[at - 1] === ' ')) break
     if (char === '(' || char === '<' || char === '[' || char === '{') depth++
     else if (char === ')' || char === '>' || char === ']' || char === '}') depth = Math.max(0, depth - 1)
     if (depth > 0 || at === 0) continue

@@ -27,8 +27,12 @@ addEventListener('load', () => {
     const room = Math.floor((width - 6) / charWidth)
     if (room < 3) return ''
     if (name.length <= room) return name
+    const place = / [^\\s/]+:[0-9]+$/.exec(name)
+    if (place) name = name.slice(0, place.index)
+    if (name.length <= room) return name
     let depth = 0
     for (let at = 1; at < name.length - 1; at++) {
+      if ('"\\''.includes(name[at]) || (name[at] === '/' && name[at - 1] === ' ')) break
       if ('(<[{'.includes(name[at])) depth++
       if (')>]}'.includes(name[at])) depth--
       const isCut = /[./]/.test(name[at]) || (name[at] === ':' && name[at - 1] === ':')

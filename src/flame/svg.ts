@@ -95,7 +95,12 @@ function header(options: SvgOptions, width: number, isDiff: boolean, tree: CallT
     text && `<text x="12" y="${y}" ${attributes}>${escapeXml(text)}</text>`
   return [
     line(26, options.title, 'font-size="17" font-weight="600" font-family="system-ui, sans-serif"'),
-    line(45, options.subtitle ?? '', `font-size="12" class="faint" fill="${surfaces.light.faint}"`),
+    // 12 px monospace.
+    line(
+      45,
+      cut(options.subtitle ?? '', (width - 24) / (12 * 0.602)),
+      `font-size="12" class="faint" fill="${surfaces.light.faint}"`,
+    ),
     `<g transform="translate(12 58)">${isDiff ? changeLegend() : originLegend(tree)}</g>`,
     // Shown by the script: without it there is nothing to click.
     `<g id="controls" display="none"><text id="matched" x="${width - 330}" y="26" text-anchor="end"></text>` +
@@ -219,11 +224,14 @@ function footer(options: SvgOptions, tree: CallTree, width: number, height: numb
   return [
     `<text id="details" x="12" y="${height - 34}">${escapeXml(hint)}</text>`,
     provenance &&
-      `<text class="faint" x="12" y="${height - 12}" fill="${surfaces.light.faint}">${escapeXml(provenance.length > room ? `${provenance.slice(0, room - 1)}…` : provenance)}<title>${escapeXml(provenance)}</title></text>`,
+      `<text class="faint" x="12" y="${height - 12}" fill="${surfaces.light.faint}">${escapeXml(cut(provenance, room))}<title>${escapeXml(provenance)}</title></text>`,
   ]
     .filter(Boolean)
     .join('\n')
 }
+
+const cut = (text: string, room: number): string =>
+  text.length > room ? `${text.slice(0, Math.floor(room) - 1)}…` : text
 
 const round = (px: number): number => Math.round(px * 100) / 100
 

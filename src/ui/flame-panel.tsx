@@ -116,6 +116,8 @@ export function FlamePanel({ slice, view, changeView, isStale, picker }: FlamePa
       const { view: now, changeView: change, ...rest } = keyState.current
       const isTyping = event.target instanceof HTMLInputElement
       if (event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented) return
+      // The card of keys and lists to choose from have keys of their own.
+      if ((event.target as Element).closest?.('dialog, select')) return
       if (event.key === 'Escape') {
         if (isTyping && now.search) change({ search: '' }, { replace: true })
         else if (isTyping) (event.target as HTMLInputElement).blur()

@@ -13,6 +13,7 @@ import { QualityLine } from './quality-line.tsx'
 import { useIncident, useProcesses, useProfile, useSeries, useSlice } from './queries.ts'
 import { rangesOf } from './ranges.ts'
 import type { SliceRequest, TimeRange } from './slice.ts'
+import { TimePicker } from './time-picker.tsx'
 import { Timeline } from './timeline.tsx'
 import { Ago, Day, Moment, useNow } from './times.tsx'
 import { Trouble } from './trouble.tsx'
@@ -107,13 +108,8 @@ function Incident({ detail }: { detail: IncidentDetail }) {
           )}
           {capture?.deepHz && <span className="key deep">at {capture.deepHz} Hz</span>}
           <span className="grow" />
-          {view.range && ranges ? (
-            <button type="button" className="chip" onClick={() => onBrush(undefined)}>
-              {printDurationMs(span(ranges.during))} chosen, from {printOffset(ranges.during.fromMs - incident.onsetMs)}{' '}
-              ✕
-            </button>
-          ) : (
-            <span className="hint">drag over the chart to look at a part of the time</span>
+          {ranges && (
+            <TimePicker incident={incident} ranges={ranges} isBrushed={view.range !== undefined} onBrush={onBrush} />
           )}
         </p>
       </section>
@@ -158,7 +154,6 @@ function Incident({ detail }: { detail: IncidentDetail }) {
 const noSeries: never[] = []
 const span = ({ fromMs, toMs }: TimeRange): number => toMs - fromMs
 const msPerUnit = (unit: string): number => (unit === 'nanoseconds' ? 1e6 : unit === 'microseconds' ? 1e3 : 1)
-const printOffset = (ms: number): string => `${ms < 0 ? '−' : '+'}${printDurationMs(Math.abs(ms))}`
 const describeRange = (range: TimeRange, node: string): string =>
   `${printDurationMs(span(range))} of CPU from ${new Date(range.fromMs).toISOString()} on ${node}`
 

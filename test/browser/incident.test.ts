@@ -1,12 +1,16 @@
 // People look at an incident in a real browser: what they see are the numbers of the profile, wherever they click.
+import { createHash } from 'node:crypto'
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
+import { gzipSync } from 'node:zlib'
 import type { Browser, BrowserContext, Page } from 'playwright-core'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { uploadBytes } from '../../src/agent/upload.ts'
 import { changePalette } from '../../src/flame/color.ts'
 import { mediaTypes } from '../../src/model/capture.ts'
+import { encodePprof } from '../../src/profile/pprof-encode.ts'
+import { drawProfile } from '../drawn-stacks.ts'
 import { machineProfile, spikeDocuments, spikeOnsetMs } from '../machine-profile.ts'
 import { makeArtifact, makeIncident, someMs } from '../nouns.ts'
 import { PlayedAgent, someStatus } from '../played-agent.ts'
@@ -58,7 +62,11 @@ beforeAll(async () => {
   agent = await PlayedAgent.connect(server.url)
   await agent.nextOf('welcome')
   agent.say({ type: 'status', ...someStatus })
+  await agent.deliver({ type: 'incident', incident })
+  await deliverEvidence(server, agent)
   browser = await launchBrowser()
+  // One for all tests: pages after the first find the compiled scripts in its cache.
+  context = await browser.newContext({ viewport: { width: 1440, height: 900 }, reducedMotion: 'reduce' })
 })
 afterAll(async () => {
   await browser?.close()
@@ -68,23 +76,22 @@ afterAll(async () => {
 })
 beforeEach(async () => {
   if (whyNoBrowser) return
-  context = await browser.newContext({ viewport: { width: 1440, height: 900 }, reducedMotion: 'reduce' })
   page = await context.newPage()
-  problems = watchPage(page, server.url).problems
+  problems = watchPage(page, 'http://127.0.0.1:').problems
 })
 afterEach(async () => {
-  await context?.close()
+  await page?.close()
   expect(problems ?? []).toEqual([])
 })
 
-async function deliverEvidence(): Promise<void> {
+async function deliverEvidence(to: TestServer, agent: PlayedAgent): Promise<void> {
   await agent.deliver({ type: 'capture', capture: { ...capture, ringHz: 49, deepHz: 99, quality } })
   const usageArtifact = makeArtifact(usage, { id: 'art-usage', captureId: capture.id, mediaType: mediaTypes.usage })
   for (const each of [
     { bytes, artifact },
     { bytes: usage, artifact: usageArtifact },
   ]) {
-    await uploadBytes(server.url, { bytes: each.bytes, sha256: each.artifact.sha256 })
+    await uploadBytes(to.url, { bytes: each.bytes, sha256: each.artifact.sha256 })
     await agent.deliver({ type: 'artifact', artifact: each.artifact })
   }
   await agent.deliver({ type: 'capture', capture: { ...capture, ringHz: 49, deepHz: 99, quality, state: 'complete' } })
@@ -125,36 +132,32 @@ const pixel = (share: number, row: number): Promise<string> =>
      })()`,
   )
 
-describe.skipIf(whyNoBrowser)('the list', () => {
-  test('without incidents says what will happen and how to try; new ones appear by themselves', async () => {
-    await page.goto(server.url)
-    await page.getByText('Nothing has spiked yet.').waitFor()
-    expect(await text('.agents')).toMatch(/node-1 recording at 49 Hz \(cpu-clock\), the last 5 min are kept/)
-    expect(await text('.empty')).toContain('timeout 6 sh -c')
-    await page.getByText('live', { exact: true }).waitFor()
+test.skipIf(whyNoBrowser)('the list says how to try, then what comes in by itself; so does the page', async () => {
+  await using own = await startTestServer({ uiDir: ui.dir })
+  const scout = await PlayedAgent.connect(own.url)
+  await scout.nextOf('welcome')
+  scout.say({ type: 'status', ...someStatus })
+  await page.goto(own.url)
+  await page.getByText('Nothing has spiked yet.').waitFor()
+  expect(await text('.agents')).toMatch(/node-1 recording at 49 Hz \(cpu-clock\), the last 5 min are kept/)
+  expect(await text('.empty')).toContain('timeout 6 sh -c')
+  await page.getByText('live', { exact: true }).waitFor()
 
-    await agent.deliver({ type: 'incident', incident })
-    await page.getByText('cart (pid 4242)').waitFor()
-    expect(await text('.badge')).toBe('capturing')
-    expect(await text('.row .what')).toMatch(/cart \(pid 4242\) burned 1.10 cores for 6 s\s+11× its normal 0.10 cores/)
-  })
+  await scout.deliver({ type: 'incident', incident })
+  await page.getByText('cart (pid 4242)').waitFor()
+  expect(await text('.badge')).toBe('capturing')
+  expect(await text('.row .what')).toMatch(/cart \(pid 4242\) burned 1.10 cores for 6 s 11× its normal 0.10 cores/)
+  await page.getByRole('link', { name: /cart/ }).click()
+  await page.getByText('No capture belongs to this incident.').waitFor()
+  expect(new URL(page.url()).pathname).toBe(address)
 
-  test('an open incident page fills in when the evidence comes, and the list then names the function', async () => {
-    await page.goto(`${server.url}${address}`)
-    await page.getByText('No capture belongs to this incident.').waitFor()
-    await deliverEvidence()
-    await page.locator('.flame canvas[data-boxes]').waitFor()
-    await until(
-      () => server.client.get('/api/v1/incidents/{id}', { params: { id: incident.id } }),
-      (answer) => answer.incident.top.length > 0,
-    )
-    await page.getByRole('link', { name: 'Spikecam' }).click()
-    await page.getByText('evilRegex').first().waitFor()
-    expect(await text('.row .top')).toMatch(/90.9 % evilRegex/)
-    await page.getByRole('link', { name: /cart/ }).click()
-    await page.locator('.flame canvas[data-boxes]').waitFor()
-    expect(new URL(page.url()).pathname).toBe(address)
-  })
+  await deliverEvidence(own, scout)
+  await page.locator('.flame canvas[data-boxes]').waitFor()
+  await page.goBack()
+  await page.locator('.row .top', { hasText: /90.9 % evilRegex/ }).waitFor()
+  expect(await text('.badge')).toBe('complete')
+  await page.close()
+  await scout.close()
 })
 
 describe.skipIf(whyNoBrowser)('an incident', () => {
@@ -311,8 +314,14 @@ describe.skipIf(whyNoBrowser)('an incident', () => {
     expect(Math.abs(to + 1500)).toBeLessThan(60)
     // Nothing but the handler ran then.
     await until(rows, (shown) => shown[0]?.[0] === 'handle')
-    await page.getByRole('button', { name: /chosen/ }).click()
+    const time = page.getByLabel('Time that is looked at')
+    expect(await text('select option:checked')).toMatch(/^(1\.9|2) s from −3\.[56] s$/)
+    await time.selectOption({ label: 'the spike (6 s)' })
     await until(rows, (shown) => shown[0]?.[0] === 'evilRegex')
+    expect(page.url()).not.toContain('from=')
+    await time.selectOption({ label: 'after it (4 s)' })
+    await until(rows, (shown) => shown[0]?.[0] === 'handle')
+    expect(await text('select option:checked')).toBe('after it (4 s)')
   })
 
   test('only this, without this', async () => {
@@ -354,6 +363,7 @@ describe.skipIf(whyNoBrowser)('an incident', () => {
     expect(await theme()).toBe('light')
     await page.reload()
     expect(await theme()).toBe('light')
+    await page.evaluate('localStorage.clear()')
   })
 
   test('a telephone needs no sideways scrolling', async () => {
@@ -375,6 +385,45 @@ describe.skipIf(whyNoBrowser)('an incident', () => {
     // The browser itself notes the 404.
     problems = problems.filter((problem) => !problem.includes('404'))
   })
+})
+
+/** Names that do not compress, so that the file is above what the page reads without a worker. */
+function bigProfile(): Uint8Array<ArrayBuffer> {
+  const lines = Array.from({ length: 12_000 }, (_, i) => {
+    const hash = createHash('sha512').update(String(i)).digest('base64').replace(/[;@ ]/g, '')
+    const at = `@${10_000 + (i % 6000)} {pid=4242 tid=4242 comm=cart}`
+    return `main;evilRegex;f${hash.slice(0, 40)};g${hash.slice(40, 80)} 1 500000 ${at}`
+  })
+  const drawn = drawProfile(lines.join('\n'), ['samples/count', 'cpu/nanoseconds'])
+  const profile = { ...drawn, timeNanos: BigInt(someMs) * 1_000_000n, durationNanos: 20_000_000_000n }
+  return Uint8Array.from(gzipSync(encodePprof(profile)))
+}
+
+test.skipIf(whyNoBrowser)('a big profile is read in a worker, by the served page and by the one file', async () => {
+  const big = bigProfile()
+  expect(big.length).toBeGreaterThan(300_000)
+  const own = spikeDocuments(big, { incidentId: 'inc-big', captureId: 'cap-big' })
+  await agent.deliver({ type: 'incident', incident: { ...own.incident, state: 'complete' } })
+  await uploadBytes(server.url, { bytes: big, sha256: own.artifact.sha256 })
+  await agent.deliver({ type: 'artifact', artifact: own.artifact })
+  await agent.deliver({ type: 'capture', capture: { ...own.capture, state: 'complete' } })
+  const look = async (url: string): Promise<void> => {
+    await page.goto(url)
+    await page.locator('.flame canvas[data-boxes]').waitFor()
+    expect(page.workers().length).toBe(1)
+    expect(await hover(0.5, 2)).toMatch(/^evilRegex total 100 % 1.00 core/)
+    // 12 000 boxes of a tenth of a pixel are one that says how many.
+    expect(await hover(0.5, 3)).toMatch(/^12000 functions too small to draw together 100 % click to see them$/)
+  }
+  await look(`${server.url}/incidents/inc-big`)
+  const html = await server.client.bytes('/api/v1/incidents/{id}/export.html', { params: { id: 'inc-big' } })
+  const file = join(ui.dir, 'big.html')
+  writeFileSync(file, await html.text())
+  const offline = await browser.newContext({ offline: true, reducedMotion: 'reduce' })
+  page = await offline.newPage()
+  problems = watchPage(page, pathToFileURL(file).href).problems
+  await look(pathToFileURL(file).href)
+  await offline.close()
 })
 
 describe.skipIf(whyNoBrowser)('the page as one file', () => {
@@ -413,5 +462,5 @@ test.skipIf(whyNoBrowser)('an agent that goes away is said at once', async () =>
   await other.close()
   await page.getByText(/node-2 away, last heard of/).waitFor()
   await agent.deliver({ type: 'incident', incident: makeIncident({ id: 'inc-2', noticedMs: someMs + 99_000 }) })
-  await page.locator('.list li').nth(1).waitFor()
+  await page.locator('.row', { hasText: 'still going on' }).waitFor()
 })
