@@ -213,7 +213,12 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
     close: async (graceMs = 5000) => {
       for (const timer of timers) clearInterval(timer)
       await episodes.close()
-      await Promise.race([delivery.idle(), new Promise((resolve) => setTimeout(resolve, link.connected ? graceMs : 0))])
+      let grace: NodeJS.Timeout | undefined
+      const late = new Promise<void>((resolve) => {
+        grace = setTimeout(resolve, link.connected ? graceMs : 0)
+      })
+      await Promise.race([delivery.idle(), late])
+      clearTimeout(grace)
       delivery.close()
       link.close()
       await recorder.close()

@@ -97,12 +97,14 @@ export function watchCri(options: CriWatchOptions): CriWatch {
   const run = async (): Promise<void> => {
     let attempt = 0
     let awaySinceMs = 0
+    let wasThere = false
     while (!stop.signal.aborted) {
       let cri: Cri | undefined
       try {
         cri = await findCri(options)
         await list(cri)
         runtime = cri.runtime
+        wasThere = true
         const details = { runtime, socket: cri.socket }
         if (awaySinceMs === 0) log.info(details, 'following the pods of the container runtime')
         else log.info({ ...details, awayMs: Date.now() - awaySinceMs }, 'the container runtime answers again')
@@ -115,7 +117,10 @@ export function watchCri(options: CriWatchOptions): CriWatch {
         const failure = asFailure(error)
         if (awaySinceMs === 0 && !stop.signal.aborted) {
           awaySinceMs = Date.now()
-          log.warn({ code: failure.code, advice: failure.advice }, `${failure.message}; keeping what is known of pods`)
+          const details = { code: failure.code, advice: failure.advice }
+          // A plain machine has no runtime and needs none; one that was named, or was there, is missed.
+          if (options.criSocket || wasThere) log.warn(details, `${failure.message}; keeping what is known of pods`)
+          else log.info({}, 'no container runtime here: processes are followed, containers have only their ids')
         }
         tellReady()
         served?.resolve()
