@@ -81,7 +81,7 @@ export function Timeline(props: TimelineProps) {
 
   useEffect(() => {
     const element = host.current!
-    const chart = new UPlot(optionsOf(theme, element.clientWidth, latest), columnsOf(series), element)
+    const chart = new UPlot(optionsOf(theme, element.clientWidth, latest), columnsOf(latest.current.series), element)
     plot.current = chart
     const observer = new ResizeObserver(() => chart.setSize({ width: element.clientWidth, height: heightPx }))
     observer.observe(element)
@@ -90,7 +90,8 @@ export function Timeline(props: TimelineProps) {
       chart.destroy()
       plot.current = undefined
     }
-  }, [series, theme])
+  }, [theme])
+  useEffect(() => plot.current?.setData(columnsOf(series)), [series])
 
   // biome-ignore lint/correctness/useExhaustiveDependencies: the marks are painted from these
   useEffect(() => {

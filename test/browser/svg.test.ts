@@ -89,7 +89,7 @@ describe.skipIf(whyNoBrowser)('the SVG flame graph', () => {
       ['parse', 0, 1176],
       ['std::map<int, char>::at', 0, 1176],
     ])
-    const zoomed = page.url()
+    const zoomed = await page.evaluate<string>('location.href')
     await page.keyboard.press('Escape')
     expect((await boxes(page)).length).toBe(8)
     const { page: again } = await openSvg(zoomed)
