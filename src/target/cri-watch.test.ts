@@ -112,6 +112,27 @@ test('events lead to a list; a burst of them to one', async () => {
   await expect.poll(lists).toBe(3)
 })
 
+test('an event that comes while a list is read leads to another list', async () => {
+  const standIn = await startStandIn('meanwhile', { events: 'yes' })
+  let lists = 0
+  const watched = watchCri({
+    criSocket: standIn.socket,
+    log,
+    pollMs: never,
+    refresh: async (cri) => {
+      lists++
+      if (lists === 2) {
+        standIn.event()
+        await cri.containers() // answered after the event was sent on the same connection
+      }
+    },
+  })
+  closers.push(() => watched.close())
+  await expect.poll(() => standIn.asked).toContain('GetContainerEvents')
+  await watched.nudge()
+  await expect.poll(() => lists).toBe(3)
+})
+
 test('without events it asks again and again, and at once when nudged', async () => {
   const polled = watch(await startStandIn('polled', { events: 'unimplemented' }), 20)
   await expect.poll(polled.lists).toBeGreaterThan(3)

@@ -43,6 +43,8 @@ export function watchCri(options: CriWatchOptions): CriWatch {
   const stop = new AbortController()
   let runtime: string | undefined
   let wake = (): void => undefined
+  /** Something happened since the last list began, perhaps while it was read. */
+  let isDue = false
   let served: { promise: Promise<void>; resolve: () => void } | undefined
   let tellReady = (): void => undefined
   const ready = new Promise<void>((resolve) => (tellReady = resolve))
@@ -50,13 +52,14 @@ export function watchCri(options: CriWatchOptions): CriWatch {
   const pause = async (ms: number): Promise<void> => {
     const early = new AbortController()
     wake = () => early.abort()
-    if (served) early.abort()
+    if (served || isDue) early.abort()
     await sleep(ms, undefined, { signal: AbortSignal.any([stop.signal, early.signal]) }).catch(() => undefined)
     wake = () => undefined
   }
   const list = async (cri: Cri): Promise<void> => {
     const asked = served
     served = undefined
+    isDue = false
     try {
       await refresh(cri)
     } finally {
@@ -72,14 +75,19 @@ export function watchCri(options: CriWatchOptions): CriWatch {
       .events(
         () => {
           hasEvents = true
+          isDue = true
           wake()
         },
         AbortSignal.any([stop.signal, ended.signal]),
       )
-      .catch((error: unknown) => {
-        broken = error
-        wake()
-      })
+      .then(
+        () => (hasEvents = false), // it has none, or ended the stream: from now on it is asked
+        (error: unknown) => {
+          broken = error
+          isDue = true
+          wake()
+        },
+      )
     try {
       while (!stop.signal.aborted) {
         await pause(hasEvents ? pollWithEventsMs : pollMs)
@@ -118,9 +126,10 @@ export function watchCri(options: CriWatchOptions): CriWatch {
         if (awaySinceMs === 0 && !stop.signal.aborted) {
           awaySinceMs = Date.now()
           const details = { code: failure.code, advice: failure.advice }
-          // A plain machine has no runtime and needs none; one that was named, or was there, is missed.
-          if (options.criSocket || wasThere) log.warn(details, `${failure.message}; keeping what is known of pods`)
-          else log.info({}, 'no container runtime here: processes are followed, containers have only their ids')
+          // A plain machine has no runtime and needs none; one that does not answer, or was there, is missed.
+          const isPlain = failure.details.looked !== undefined && !wasThere
+          if (isPlain) log.info({}, 'no container runtime here: processes are followed, containers have only their ids')
+          else log.warn(details, `${failure.message}; keeping what is known of pods`)
         }
         tellReady()
         served?.resolve()

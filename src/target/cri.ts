@@ -106,6 +106,10 @@ export async function findCri({ criSocket, hostRoot = '/proc/1/root' }: FindCriO
   const [best, ...others] = found.sort((a, b) => b.pods - a.pods)
   for (const { cri } of others) cri.close()
   if (best) return best.cri
-  const tried = sockets.length > 0 ? reasons.join('; ') : `no socket at any of ${usualSockets.join(', ')}`
-  throw new Failure('CRI_UNREACHABLE', `no container runtime answers: ${tried}`)
+  if (sockets.length === 0) {
+    throw new Failure('CRI_UNREACHABLE', 'there is no container runtime at any of the usual places', {
+      details: { looked: usualSockets },
+    })
+  }
+  throw new Failure('CRI_UNREACHABLE', `no container runtime answers: ${reasons.join('; ')}`)
 }
