@@ -124,7 +124,8 @@ describe.skipIf(!canUnshare)('in a container', () => {
   })
 
   test('a perf map is named after the PID that the process itself has, and lies in its own /tmp', async () => {
-    const inner = `mount -t tmpfs none /tmp && exec "$@"`
+    // Node is opened first: a checkout below /tmp is out of sight afterwards.
+    const inner = `exec 9<"$1"; shift; mount -t tmpfs none /tmp && exec /proc/self/fd/9 "$@"`
     const child = await start('unshare', [
       '--kill-child',
       '-m',
