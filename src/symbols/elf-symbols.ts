@@ -1,8 +1,7 @@
 // Function symbols of one ELF file: which rows of .symtab or .dynsym count, as perf's symbol-elf.c chooses them.
-import { type ByteSource, memorySource, readBytes, readCString } from './byte-source.ts'
+import { memorySource, readBytes, readCString } from './byte-source.ts'
 import { type Elf, type ElfSection, elf, readElf, sectionNamed } from './elf.ts'
-import { readPltStubs } from './plt-stubs.ts'
-import { rank, type SymbolTable, SymbolTableBuilder } from './symbol-table.ts'
+import { maxSize, rank, type SymbolTable, symbolTable } from './symbol-table.ts'
 import { unpackXz } from './xz.ts'
 
 export interface ElfSymbols {
@@ -13,49 +12,26 @@ export interface ElfSymbols {
   readonly bytes: number
 }
 
-/** The name is that of a PLT stub and gets `@plt`. String tables stay below 1 GiB, so 30 bits remain. */
-const pltName = 0x8000_0000
-/** Not a name but the number of a stub whose target is known by address. */
-const pltResolver = 0x4000_0000
-
-/** Rows read at once: 96 kB of them stay in the second-level cache while they are looked through. */
-const rowsPerRead = 4096
-/** The largest table seen (a debug build of chromium) has 3 million rows; 16 million would need 200 MB. */
-const maxRows = 16_000_000
-/** String tables are read whole only to find ARM's mapping symbols. */
+/** Rows of 24 bytes that are held while a table is made. The largest met, a debug build of Chromium, has 3 million. */
+const maxRows = 4_000_000
+const rowWords = 6
+/** String tables are read whole only to find Arm's mapping symbols. */
 const maxStringBytes = 64 << 20
 
-const hiddenOrInternal = (other: number): boolean => (other & 3) === 1 || (other & 3) === 2
-
-/**
- * Symbols from the better of `.symtab` and `.dynsym`, and `name@plt` for the stubs.
- * @param file the file that has the symbols; for a separate debug file, that one
- * @param stubs the file that has the code, when it is another one
- */
-export function readElfSymbols(file: Elf, { stubs = file }: { stubs?: Elf } = {}): ElfSymbols | undefined {
+/** Symbols from the better of `.symtab` and `.dynsym`; undefined when there are none. */
+export function readElfSymbols(file: Elf): ElfSymbols | undefined {
   const symbols = tableOfType(file, elf.symtab) ?? tableOfType(file, elf.dynsym)
-  const plt = readPltStubs(stubs)
-  const rows = symbols ? rowsOf(file, symbols) : 0
-  const builder = new SymbolTableBuilder(rows + plt.length)
   const strings = symbols && file.sections[symbols.link]
-  if (symbols && strings) addRows(file, { symbols, strings, rows, builder })
-  // Stubs come last: where a zero-size `_init` stands before them, perf's tree finds the stub.
-  const resolvers: number[] = []
-  for (const { address, size, name, resolver } of plt) {
-    const bits = resolver === undefined ? name : pltResolver | (resolvers.push(resolver) - 1)
-    builder.add(address, size, { name: (pltName | bits) >>> 0, rank: rank.global })
-  }
-  if (builder.length === 0) return undefined
-  const table = builder.build()
-  const names = strings ?? { offset: 0, size: 0 }
-  const dynamic = tableOfType(stubs, elf.dynsym)
-  const dynamicNames = (dynamic && stubs.sections[dynamic.link]) ?? { offset: 0, size: 0 }
+  if (!symbols || !strings) return undefined
+  const rows = readRows(file, symbols)
+  const code = codeSections(file)
+  const isMark = mappingSymbols(file, strings)
+  const pairs = orderedCode(rows, code, (kind, name) => !isHiddenOrInternal(kind) && !isMark(name))
+  if (pairs.length === 0) return undefined
+  const table = gather(rows, code, pairs)
   const readName = (index: number): string => {
     const name = table.nameAt(index)
-    if (name < pltName) return nameIn(file.source, names, name)
-    if (!(name & pltResolver)) return `${nameIn(stubs.source, dynamicNames, name - pltName)}@plt`
-    const target = table.find(resolvers[name & (pltResolver - 1)] ?? 0, readName)
-    return target < 0 || table.nameAt(target) >= pltName ? 'indirect@plt' : `${readName(target)}@plt`
+    return name < strings.size ? readCString(file.source, strings.offset + name) : ''
   }
   return { table, bytes: table.bytes, readName }
 }
@@ -82,67 +58,118 @@ export function readEmbeddedSymbols(file: Elf): ElfSymbols | undefined {
 /** Whether a file has a full symbol table, not only what it exports. */
 export const hasSymtab = (file: Elf): boolean => tableOfType(file, elf.symtab) !== undefined
 
-function nameIn(source: ByteSource, strings: { offset: number; size: number }, name: number): string {
-  return name < strings.size ? readCString(source, strings.offset + name) : ''
-}
-
 function tableOfType(file: Elf, type: number): ElfSection | undefined {
   return file.sections.find((section) => section.type === type && section.size > 0)
 }
 
-const rowBytes = (file: Elf): number => (file.is64 ? 24 : 16)
-
-function rowsOf(file: Elf, symbols: ElfSection): number {
-  const bytes = Math.min(symbols.size, Math.max(0, file.source.size - symbols.offset))
-  return Math.min(maxRows, Math.floor(bytes / rowBytes(file)))
-}
-
-interface Rows {
-  readonly symbols: ElfSection
-  readonly strings: ElfSection
-  readonly rows: number
-  readonly builder: SymbolTableBuilder
-}
-
-function addRows(file: Elf, { symbols, strings, rows, builder }: Rows): void {
-  const words = rowBytes(file) / 4
-  const buffer = new Uint32Array(words * Math.min(rows, rowsPerRead))
-  const bytes = new Uint8Array(buffer.buffer)
-  const codeEnd = file.sections.map((section) =>
-    section.flags & elf.sectionExecutable ? section.address + section.size : 0,
-  )
-  const labels = file.sections.map((section) => section.name.includes('text'))
-  const isMappingSymbol = mappingSymbols(file, strings)
-  const isThumb = file.machine === elf.machineArm
-  for (let row = 0; row < rows; row += rowsPerRead) {
-    const count = Math.min(rowsPerRead, rows - row)
-    const got = file.source.readInto(bytes.subarray(0, count * words * 4), symbols.offset + row * words * 4)
-    for (let w = 0; w + words <= got / 4; w += words) {
-      const name = buffer[w] as number
-      // 64 bit: name u32, info u8, other u8, section u16, value u64, size u64. 32 bit: name, value, size, info…
-      const kind = file.is64 ? (buffer[w + 1] as number) : (buffer[w + 3] as number)
-      const type = kind & 0xf
-      const section = kind >>> 16
-      // STT_NOTYPE 0, STT_OBJECT 1, STT_FUNC 2, STT_GNU_IFUNC 10; section 0 is SHN_UNDEF, 0xfff1 SHN_ABS.
-      if ((type > 2 && type !== 10) || section === 0 || name === 0 || name >= strings.size) continue
-      const end = codeEnd[section] ?? 0
-      if (end === 0) continue
-      if (type === 0 && (!labels[section] || hiddenOrInternal((kind >>> 8) & 0xff))) continue
-      if (type === 0 && isMappingSymbol(name)) continue
-      let address = file.is64
-        ? (buffer[w + 2] as number) + ((buffer[w + 3] as number) | 0) * 4_294_967_296
-        : (buffer[w + 1] as number)
-      // Thumb code has the lowest bit set as a flag (ELF for the Arm Architecture, 5.5.3).
-      if (isThumb && type === 2) address -= address % 2
-      const size = file.is64
-        ? (buffer[w + 4] as number) + (buffer[w + 5] as number) * 4_294_967_296
-        : (buffer[w + 2] as number)
-      const bind = (kind >>> 4) & 0xf
-      const bits = (bind === 1 ? rank.global : 0) | (bind === 2 ? rank.weak : 0) | (size === 0 ? rank.unsized : 0)
-      builder.add(address, size || Math.max(0, end - address), { name, rank: bits })
-    }
+/** Rows as 64-bit files have them: name u32, info u8, other u8, section u16, value u64, size u64. */
+function readRows(file: Elf, symbols: ElfSection): Uint32Array {
+  const rowBytes = file.is64 ? 24 : 16
+  const count = Math.min(maxRows, Math.floor(symbols.size / rowBytes))
+  const words = new Uint32Array((count * rowBytes) / 4)
+  file.source.readInto(new Uint8Array(words.buffer), symbols.offset)
+  const rows = file.is64 ? words : widened(words)
+  // Thumb code has the lowest bit of its address set as a flag (ELF for the Arm Architecture, 5.5.3).
+  if (file.machine === elf.machineArm) {
+    for (let w = 0; w < rows.length; w += rowWords) rows[w + 2] = ((rows[w + 2] as number) & ~1) >>> 0
   }
+  return rows
 }
+
+/** 32-bit files have: name, value, size, info u8, other u8, section u16. */
+function widened(words: Uint32Array): Uint32Array {
+  const rows = new Uint32Array((words.length / 4) * rowWords)
+  for (let from = 0, to = 0; from < words.length; from += 4, to += rowWords) {
+    rows[to] = words[from] as number
+    rows[to + 1] = words[from + 3] as number
+    rows[to + 2] = words[from + 1] as number
+    rows[to + 4] = words[from + 2] as number
+  }
+  return rows
+}
+
+interface CodeSections {
+  /** Lowest address of code. */
+  readonly base: number
+  /** How far the end of the code is from it. */
+  readonly span: number
+  /** By section number, of which a row has 16 bits: where its code ends, from `base`; 0 = it has none. */
+  readonly end: Uint32Array
+  /** Whether labels without a type count there, too: hand-written code. */
+  readonly hasLabels: Uint8Array
+}
+
+function codeSections({ sections }: Elf): CodeSections {
+  const isCode = ({ flags, size }: ElfSection) => (flags & elf.sectionExecutable) !== 0 && size > 0
+  const code = sections.filter(isCode)
+  const base = Math.min(...code.map(({ address }) => address))
+  const span = Math.min(maxSize, Math.max(0, ...code.map(({ address, size }) => address + size - base)))
+  const end = new Uint32Array(65_536)
+  const hasLabels = new Uint8Array(65_536)
+  sections.forEach((section, i) => {
+    if (!isCode(section)) return
+    end[i] = Math.min(span, section.address + section.size - base)
+    if (section.name.includes('text')) hasLabels[i] = 1
+  })
+  return { base, span, end, hasLabels }
+}
+
+/** Bit n: symbols of type n are code or stand in it. STT_OBJECT 1, STT_FUNC 2, STT_GNU_IFUNC 10. */
+const codeTypes = (1 << 1) | (1 << 2) | (1 << 10)
+
+/**
+ * Rows of code by address, as pairs of words: row, address from `base`. Each pair is one 64-bit number, which the engine
+ * sorts itself, without a comparison in JavaScript; equal addresses keep their order.
+ */
+function orderedCode(
+  rows: Uint32Array,
+  { base, span, end, hasLabels }: CodeSections,
+  isLabel: (kind: number, name: number) => boolean,
+): Uint32Array {
+  const pairs = new Uint32Array(rows.length / 3)
+  const baseHigh = Math.floor(base / 4_294_967_296) | 0
+  const baseLow = base >>> 0
+  let length = 0
+  for (let row = 0, w = 0; w < rows.length; row++, w += rowWords) {
+    const kind = rows[w + 1] as number
+    if (end[kind >>> 16] === 0 || rows[w] === 0) continue
+    const isCode = (codeTypes >>> (kind & 0xf)) & 1
+    if (!isCode && !((kind & 0xf) === 0 && hasLabels[kind >>> 16] && isLabel(kind, rows[w] as number))) continue
+    const low = rows[w + 2] as number
+    const from = (low - baseLow) >>> 0
+    // The high half may be one more where the code crosses a multiple of 4 GiB.
+    if (from >= span || ((rows[w + 3] as number) | 0) !== baseHigh + (low < baseLow ? 1 : 0)) continue
+    pairs[length] = row
+    pairs[length + 1] = from
+    length += 2
+  }
+  new BigUint64Array(pairs.buffer, 0, length / 2).sort()
+  return pairs.subarray(0, length)
+}
+
+function gather(rows: Uint32Array, { base, end }: CodeSections, pairs: Uint32Array): SymbolTable {
+  const length = pairs.length / 2
+  const start = new Uint32Array(length)
+  const size = new Uint32Array(length)
+  const name = new Uint32Array(length)
+  const ranks = new Uint8Array(length)
+  for (let i = 0; i < length; i++) {
+    const w = (pairs[2 * i] as number) * rowWords
+    const from = pairs[2 * i + 1] as number
+    const kind = rows[w + 1] as number
+    const bytes = rows[w + 5] === 0 ? (rows[w + 4] as number) : maxSize
+    start[i] = from
+    size[i] = bytes !== 0 ? bytes : Math.max(0, (end[kind >>> 16] as number) - from)
+    name[i] = rows[w] as number
+    // STB_GLOBAL 1, STB_WEAK 2.
+    const bind = (kind >>> 4) & 0xf
+    ranks[i] = (bind === 1 ? rank.global : 0) | (bind === 2 ? rank.weak : 0) | (bytes === 0 ? rank.unsized : 0)
+  }
+  return symbolTable({ base, start, size, name, rank: ranks })
+}
+
+/** STV_HIDDEN and STV_INTERNAL in the second byte of a row's second word. */
+const isHiddenOrInternal = (kind: number): boolean => ((kind >>> 8) & 3) === 1 || ((kind >>> 8) & 3) === 2
 
 /** `$x`, `$d.12`: marks of Arm assemblers, not functions (ELF for the Arm 64-bit Architecture, 5.5.2). */
 function mappingSymbols(file: Elf, strings: ElfSection): (name: number) => boolean {

@@ -5,6 +5,7 @@ import { demangle } from './demangle.ts'
 import { addressOfOffset, type Elf, readElf } from './elf.ts'
 import { type ElfSymbols, readElfSymbols, readEmbeddedSymbols } from './elf-symbols.ts'
 import { type FrameDetail, type GoTable, readGoTable } from './go-table.ts'
+import { readPltSymbols } from './plt-stubs.ts'
 
 /** Finds the file that holds the symbols which were stripped from `file`. */
 export type FindDebugFile = (file: Elf) => { elf: Elf; close(): void } | undefined
@@ -84,12 +85,13 @@ class ElfExecutable implements Executable {
     this.read()
     const inGo = this.go?.framesAt(address) ?? noFrames
     const plain = this.plainFramesAt(address)
-    const [symbol] = plain
-    if (inGo.length === 0 || !symbol) return inGo.length === 0 ? plain : inGo
-    const outer = inGo[inGo.length - 1] as SymbolFrame
+    const outer = inGo.at(-1)
+    if (!outer) return plain
     // Go's linker writes `runtime.memmove.abi0` where Go itself and people say `runtime.memmove`.
-    const systemName = symbol.systemName ?? symbol.name
-    return systemName === outer.name ? inGo : [...inGo.slice(0, -1), { ...outer, systemName }]
+    const linked = systemName(plain)
+    return linked === undefined || linked === outer.name
+      ? inGo
+      : [...inGo.slice(0, -1), { ...outer, systemName: linked }]
   }
 
   release(): void {
@@ -111,10 +113,12 @@ class ElfExecutable implements Executable {
     this.go = readGoTable(this.file, this.detail)
     // perf looks for the debug file first, too: it has at least what the file itself has.
     this.debug = this.findDebugFile?.(this.file)
-    const tables = this.debug
-      ? [readElfSymbols(this.debug.elf, { stubs: this.file })]
+    const own = this.debug
+      ? [readElfSymbols(this.debug.elf)]
       : [readElfSymbols(this.file), readEmbeddedSymbols(this.file)]
-    this.tables = tables.flatMap((symbols) => (symbols ? [{ symbols, frames: new Map() }] : []))
+    this.tables = named(own)
+    const stubs = readPltSymbols(this.file, (address) => systemName(this.plainFramesAt(address)))
+    this.tables = [...this.tables, ...named([stubs])]
   }
 
   private plainFramesAt(address: number): readonly SymbolFrame[] {
@@ -131,6 +135,11 @@ class ElfExecutable implements Executable {
     return frames
   }
 }
+
+const named = (tables: readonly (ElfSymbols | undefined)[]): NamedTable[] =>
+  tables.flatMap((symbols) => (symbols ? [{ symbols, frames: new Map() }] : []))
+
+const systemName = ([frame]: readonly SymbolFrame[]): string | undefined => frame && (frame.systemName ?? frame.name)
 
 function framesOf({ symbols, frames }: NamedTable, index: number): readonly SymbolFrame[] {
   let found = frames.get(index)

@@ -19,6 +19,8 @@ interface Wanted {
 }
 
 const textWord = 22
+/** R_X86_64_RELATIVE, R_AARCH64_RELATIVE: the word is an address in the file itself. */
+const relativeTypes = [8, 1027]
 const segmentWritable = 2
 /** Read at once while looking; the module is found within the first megabytes of data. */
 const chunkBytes = 1 << 20
@@ -73,7 +75,7 @@ function findInRelocations(file: Elf, { table, names }: Wanted, functionDataWord
   const section = file.sections.find((section) => section.name === '.rela.dyn' && section.type === elf.rela)
   if (!section) return undefined
   const starts: number[] = []
-  eachRelocation(file, section, ({ slot, addend }) => {
+  eachRelocation(file, { section, types: relativeTypes }, ({ slot, addend }) => {
     if (addend === table && starts.length < maxCandidates) starts.push(slot)
   })
   if (starts.length === 0) return undefined
@@ -81,7 +83,7 @@ function findInRelocations(file: Elf, { table, names }: Wanted, functionDataWord
   const wantedSlots = new Set(
     starts.flatMap((start) => [1, textWord, functionDataWord].map((word) => start + word * 8)),
   )
-  eachRelocation(file, section, ({ slot, addend }) => {
+  eachRelocation(file, { section, types: relativeTypes }, ({ slot, addend }) => {
     if (wantedSlots.has(slot)) words.set(slot, addend)
   })
   for (const start of starts) {

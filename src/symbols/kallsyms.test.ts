@@ -57,3 +57,12 @@ test('every symbol of the running kernel, the last of its address', (context) =>
   expect(last.size).toBeGreaterThan(10_000)
   expect(different).toEqual([])
 })
+
+test('modules that are far from the kernel', () => {
+  const far = 'ffff800008000000 T _text\nffff800008000040 t one\nffff7fff01000000 t module_function\t[m]\n'
+  const address = (hex: string) => Number(BigInt.asIntN(64, BigInt(`0x${hex}`)))
+  expect(nameAt(far, address('ffff7fff01000004'))).toBe('module_function')
+  expect(nameAt(far, address('ffff800008000010'))).toBe('_text')
+  expect(nameAt(far, address('ffff800008000041'))).toBe('one')
+  expect(nameAt(far, address('ffff7fffffffffff'))).toBeUndefined()
+})

@@ -6,7 +6,7 @@
 //
 // All addresses zero means that kptr_restrict hides them and we lack CAP_SYSLOG (proc(5)).
 import { decodeName, hexDigit } from './byte-source.ts'
-import { rank, type SymbolTable, SymbolTableBuilder } from './symbol-table.ts'
+import { rank, type SymbolTable, symbolTable } from './symbol-table.ts'
 
 export interface KernelSymbols {
   readonly table: SymbolTable
@@ -29,7 +29,13 @@ const maxReachBytes = 1 << 20
  */
 export function parseKallsyms(text: Uint8Array): KernelSymbols | undefined {
   const lines = countLines(text)
-  const builder = new SymbolTableBuilder(lines)
+  const rows = {
+    high: new Int32Array(lines),
+    low: new Int32Array(lines),
+    name: new Uint32Array(lines),
+    rank: new Uint8Array(lines),
+    length: 0,
+  }
   // A name and its NUL are shorter than the line that the name stands in.
   const names = new Uint8Array(text.length + 1)
   let used = 0
@@ -50,9 +56,7 @@ export function parseKallsyms(text: Uint8Array): KernelSymbols | undefined {
     // T t W w: code. The rest is data, which no instruction pointer is in.
     const kind = type | 32
     const isCode = p > from && text[p] === 32 && text[p + 2] === 32 && (kind === 116 || kind === 119)
-    if (isCode && builder.length < lines) {
-      // As a signed double: 0xffffffff81000000 is -2130706432.
-      const address = (high | 0) * 4_294_967_296 + (low >>> 0)
+    if (isCode && rows.length < lines) {
       const name = used
       p += 3
       let byte = text[p] as number
@@ -61,18 +65,88 @@ export function parseKallsyms(text: Uint8Array): KernelSymbols | undefined {
         byte = text[++p] as number
       }
       names[used++] = 0
-      if (address !== 0) anyAddress = true
-      const bits = rank.unsized | (kind === 119 ? rank.weak : type === 84 ? rank.global : 0)
-      builder.add(address, maxReachBytes, { name, rank: bits })
+      if ((low | high) !== 0) anyAddress = true
+      const row = rows.length++
+      rows.high[row] = high
+      rows.low[row] = low
+      rows.name[row] = name
+      rows.rank[row] = rank.unsized | (kind === 119 ? rank.weak : type === 84 ? rank.global : 0)
       if (textStart === undefined && used - name === 6 && decodeName(names.subarray(name, used - 1)) === '_text') {
-        textStart = address
+        textStart = signed(high, low)
       }
     }
     const end = text.indexOf(10, p)
     p = end < 0 ? text.length : end + 1
   }
   if (!anyAddress) return undefined
-  return kernelSymbols(builder.build(), { names: names.slice(0, used), textStart })
+  return kernelSymbols(ordered(rows), { names: names.slice(0, used), textStart })
+}
+
+/** Integers throughout, since numbers beyond 32 bits are objects until the engine has compiled the loop. */
+interface Rows {
+  readonly high: Int32Array
+  readonly low: Int32Array
+  readonly name: Uint32Array
+  readonly rank: Uint8Array
+  readonly length: number
+}
+
+/** 0xffffffff81000000 is -2130706432, which is exact. */
+const signed = (high: number, low: number): number => high * 4_294_967_296 + (low >>> 0)
+
+function ordered(rows: Rows): SymbolTable {
+  const { high, low, length } = rows
+  let lowest = low[0] as number
+  let isNarrow = true
+  for (let i = 0; i < length; i++) {
+    if (high[i] !== high[0]) isNarrow = false
+    // With the highest bit turned over signed numbers are in the order of unsigned ones.
+    if (((low[i] as number) ^ 0x8000_0000) < (lowest ^ 0x8000_0000)) lowest = low[i] as number
+  }
+  return isNarrow ? orderedNarrow(rows, lowest) : orderedWide(rows)
+}
+
+/** All in 4 GiB, as on x86: pairs of row and distance are 64-bit numbers, which the engine sorts itself. */
+function orderedNarrow(rows: Rows, lowest: number): SymbolTable {
+  const { high, low, length } = rows
+  const pairs = new Uint32Array(2 * length)
+  for (let i = 0; i < length; i++) {
+    pairs[2 * i] = i
+    pairs[2 * i + 1] = (low[i] as number) - lowest
+  }
+  new BigUint64Array(pairs.buffer).sort()
+  const start = new Uint32Array(length)
+  const order = new Uint32Array(length)
+  for (let i = 0; i < length; i++) {
+    order[i] = pairs[2 * i] as number
+    start[i] = pairs[2 * i + 1] as number
+  }
+  return inOrder(rows, order, { base: signed(high[0] as number, lowest), start })
+}
+
+/** Modules may be far from the kernel. */
+function orderedWide(rows: Rows): SymbolTable {
+  const address = Float64Array.from({ length: rows.length }, (_, i) =>
+    signed(rows.high[i] as number, rows.low[i] as number),
+  )
+  const order = Uint32Array.from(address, (_, i) => i).sort((a, b) => (address[a] as number) - (address[b] as number))
+  const base = address[order[0] as number] as number
+  return inOrder(rows, order, { base, start: Float64Array.from(order, (row) => (address[row] as number) - base) })
+}
+
+function inOrder(
+  { name, rank }: Rows,
+  order: Uint32Array,
+  { base, start }: { base: number; start: Uint32Array | Float64Array },
+): SymbolTable {
+  const names = new Uint32Array(order.length)
+  const ranks = new Uint8Array(order.length)
+  for (let i = 0; i < order.length; i++) {
+    names[i] = name[order[i] as number] as number
+    ranks[i] = rank[order[i] as number] as number
+  }
+  const size = new Uint32Array(order.length).fill(maxReachBytes)
+  return symbolTable({ base, start, size, name: names, rank: ranks })
 }
 
 function kernelSymbols(

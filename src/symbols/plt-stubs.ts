@@ -3,24 +3,63 @@
 //
 //   401030: ff 25 e2 2f 00 00   jmp *0x2fe2(%rip)   # 404018
 //   0000000000404018  0000000200000007 R_X86_64_JUMP_SLOT  puts@GLIBC_2.2.5
-import { readBytes } from './byte-source.ts'
-import { type Elf, type ElfSection, elf, sectionNamed, viewOf } from './elf.ts'
+import { readBytes, readCString } from './byte-source.ts'
+import { type Elf, elf, sectionNamed, viewOf } from './elf.ts'
 import { eachRelocation } from './elf-relocations.ts'
+import type { ElfSymbols } from './elf-symbols.ts'
+import { rank, symbolTable } from './symbol-table.ts'
 
-export interface PltStub {
+/**
+ * The stubs of a file as a table of symbols.
+ * @param nameAt name of the function at an address of the file, for stubs whose target has no other
+ */
+export function readPltSymbols(file: Elf, nameAt: (address: number) => string | undefined): ElfSymbols | undefined {
+  const stubs = readPltStubs(file).sort((a, b) => a.address - b.address)
+  if (stubs.length === 0) return undefined
+  const base = (stubs[0] as PltStub).address
+  const table = symbolTable({
+    base,
+    start: Float64Array.from(stubs, ({ address }) => address - base),
+    size: Uint32Array.from(stubs, ({ size }) => size),
+    name: Uint32Array.from(stubs, (_, i) => i),
+    rank: new Uint8Array(stubs.length).fill(rank.global),
+  })
+  const readName = (index: number): string => {
+    const { symbol, resolver } = stubs[table.nameAt(index)] as PltStub
+    return `${(resolver === undefined ? dynamicName(file, symbol) : nameAt(resolver)) ?? 'indirect'}@plt`
+  }
+  return { table, bytes: table.bytes + stubs.length * stubBytes, readName }
+}
+
+function dynamicName(file: Elf, symbol: number): string | undefined {
+  const symbols = file.sections.find((section) => section.type === elf.dynsym)
+  const strings = symbols && file.sections[symbols.link]
+  if (!strings || symbol * symbolBytes >= symbols.size) return undefined
+  const row = readBytes(file.source, symbols.offset + symbol * symbolBytes, 4)
+  const name = row.length === 4 ? viewOf(row).getUint32(0, true) : 0
+  return name > 0 && name < strings.size ? readCString(file.source, strings.offset + name) : undefined
+}
+
+const symbolBytes = 24
+/** What an object of three numbers takes. */
+const stubBytes = 40
+
+interface PltStub {
   readonly address: number
   readonly size: number
-  /** Offset in the string table of `.dynsym`; 0 where the target is known by address only. */
-  readonly name: number
+  /** Row of `.dynsym`; 0 where the target is known by address only. */
+  readonly symbol: number
   /** Address of the function that chooses the target at start (STT_GNU_IFUNC), as in static programs. */
   readonly resolver?: number
 }
 
 /** libjvm, clang and node have 1 000 to 3 000 stubs; a table a hundred times as long is damage. */
 const maxStubs = 300_000
+/** R_AARCH64_JUMP_SLOT, R_AARCH64_IRELATIVE: one stub each. */
+const arm64Stubs = [1026, 1032]
 const x64 = { globalData: 6, jumpSlot: 7, indirectRelative: 37 } as const
 
-export function readPltStubs(file: Elf): PltStub[] {
+function readPltStubs(file: Elf): PltStub[] {
   if (file.machine === elf.machineX64) return readX64Stubs(file)
   if (file.machine === elf.machineArm64) return readOrderedStubs(file, { header: 32, entry: 16 })
   return []
@@ -60,35 +99,25 @@ function readOrderedStubs(file: Elf, { header, entry }: { header: number; entry:
   if (!plt || !relocations) return []
   const stubs: PltStub[] = []
   let address = plt.address + header
-  eachRelocation(file, relocations, ({ symbol }) => {
-    const name = nameOfSymbol(file, relocations, symbol)
-    if (name !== 0 && address + entry <= plt.address + plt.size) stubs.push({ address, size: entry, name })
+  eachRelocation(file, { section: relocations, types: arm64Stubs }, ({ symbol }) => {
+    if (symbol !== 0 && address + entry <= plt.address + plt.size) stubs.push({ address, size: entry, symbol })
     address += entry
   })
   return stubs
 }
 
-type Target = Pick<PltStub, 'name' | 'resolver'>
+type Target = Pick<PltStub, 'symbol' | 'resolver'>
 
 /** From the address of a GOT slot to what is put there. */
 function targetsOfSlots(file: Elf, { all }: { all: boolean }): Map<number, Target> {
   const targets = new Map<number, Target>()
   for (const section of file.sections) {
     if (section.name !== '.rela.plt' && !(all && section.name === '.rela.dyn')) continue
-    eachRelocation(file, section, ({ slot, type, symbol, addend }) => {
+    eachRelocation(file, { section, types: Object.values(x64) }, ({ slot, type, symbol, addend }) => {
       if (targets.size >= maxStubs) return
-      if (type === x64.indirectRelative) targets.set(slot, { name: 0, resolver: addend })
-      if (type !== x64.globalData && type !== x64.jumpSlot) return
-      const name = nameOfSymbol(file, section, symbol)
-      if (name !== 0) targets.set(slot, { name })
+      if (type === x64.indirectRelative) targets.set(slot, { symbol: 0, resolver: addend })
+      else if (symbol !== 0) targets.set(slot, { symbol })
     })
   }
   return targets
-}
-
-function nameOfSymbol(file: Elf, relocations: ElfSection, symbol: number): number {
-  const symbols = file.sections[relocations.link]
-  if (symbols?.type !== elf.dynsym || symbol === 0 || symbol * 24 >= symbols.size) return 0
-  const row = readBytes(file.source, symbols.offset + symbol * 24, 4)
-  return row.length === 4 ? viewOf(row).getUint32(0, true) : 0
 }

@@ -9,67 +9,26 @@ export const rank = {
   unsized: 4,
 } as const
 
-/** Sizes are kept in 32 bits; nothing that executes is longer than 4 GiB. */
-const maxSize = 0xffff_ffff
+/** Sizes and distances are kept in 32 bits; nothing that executes is longer than 4 GiB. */
+export const maxSize = 0xffff_ffff
 /** Names for one address that are compared: libc has 20 for one syscall wrapper, more is damage. */
 const maxAliases = 64
 
-export class SymbolTableBuilder {
-  private readonly address: Float64Array
-  private readonly size: Uint32Array
-  private readonly name: Uint32Array
-  private readonly rank: Uint8Array
-  length = 0
-
-  constructor(capacity: number) {
-    this.address = new Float64Array(capacity)
-    this.size = new Uint32Array(capacity)
-    this.name = new Uint32Array(capacity)
-    this.rank = new Uint8Array(capacity)
-  }
-
-  /**
-   * @param size bytes; for an unsized symbol the most it may reach, such as to the end of its section
-   * @param name where the name is, in the unit of whoever reads names
-   */
-  add(address: number, size: number, { name, rank }: { name: number; rank: number }): void {
-    const at = this.length++
-    this.address[at] = address
-    this.size[at] = Math.min(size, maxSize)
-    this.name[at] = name
-    this.rank[at] = rank
-  }
-
-  build(): SymbolTable {
-    const { length, address } = this
-    let low = Number.POSITIVE_INFINITY
-    let high = Number.NEGATIVE_INFINITY
-    let sorted = true
-    for (let i = 0; i < length; i++) {
-      const value = address[i] as number
-      if (value < low) low = value
-      if (i > 0 && value < high) sorted = false
-      if (value > high) high = value
+/**
+ * A table of columns that are in order already.
+ * Unsized symbols come with the most they may reach, and get to the next one.
+ */
+export function symbolTable(columns: Omit<SymbolColumns, 'longest'>): SymbolTable {
+  const { start, size, rank: ranks } = columns
+  let longest = 0
+  for (let i = 0; i < start.length; i++) {
+    if ((ranks[i] as number) & rank.unsized && i + 1 < start.length) {
+      const room = (start[i + 1] as number) - (start[i] as number)
+      if (room < (size[i] as number)) size[i] = room
     }
-    const narrow = high - low <= maxSize
-    // Relative to the lowest address nearly every table fits 32 bits; a kernel whose modules are far away does not.
-    const relative = narrow ? new Uint32Array(length) : new Float64Array(length)
-    for (let i = 0; i < length; i++) relative[i] = (address[i] as number) - low
-    const order = sorted ? undefined : narrow ? radixOrder(relative as Uint32Array) : comparedOrder(relative)
-    const start = order ? permute(relative, order) : relative
-    const size = order ? permute(this.size, order) : this.size.slice(0, length)
-    const name = order ? permute(this.name, order) : this.name.slice(0, length)
-    const ranks = order ? permute(this.rank, order) : this.rank.slice(0, length)
-    let longest = 0
-    for (let i = 0; i < length; i++) {
-      if ((ranks[i] as number) & rank.unsized && i + 1 < length) {
-        const room = (start[i + 1] as number) - (start[i] as number)
-        if (room < (size[i] as number)) size[i] = room
-      }
-      if ((size[i] as number) > longest) longest = size[i] as number
-    }
-    return new SymbolTable({ base: length ? low : 0, start, size, name, rank: ranks, longest })
+    if ((size[i] as number) > longest) longest = size[i] as number
   }
+  return new SymbolTable({ ...columns, longest })
 }
 
 interface SymbolColumns {
@@ -178,40 +137,4 @@ function leadingUnderscores(name: string): number {
   let count = 0
   while (name.charCodeAt(count) === 95) count++
   return count
-}
-
-/** Stable order by 32-bit keys, two passes of 16 bits: 100 000 symbols in about 2 ms. */
-function radixOrder(keys: Uint32Array): Uint32Array {
-  let from = new Uint32Array(keys.length)
-  let to = new Uint32Array(keys.length)
-  for (let i = 0; i < from.length; i++) from[i] = i
-  for (const shift of [0, 16]) {
-    const counts = new Uint32Array(65_537)
-    for (let i = 0; i < keys.length; i++) {
-      const slot = (((keys[i] as number) >>> shift) & 0xffff) + 1
-      counts[slot] = (counts[slot] as number) + 1
-    }
-    for (let i = 1; i < 65_536; i++) counts[i] = (counts[i] as number) + (counts[i - 1] as number)
-    for (let i = 0; i < from.length; i++) {
-      const index = from[i] as number
-      const slot = ((keys[index] as number) >>> shift) & 0xffff
-      const at = counts[slot] as number
-      counts[slot] = at + 1
-      to[at] = index
-    }
-    ;[from, to] = [to, from]
-  }
-  return from
-}
-
-function comparedOrder(keys: Uint32Array | Float64Array): Uint32Array {
-  const order = new Uint32Array(keys.length)
-  for (let i = 0; i < order.length; i++) order[i] = i
-  return order.sort((a, b) => (keys[a] as number) - (keys[b] as number))
-}
-
-function permute<Column extends Uint32Array | Float64Array | Uint8Array>(column: Column, order: Uint32Array): Column {
-  const result = new (column.constructor as new (length: number) => Column)(order.length)
-  for (let i = 0; i < order.length; i++) result[i] = column[order[i] as number] as number
-  return result
 }
