@@ -18,8 +18,8 @@ export interface CodePlace {
 /** Row 0: an address outside of every mapping. */
 export const unknownPlace = 0
 
-/** First room: what a quiet machine samples in a minute. */
-const firstPlaces = 1024
+/** First room. Small: growing early, before code is compiled for good, spares compiling it twice. */
+const firstPlaces = 64
 
 /** How long an answer "no name" stands: the next process of the same file may still have it open. */
 const retrySeconds = 10

@@ -15,8 +15,8 @@ export interface OrderedSink {
   deliver(block: RecordBlock, at: number): void
 }
 
-/** First room, in records: a round of a busy CPU at 99 Hz. */
-const firstCapacity = 1024
+/** First room, in records. Small: growing early, before code is compiled for good, spares compiling it twice. */
+const firstCapacity = 64
 
 export class TimeOrder implements KernelRecordSink {
   /** Records that came after a younger one had been delivered; they are delivered late, not dropped. */

@@ -31,6 +31,9 @@ const userEnd = 2 ** 56
 /** Bit of a stack's key: its first frames are kernel code although no marker says so. */
 const kernelStart = 1 << 31
 
+/** First room. Small, here and elsewhere: growing early, before code is compiled for good, spares compiling it twice. */
+const firstStacks = 64
+
 /** How long a name of run-time code is trusted: compilers move hot code within seconds, then leave it alone. */
 const jitTrustSeconds = 10
 
@@ -41,9 +44,9 @@ export class RawStacks {
   private readonly arena = new RowArena({ hasNotes: true })
   private freeRangeRows: number[] = []
   /** Per stack: its resolved stack, -1 until then. */
-  private resolved = new Int32Array(1024)
+  private resolved = new Int32Array(firstStacks)
   /** Per stack: second in which names were looked up, when it holds run-time code; else Infinity. */
-  private namedAt = new Float64Array(1024)
+  private namedAt = new Float64Array(firstStacks)
   private fresh: number[] = []
 
   get size(): number {
@@ -127,8 +130,11 @@ export class RawStacks {
 
   /** Frames that are addresses. */
   addressCount(id: number): number {
-    let count = 0
-    for (const row of this.boundsOf(id)) if (row !== marker) count++
+    const block = this.arena.block(id)
+    const from = this.arena.start(id) + this.arena.length(id)
+    const frames = this.frameCount(id)
+    let count = frames
+    for (let i = 0; i < frames; i++) if (block[from + i] === marker) count--
     return count
   }
 

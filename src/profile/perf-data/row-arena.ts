@@ -3,8 +3,8 @@
 // hashes are: among a million different rows the chance that two are mistaken for each other is 1 in 37 million, and
 // comparing the words themselves would cost more than all the rest of reading a recording.
 
-/** First room, in rows: a quiet machine at 49 Hz has some hundred stacks. */
-const firstRows = 1024
+/** First room, in rows. Small: growing early, before code is compiled for good, spares compiling it twice. */
+const firstRows = 64
 /** Words of a block of memory: 256 KB, several of the longest rows (a record holds 16 383 words). */
 const blockBits = 16
 const blockWords = 1 << blockBits

@@ -46,8 +46,8 @@ export interface SampleBatch {
   readonly losses: readonly TimedLoss[]
 }
 
-/** First room, in samples: two seconds at 49 Hz on ten CPUs. */
-const firstCapacity = 1024
+/** First room, in samples: most of two seconds at 49 Hz on two CPUs. */
+const firstCapacity = 128
 
 type Column = Float64Array | Uint32Array | Int32Array | Uint8Array | Uint16Array
 

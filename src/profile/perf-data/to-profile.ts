@@ -3,12 +3,10 @@
 // Columns: samples/count and cpu/nanoseconds for what measures CPU time (cpu-clock, task-clock, cycles); every other
 // event (page-faults, a tracepoint) has a column of its own, in occurrences.
 import { setInt64, wordsOf } from '../int64.ts'
-import type { Label, Loss, Mapping, Profile, ValueType } from '../profile.ts'
-import { StringList } from '../string-table.ts'
-import type { SymbolFrame } from '../symbolizer.ts'
-import type { PerfEvent } from './events.ts'
+import type { Label, Loss, Profile } from '../profile.ts'
+import { columnsOf, type EventColumn, isDummy, periodOf } from './event-columns.ts'
 import type { CodePlace } from './frame-table.ts'
-import type { MappedFile } from './mapped-file.ts'
+import { placeTables } from './place-tables.ts'
 import type { PerfRecording } from './recording.ts'
 import type { SampleBatch } from './sample-batch.ts'
 
@@ -23,20 +21,6 @@ export interface ToProfileOptions {
   readonly comments?: readonly string[]
   /** Event to show first; CPU time where absent. */
   readonly event?: string
-}
-
-/** perf_event.h: PERF_TYPE_*, PERF_COUNT_HW_CPU_CYCLES, PERF_COUNT_SW_CPU_CLOCK, PERF_COUNT_SW_TASK_CLOCK. */
-const isClock = ({ attr }: PerfEvent): boolean => attr.type === 1 && (attr.config === 0 || attr.config === 1)
-const isCycles = ({ attr }: PerfEvent): boolean => attr.type === 0 && attr.config === 0
-
-/** How the period of an event's samples becomes values: nanoseconds per unit of period, or per sample. */
-interface Column {
-  /** Column of the event's own unit; 1 is cpu/nanoseconds where it exists. */
-  readonly value: number
-  readonly perPeriod: number
-  readonly perSample: number
-  /** Whether it counts as a sample of CPU time. */
-  readonly counts: boolean
 }
 
 /**
@@ -69,22 +53,17 @@ export function toProfile(
   const words = values.map(wordsOf)
   let row = 0
   for (const batch of batches) {
-    const setOf = labels.forBatch(batch)
-    for (let i = 0; i < batch.length; i++, row++) {
-      stack[row] = tables.stackRow(batch.stack[i] as number)
-      label[row] = setOf(batch.thread[i] as number, batch.cgroup[i] as number)
-      offsetMs[row] = ((batch.timeNs[i] as number) - first) / 1e6
-      const column = columns[batch.event[i] as number] as Column
-      if (column.counts) setInt64(words[0] as Int32Array, row, 1)
-      const value = Math.round(column.perSample + column.perPeriod * (batch.period[i] as number))
-      setInt64(words[column.value] as Int32Array, row, value)
-    }
+    tables.fillStacks(batch, stack, row)
+    labels.fill(batch, label, row)
+    for (let i = 0; i < batch.length; i++) offsetMs[row + i] = ((batch.timeNs[i] as number) - first) / 1e6
+    fillValues(batch, columns, words, row)
+    row += batch.length
   }
   const wanted = recording.events.findIndex(({ name }) => name === options.event)
   const anchor = options.anchor ?? recording.info.clock
   return {
     sampleTypes,
-    defaultType: wanted < 0 ? Math.min(1, sampleTypes.length - 1) : (columns[wanted] as Column).value,
+    defaultType: wanted < 0 ? Math.min(1, sampleTypes.length - 1) : (columns[wanted] as EventColumn).value,
     ...tables.build(),
     samples: { length: count, stack, values, labels: label, offsetMs },
     labelSets: labels.sets,
@@ -99,37 +78,19 @@ export function toProfile(
   }
 }
 
-function columnsOf(events: readonly PerfEvent[]): { sampleTypes: ValueType[]; columns: Column[] } {
-  const measuresCpu = (event: PerfEvent): boolean => isClock(event) || (isCycles(event) && event.attr.isFrequency)
-  const hasCpu = events.some(measuresCpu)
-  const sampleTypes: ValueType[] = [{ type: 'samples', unit: 'count' }]
-  if (hasCpu) sampleTypes.push({ type: 'cpu', unit: 'nanoseconds' })
-  const columns = events.map((event): Column => {
-    const hz = event.attr.periodOrFrequency
-    if (isClock(event)) return { value: 1, perPeriod: 1, perSample: 0, counts: true }
-    // The kernel moves the number of cycles so that samples come at the asked rate: each stands for 1/rate seconds.
-    if (measuresCpu(event)) return { value: 1, perPeriod: 0, perSample: hz > 0 ? 1e9 / hz : 0, counts: true }
-    const name = event.name.replace(/:[a-zA-Z]+$/, '')
-    let value = sampleTypes.findIndex((one) => one.type === name)
-    if (value < 0 && isDummy(event)) value = 0
-    else if (value < 0) value = sampleTypes.push({ type: name, unit: 'count' }) - 1
-    return { value, perPeriod: 1, perSample: 0, counts: !hasCpu }
-  })
-  return { sampleTypes, columns }
-}
-
-/** Opened by perf for side-band records only; never sampled. */
-const isDummy = ({ attr }: PerfEvent): boolean => attr.type === 1 && attr.config === 9
-
-function periodOf(events: readonly PerfEvent[]): Pick<Profile, 'periodType' | 'period'> {
-  const event = events[0]
-  if (!event) return { periodType: undefined, period: 0n }
-  const { isFrequency, periodOrFrequency: value } = event.attr
-  if (isFrequency) {
-    return { periodType: { type: 'cpu', unit: 'nanoseconds' }, period: BigInt(value > 0 ? Math.round(1e9 / value) : 0) }
+function fillValues(
+  { length, event, period }: SampleBatch,
+  columns: readonly EventColumn[],
+  words: readonly Int32Array[],
+  row: number,
+): void {
+  const counts = words[0] as Int32Array
+  for (let i = 0; i < length; i++) {
+    const column = columns[event[i] as number] as EventColumn
+    if (column.counts) counts[2 * (row + i)] = 1
+    const value = Math.round(column.perSample + column.perPeriod * (period[i] as number))
+    setInt64(words[column.value] as Int32Array, row + i, value)
   }
-  const periodType = isClock(event) ? { type: 'cpu', unit: 'nanoseconds' } : { type: event.name, unit: 'count' }
-  return { periodType, period: BigInt(Math.round(Math.max(0, value))) }
 }
 
 function commentsOf({ info, events }: PerfRecording): string[] {
@@ -168,28 +129,29 @@ class Labels {
     this.common = common
   }
 
-  /** @returns row of the label set of a thread and cgroup row of the batch */
-  forBatch({ threads, cgroups }: SampleBatch): (thread: number, cgroup: number) => number {
+  /** Writes the rows of the label sets of a batch's samples. */
+  fill(batch: SampleBatch, sets: Uint32Array, row: number): void {
+    const width = batch.cgroups.length
     // Set + 1 by thread and cgroup.
-    const known = new Uint32Array(threads.length * cgroups.length)
-    return (thread, cgroup) => {
-      const pair = thread * cgroups.length + cgroup
-      let set = (known[pair] as number) - 1
-      if (set < 0) {
-        const { pid, tid, comm, processComm } = threads[thread] as SampleBatch['threads'][number]
-        const labels: Label[] = [
-          { key: 'pid', num: BigInt(pid) },
-          { key: 'tid', num: BigInt(tid) },
-          { key: 'comm', str: comm },
-        ]
-        if (processComm !== comm) labels.push({ key: 'process', str: processComm })
-        const path = cgroups[cgroup]?.path
-        if (path) labels.push({ key: 'cgroup', str: path })
-        set = this.intern([...labels, ...this.common])
-        known[pair] = set + 1
-      }
-      return set
+    const known = new Uint32Array(batch.threads.length * width)
+    for (let i = 0; i < batch.length; i++) {
+      const pair = (batch.thread[i] as number) * width + (batch.cgroup[i] as number)
+      if (known[pair] === 0) known[pair] = this.setOf(batch, i) + 1
+      sets[row + i] = (known[pair] as number) - 1
     }
+  }
+
+  private setOf({ threads, thread, cgroups, cgroup }: SampleBatch, i: number): number {
+    const { pid, tid, comm, processComm } = threads[thread[i] as number] as SampleBatch['threads'][number]
+    const labels: Label[] = [
+      { key: 'pid', num: BigInt(pid) },
+      { key: 'tid', num: BigInt(tid) },
+      { key: 'comm', str: comm },
+    ]
+    if (processComm !== comm) labels.push({ key: 'process', str: processComm })
+    const path = cgroups[cgroup[i] as number]?.path
+    if (path) labels.push({ key: 'cgroup', str: path })
+    return this.intern([...labels, ...this.common])
   }
 
   private intern(labels: readonly Label[]): number {
@@ -216,10 +178,15 @@ class Tables {
     this.stackRows = new Int32Array(recording.stackLimit + 1)
   }
 
-  stackRow(id: number): number {
-    const at = id < 0 ? this.stackRows.length - 1 : id
-    if (this.stackRows[at] === 0) this.stackRows[at] = this.stackIds.push(id)
-    return (this.stackRows[at] as number) - 1
+  /** Writes the rows of the stacks of a batch's samples. */
+  fillStacks({ length, stack }: SampleBatch, rows: Uint32Array, row: number): void {
+    const { stackRows, stackIds } = this
+    for (let i = 0; i < length; i++) {
+      const id = stack[i] as number
+      const at = id < 0 ? stackRows.length - 1 : id
+      if (stackRows[at] === 0) stackRows[at] = stackIds.push(id)
+      rows[row + i] = (stackRows[at] as number) - 1
+    }
   }
 
   build(): Pick<Profile, 'strings' | 'functions' | 'mappings' | 'locations' | 'lines' | 'stacks'> {
@@ -243,105 +210,5 @@ class Tables {
       }
     }
     return { ...placeTables(places), stacks: { length: stackIds.length, offsets, locations } }
-  }
-}
-
-function placeTables(
-  places: readonly CodePlace[],
-): Pick<Profile, 'strings' | 'functions' | 'mappings' | 'locations' | 'lines'> {
-  const strings = ['']
-  const stringRows = new Map<string, number>([['', 0]])
-  const string = (text: string): number => {
-    let row = stringRows.get(text)
-    if (row === undefined) {
-      row = strings.push(text) - 1
-      stringRows.set(text, row)
-    }
-    return row
-  }
-  const functions: { name: number; systemName: number; filename: number; startLine: number }[] = []
-  const functionRows = new Map<string, number>()
-  /** The symbolizer gives the same object for the same function, mostly. */
-  const rowOfFrame = new Map<SymbolFrame, number>()
-  const functionRow = (frame: SymbolFrame): number => {
-    let row = rowOfFrame.get(frame)
-    if (row !== undefined) return row
-    const { name, systemName = name, file = '', startLine = 0 } = frame
-    const key = `${name}\n${systemName}\n${file}\n${startLine}`
-    row = functionRows.get(key)
-    if (row === undefined) {
-      const spec = { name: string(name), systemName: string(systemName), filename: string(file), startLine }
-      row = functions.push(spec) - 1
-      functionRows.set(key, row)
-    }
-    rowOfFrame.set(frame, row)
-    return row
-  }
-  const files: MappedFile[] = []
-  const fileRows = new Map<MappedFile, number>()
-  const named = new Set<MappedFile>()
-  const lineFunctions: number[] = []
-  const lineNumbers: number[] = []
-  const mapping = new Int32Array(places.length)
-  const address = new BigUint64Array(places.length)
-  const addressWords = wordsOf(address)
-  const lineOffsets = new Uint32Array(places.length + 1)
-  places.forEach(({ file, offset, frames }, i) => {
-    mapping[i] = -1
-    if (file) {
-      let row = fileRows.get(file)
-      if (row === undefined) {
-        row = files.push(file) - 1
-        fileRows.set(file, row)
-      }
-      mapping[i] = row
-      setInt64(addressWords, i, file.base + offset)
-      if (frames.length > 0) named.add(file)
-    }
-    for (const frame of frames) {
-      lineFunctions.push(functionRow(frame))
-      lineNumbers.push(frame.line ?? 0)
-    }
-    lineOffsets[i + 1] = lineFunctions.length
-  })
-  return {
-    strings: new StringList(strings),
-    functions: {
-      length: functions.length,
-      name: Int32Array.from(functions, (fn) => fn.name),
-      systemName: Int32Array.from(functions, (fn) => fn.systemName),
-      filename: Int32Array.from(functions, (fn) => fn.filename),
-      startLine: Float64Array.from(functions, (fn) => fn.startLine),
-    },
-    mappings: files.map((file) =>
-      mappingOf(
-        file,
-        named.has(file),
-        lineNumbers.some((line) => line > 0),
-      ),
-    ),
-    locations: { length: places.length, mapping, address, isFolded: new Uint8Array(places.length), lineOffsets },
-    lines: {
-      function: Int32Array.from(lineFunctions),
-      line: Float64Array.from(lineNumbers),
-      column: new Float64Array(lineNumbers.length),
-    },
-  }
-}
-
-function mappingOf(file: MappedFile, hasFunctions: boolean, hasLines: boolean): Mapping {
-  const unsigned = (value: number): bigint => BigInt.asUintN(64, BigInt(Math.round(value)))
-  const end = file.base + file.to
-  return {
-    start: unsigned(file.base + file.from),
-    // The kernel reaches up to the last address.
-    limit: end === 0 ? 0xffffffffffffffffn : unsigned(end),
-    offset: file.isAbsolute ? 0n : unsigned(file.from),
-    file: file.path,
-    buildId: file.buildId ?? '',
-    hasFunctions,
-    hasFilenames: false,
-    hasLineNumbers: hasFunctions && hasLines,
-    hasInlineFrames: hasFunctions,
   }
 }
