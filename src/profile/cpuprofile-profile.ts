@@ -1,6 +1,7 @@
 // V8's CPU profiles as a profile of ours.
+import { cutOff } from './bounded-json.ts'
 import { ProfileBuilder } from './builder.ts'
-import { parseV8CpuProfile, type V8Node, type V8Profile, wholeNanos } from './cpuprofile.ts'
+import { parseV8CpuProfile, type V8File, type V8Node, type V8Profile, wholeNanos } from './cpuprofile.ts'
 import { parseTraceProfiles } from './cpuprofile-trace.ts'
 import type { Label, Profile } from './profile.ts'
 import { StackBudget } from './stack-budget.ts'
@@ -15,16 +16,16 @@ export const collector = '(garbage collector)'
  * Sample types `samples`/`count`, `wall`/`nanoseconds` (with idle time) and `cpu`/`nanoseconds` (without). A function
  * without a name is called after its place; its system name stays empty. Only the leaf of a stack has a source line:
  * V8 knows where each sample was, not where each call. Collections stand on the stack that they interrupted.
- * @param sizeBytes of the file, which bounds what may come of it
  * @throws Failure TOO_LARGE when the tree means more frames than such a file may
  */
-export function v8CpuProfile(profiles: readonly V8Profile[], sizeBytes: number): Profile {
+export function v8CpuProfile({ profiles, sizeBytes, lostBytes }: V8File): Profile {
   const builder = new ProfileBuilder([
     { type: 'samples', unit: 'count' },
     { type: 'wall', unit: 'nanoseconds' },
     { type: 'cpu', unit: 'nanoseconds' },
   ])
   const budget = new StackBudget(sizeBytes)
+  builder.addLoss(cutOff({ lostBytes }).what, lostBytes)
   for (const profile of profiles) {
     const stacks = new NodeStacks(builder, profile.nodes, budget)
     builder.addLoss('samples whose node is missing', profile.lostSamples)
@@ -32,16 +33,18 @@ export function v8CpuProfile(profiles: readonly V8Profile[], sizeBytes: number):
     if (profile.samples.length > 0) addSamples(builder, stacks, profile)
     else addHits(builder, stacks, profile)
   }
+  // Hit counts have no times, nor has a file that was cut off before them.
+  if (profiles.every(({ durationsUs }) => durationsUs.every((duration) => duration === 0))) builder.defaultType = 0
   const lengthUs = profiles.reduce((most, profile) => Math.max(most, profile.lengthUs), 0)
   builder.durationNanos = wholeNanos(lengthUs * 1000)
   return builder.build()
 }
 
 /** Reads a `.cpuprofile` into a profile. */
-export const parseCpuProfile = (bytes: Uint8Array): Profile => v8CpuProfile([parseV8CpuProfile(bytes)], bytes.length)
+export const parseCpuProfile = (bytes: Uint8Array): Profile => v8CpuProfile(parseV8CpuProfile(bytes))
 
 /** Reads the CPU profiles of a Chrome trace into one profile, threads as labels. */
-export const parseChromeTrace = (bytes: Uint8Array): Profile => v8CpuProfile(parseTraceProfiles(bytes), bytes.length)
+export const parseChromeTrace = (bytes: Uint8Array): Profile => v8CpuProfile(parseTraceProfiles(bytes))
 
 function addSamples(builder: ProfileBuilder, stacks: NodeStacks, profile: V8Profile): void {
   const { nodes, samples, durationsUs, offsetsUs, sampleLines } = profile
@@ -67,7 +70,6 @@ function addHits(builder: ProfileBuilder, stacks: NodeStacks, profile: V8Profile
   for (const [node, { hitCount }] of profile.nodes.entries()) {
     if (hitCount > 0) builder.addSample(stacks.of(node, 0, -1), [hitCount, 0, 0], { labels })
   }
-  builder.defaultType = 0
 }
 
 /** The lines of a node go to its samples in turn: their sums per line are V8's, their order in time is not known. */

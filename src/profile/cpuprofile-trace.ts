@@ -7,8 +7,8 @@
 //       "parent": 1, "callFrame": {…}}], "samples": [2, 2]}, "timeDeltas": [341, 187], "lines": [0, 29]}}}]}
 // or the bare list of events. Pieces belong together by pid and id; their tid is that of V8's own writer thread.
 import { Failure } from '../model/errors.ts'
-import { boundedJson, isArray, isObject, type Json } from './bounded-json.ts'
-import { assembleV8Profile, finite, type V8Parts, type V8Profile } from './cpuprofile.ts'
+import { isArray, isObject, type Json, type JsonObject, readJson } from './bounded-json.ts'
+import { assembleV8Profile, finite, type V8File, type V8Parts } from './cpuprofile.ts'
 import { headText } from './text-lines.ts'
 
 export function matchesChromeTrace(head: Uint8Array): boolean {
@@ -24,8 +24,8 @@ type Open = {
  * The profiles in a trace, one per thread.
  * @throws Failure NOT_A_PROFILE when it has none
  */
-export function parseTraceProfiles(bytes: Uint8Array): V8Profile[] {
-  const json = boundedJson(bytes)
+export function parseTraceProfiles(bytes: Uint8Array): V8File {
+  const { json, lostBytes } = readJson(bytes)
   const events = isObject(json) ? json.traceEvents : json
   const profiles = new Map<string, Open>()
   const names = new Map<string, string>()
@@ -43,13 +43,14 @@ export function parseTraceProfiles(bytes: Uint8Array): V8Profile[] {
       'This looks like a Chrome trace without a CPU profile; record it with the category disabled-by-default-v8.cpu_profiler.',
     )
   }
-  return found.map(({ thread, ...parts }) => {
+  const assembled = found.map(({ thread, ...parts }) => {
     const name = thread && names.get(`${thread.pid} ${thread.tid}`)
     return assembleV8Profile({ ...parts, ...(thread && { thread: { ...thread, ...(name && { name }) } }) })
   })
+  return { profiles: assembled, sizeBytes: bytes.length, lostBytes }
 }
 
-function addPiece(profiles: Map<string, Open>, event: Record<string, Json>, data: Record<string, Json>): void {
+function addPiece(profiles: Map<string, Open>, event: JsonObject, data: JsonObject): void {
   const key = `${event.pid} ${event.id ?? event.tid}`
   let profile = profiles.get(key)
   if (!profile) {

@@ -127,7 +127,7 @@ describe.each(['node20.cpuprofile', 'node24.cpuprofile', 'node20-inspector.cpupr
 )
 
 test('parent links, ids in any order, time that goes backwards, nodes that are missing', () => {
-  const v8 = parseV8CpuProfile(read('parents.cpuprofile'))
+  const v8 = parseV8CpuProfile(read('parents.cpuprofile')).profiles[0]!
   expect(v8).toMatchObject({ lostSamples: 1, backwards: 1, lengthUs: 5000 })
   // The times are 100, 1100, 2100, 1600 -> 2100, (3100), 4000 of 5000.
   expect([...v8.offsetsUs]).toEqual([100, 1100, 2100, 2100, 4000])
@@ -182,6 +182,19 @@ test('nodes that are their own ancestors', () => {
   expect(lines(profile, 0).map((line) => line.replaceAll('@:0:0', ''))).toEqual(['1: b;c;a', '1: d'])
 })
 
+test('a file that was cut off keeps what is whole', () => {
+  const whole = read('node24.cpuprofile')
+  const text = new TextDecoder().decode(whole)
+  const inDeltas = parseCpuProfile(whole.subarray(0, whole.length - 500))
+  expect(inDeltas.samples.length).toBe(parse('node24.cpuprofile').samples.length)
+  expect(inDeltas.losses[0]?.what).toBe('bytes at the end of a file that was cut off')
+  const inSamples = parseCpuProfile(whole.subarray(0, text.indexOf('"samples"') + 400))
+  expect(inSamples.samples.length).toBeGreaterThan(50)
+  expect(inSamples.defaultType).toBe(0)
+  const trace = read('chrome-trace.json')
+  expect(parseChromeTrace(trace.subarray(0, trace.length >> 1)).samples.length).toBeGreaterThan(100)
+})
+
 test('a tree that means more frames than its file may is refused', () => {
   const nodes = Array.from({ length: 40_000 }, (_, i) => ({ id: i, parent: i - 1, callFrame: { functionName: 'f' } }))
   const bomb = { nodes, samples: nodes.map(({ id }) => id), timeDeltas: [] }
@@ -190,7 +203,7 @@ test('a tree that means more frames than its file may is refused', () => {
 
 describe('Chrome trace', () => {
   test('one profile per thread, put together of its pieces', () => {
-    const profiles = parseTraceProfiles(read('chrome-trace.json'))
+    const { profiles } = parseTraceProfiles(read('chrome-trace.json'))
     const events = JSON.parse(new TextDecoder().decode(read('chrome-trace.json'))).traceEvents as {
       name: string
       id: string

@@ -10,7 +10,7 @@
 // the npm modules v8-profiler still write that.
 // Format: https://chromedevtools.github.io/devtools-protocol/tot/Profiler/#type-Profile
 import { Failure } from '../model/errors.ts'
-import { boundedJson, isArray, isObject, type Json } from './bounded-json.ts'
+import { isArray, isObject, type Json, readJson } from './bounded-json.ts'
 import { headText } from './text-lines.ts'
 
 export interface V8Node {
@@ -47,6 +47,14 @@ export interface V8Profile {
   readonly thread?: { readonly pid: number; readonly tid: number; readonly name?: string }
 }
 
+/** What a file holds: one profile, or one per thread of a trace. */
+export interface V8File {
+  readonly profiles: readonly V8Profile[]
+  readonly sizeBytes: number
+  /** Bytes at the end of a file that was cut off. */
+  readonly lostBytes: number
+}
+
 export function matchesCpuProfile(head: Uint8Array): boolean {
   const text = headText(head)
   if (!/^\s*\{/.test(text) || text.includes('"traceEvents"')) return false
@@ -57,15 +65,15 @@ export function matchesCpuProfile(head: Uint8Array): boolean {
 }
 
 /** @throws Failure NOT_A_PROFILE when it is not JSON of this form, TOO_LARGE for a JSON bomb */
-export function parseV8CpuProfile(bytes: Uint8Array): V8Profile {
-  const json = boundedJson(bytes)
+export function parseV8CpuProfile(bytes: Uint8Array): V8File {
+  const { json, lostBytes } = readJson(bytes)
   const nodes = isObject(json) ? (isArray(json.nodes) ? json.nodes : flattenHead(json.head)) : undefined
   if (!isObject(json) || !nodes) throw new Failure('NOT_A_PROFILE', 'There is no list `nodes` in it.')
   const timestamps = isArray(json.timestamps) ? json.timestamps : undefined
   // Start and end were seconds then, while timestamps were microseconds already.
   const scale = isArray(json.nodes) ? 1 : 1e6
   const startUs = finite(json.startTime) * scale
-  return assembleV8Profile({
+  const profile = assembleV8Profile({
     nodes,
     samples: isArray(json.samples) ? json.samples : [],
     deltas: timestamps
@@ -76,6 +84,7 @@ export function parseV8CpuProfile(bytes: Uint8Array): V8Profile {
     startUs,
     endUs: finite(json.endTime) * scale,
   })
+  return { profiles: [profile], sizeBytes: bytes.length, lostBytes }
 }
 
 /** The nodes of a nested tree, with `parent` instead of `children`. */
@@ -125,11 +134,13 @@ export function assembleV8Profile({ nodes, samples, deltas, lines, startUs, endU
   }
   // Without an end the last sample has no duration, which is less wrong than a guess.
   const lengthUs = Math.max(latest, endUs - startUs)
+  // So is it in a file that was cut off in the middle of its times.
+  const endOfLast = deltas.length < samples.length ? latest : lengthUs
   return {
     nodes: list,
     samples: Int32Array.from(kept),
     offsetsUs: Float64Array.from(times),
-    durationsUs: Float64Array.from(times, (time, i) => (times[i + 1] ?? lengthUs) - time),
+    durationsUs: Float64Array.from(times, (time, i) => (times[i + 1] ?? endOfLast) - time),
     ...(lines && { sampleLines: Float64Array.from(sampleLines) }),
     lengthUs,
     lostSamples: samples.length - kept.length,

@@ -67,8 +67,8 @@ export function parseFolded(bytes: Uint8Array): Profile {
     const stackEnd = columns < line.counts.length ? line.stackEnd + 1 + line.counts[0]!.length : line.stackEnd
     const stack: number[] = []
     for (let from = line.start; from < stackEnd; ) {
-      let to = bytes.indexOf(semicolon, from)
-      if (to < 0 || to > stackEnd) to = stackEnd
+      let to = from
+      while (to < stackEnd && bytes[to] !== semicolon) to++
       const frame = frames.intern(from, to)
       locations[frame] ??= builder.internFrame(decoder.decode(bytes.subarray(from, to)))
       stack.push(locations[frame])

@@ -1,4 +1,5 @@
 // Where code comes from, judged by the file it is mapped from, its source file and the shape of its name.
+// The patterns see names of any length from any file: none may go over the same text twice.
 
 export type FrameKind = 'kernel' | 'native' | 'jit' | 'go' | 'java' | 'js' | 'python' | 'inlined' | 'thread' | 'unknown'
 
@@ -23,7 +24,7 @@ const jitFile = /^\[(jit|anon[^\]]*)\]$|^\/\/anon|\/perf-\d+\.map$|\bjitted-\d+-
 const v8Name =
   /^(JS|Function|LazyCompile|Eval|Script|RegExp|Builtin|BytecodeHandler|Stub|Handler|IC|LoadIC|StoreIC|KeyedLoadIC|KeyedStoreIC|CallIC):/
 /** `Lcom/acme/Cart;::total`, `com.acme.Cart::total`, `java.util.HashMap.get`, `com/acme/Cart.total`. */
-const javaName = /^L?([a-z_]\w*[./])+[A-Z]\w*(\$[\w$]+)*;?(::|\.)[\w$<>]+|^(Interpreter|call_stub|StubRoutines)\b/
+const javaName = /^L?([a-z_]\w*[./])+[A-Z][\w$]*;?(::|\.)[\w$<>]+|^(Interpreter|call_stub|StubRoutines)\b/
 /** `py::handler:/app/web.py` (CPython's -X perf), `handler (web.py:12)` (py-spy). */
 const pythonName = /^py::|\([^()]+\.py(:\d+)?\)$/
 /** `net/http.(*conn).serve`, `runtime.mallocgc`, `main.main.func1`; not `memcpy.part.0`. */
@@ -65,18 +66,7 @@ function languageOf(source: string): FrameKind | undefined {
     case 'py':
     case 'pyx':
       return 'python'
-    case 'c':
-    case 'h':
-    case 'cc':
-    case 'cpp':
-    case 'cxx':
-    case 'hpp':
-    case 'rs':
-    case 's':
-    case 'S':
-      // Go's assembly lies in .s files too; its names tell.
-      return undefined
-    default:
+    default: // C, C++, Rust; and assembly, which Go has too: the name tells
       return undefined
   }
 }
@@ -99,6 +89,7 @@ export function moduleName(file: string): string {
   if (/^\[(guest\.)?kernel|(^|\/)vmlinux/.test(file)) return '[kernel]'
   if (jitFile.test(file)) return '[jit]'
   const path = file.endsWith(' (deleted)') ? file.slice(0, -' (deleted)'.length) : file
-  const module = /([^/]+)\.ko(\.(gz|xz|zst))?$/.exec(path)
-  return module ? `[${module[1]}]` : path.slice(path.lastIndexOf('/') + 1)
+  const name = path.slice(path.lastIndexOf('/') + 1)
+  const module = name.replace(/\.ko(\.(gz|xz|zst))?$/, '')
+  return module === name ? name : `[${module}]`
 }

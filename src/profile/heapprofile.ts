@@ -3,7 +3,7 @@
 //      {"callFrame": {…}, "selfSize": 82000, "id": 36, "children": []}]},
 //    "samples": [{"size": 82000, "nodeId": 36, "ordinal": 1890}]}
 import { Failure } from '../model/errors.ts'
-import { boundedJson, isArray, isObject, type Json } from './bounded-json.ts'
+import { cutOff, isArray, isObject, type Json, type JsonObject, readJson } from './bounded-json.ts'
 import { ProfileBuilder } from './builder.ts'
 import { finite } from './cpuprofile.ts'
 import { anonymousName, root } from './cpuprofile-profile.ts'
@@ -16,15 +16,14 @@ export function matchesHeapProfile(head: Uint8Array): boolean {
   return /^\s*\{/.test(text) && /"head"\s*:\s*\{/.test(text) && text.includes('"selfSize"')
 }
 
-type JsonObject = { [key: string]: Json }
-
 /**
  * Sample types `inuse_objects`/`count` (sampled ones, where the file lists them) and `inuse_space`/`bytes`.
  * The order of allocation (`ordinal`) is not kept.
  * @throws Failure NOT_A_PROFILE when it is not JSON of this form
  */
 export function parseHeapProfile(bytes: Uint8Array): Profile {
-  const json = boundedJson(bytes)
+  const file = readJson(bytes)
+  const { json } = file
   if (!isObject(json) || !isObject(json.head)) throw new Failure('NOT_A_PROFILE', 'There is no tree `head` in it.')
   const budget = new StackBudget(bytes.length)
   const sampled = countSamples(json.samples)
@@ -47,6 +46,7 @@ export function parseHeapProfile(bytes: Uint8Array): Profile {
     }
   }
   builder.addLoss('samples whose node is missing', sampled.size)
+  builder.addLoss(cutOff(file).what, file.lostBytes)
   return builder.build()
 }
 

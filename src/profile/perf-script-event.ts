@@ -24,6 +24,9 @@ export function newEventLine(): EventLine {
   return { threadStart: 0, threadEnd: 0, seconds: 0, nanos: 0, period: -1, eventStart: 0, eventEnd: 0, restStart: 0 }
 }
 
+/** The largest double below 2^63, which is what a column holds. */
+const largestPeriod = 2 ** 63 - 1024
+
 const blank = 0x20
 const colon = 0x3a
 const isDigit = (byte: number | undefined): boolean => byte !== undefined && byte >= 0x30 && byte <= 0x39
@@ -35,13 +38,16 @@ export function readEventLine(
   line: EventLine,
 ): boolean {
   // The time is the first `digits.digits:` behind a blank.
-  for (let at = bytes.indexOf(colon, start); at >= 0 && at < end; at = bytes.indexOf(colon, at + 1)) {
+  for (let at = start; at < end; at++) {
+    if (bytes[at] !== colon) continue
     let fraction = at
     while (isDigit(bytes[fraction - 1])) fraction--
     if (fraction === at || bytes[fraction - 1] !== 0x2e) continue
     let whole = fraction - 1
     while (isDigit(bytes[whole - 1])) whole--
     if (whole === fraction - 1 || whole <= start || bytes[whole - 1] !== blank) continue
+    // Seconds since 1970 have ten digits; longer numbers are something else.
+    if (fraction - whole > 13 || at - fraction > 9) continue
     line.seconds = readNumber(bytes, whole, fraction - 1)
     // Six digits, or nine with --ns.
     line.nanos = Math.round(readNumber(bytes, fraction, at) * 10 ** (9 - (at - fraction)))
@@ -71,7 +77,7 @@ function readEvent(bytes: Uint8Array, { start, end }: { start: number; end: numb
   while (at < end && isDigit(bytes[at])) at++
   line.period = -1
   if (at > start && bytes[at] === blank) {
-    line.period = readNumber(bytes, start, at)
+    line.period = Math.min(readNumber(bytes, start, at), largestPeriod)
     start = at
     while (start < end && bytes[start] === blank) start++
   }
@@ -94,8 +100,8 @@ function readNumber(bytes: Uint8Array, start: number, end: number): number {
 
 /** `two words 7/[1]  1343/1344`, `swapper     0`: the name is all but the last word. */
 export function splitThread(text: string): { comm: string; pid?: number; tid?: number } {
-  const match = /^(.*?)\s+(?:(-?\d+)\/)?(-?\d+)$/.exec(text)
-  if (!match) return { comm: text }
-  const [, comm = '', pid, tid] = match
-  return { comm, ...(pid !== undefined && { pid: Number(pid) }), tid: Number(tid) }
+  const ids = /^(?:(-?\d{1,10})\/)?(-?\d{1,10})$/.exec(text.slice(text.lastIndexOf(' ') + 1))
+  if (!ids) return { comm: text }
+  const comm = text.slice(0, text.lastIndexOf(' ') + 1).trimEnd()
+  return { comm, ...(ids[1] !== undefined && { pid: Number(ids[1]) }), tid: Number(ids[2]) }
 }

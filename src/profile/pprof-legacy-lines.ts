@@ -10,9 +10,18 @@ export interface LegacySymbol {
 
 /** `#	0x66cd38	main.alloc+0x38	/home/app/main.go:10`; other comments give undefined. */
 export function parseSymbol(text: string): LegacySymbol | undefined {
-  const match = /^#\t0x([0-9a-f]{1,16})\t(.+?)(?:\+0x[0-9a-f]+)?\t+(.*):(\d+)$/.exec(text)
-  if (!match) return undefined
-  return { address: BigInt(`0x${match[1]}`), name: match[2]!.trimEnd(), file: match[3]!, line: Number(match[4]) }
+  // Columns are aligned by one or more tabs.
+  const [mark, address = '', name = '', place = '', ...more] = text.split('\t').filter((part) => part !== '')
+  const colon = place.lastIndexOf(':')
+  if (mark !== '#' || more.length > 0 || !/^0x[0-9a-f]{1,16}$/.test(address) || colon < 0) return undefined
+  const line = place.slice(colon + 1)
+  if (!/^\d{1,10}$/.test(line)) return undefined
+  return {
+    address: BigInt(address),
+    name: name.replace(/\+0x[0-9a-f]+$/, ''),
+    file: place.slice(0, colon),
+    line: Number(line),
+  }
 }
 
 /** `00400000-0040b000 r-xp 00000000 08:01 1234 /bin/app` (proc(5), maps); code only. */

@@ -89,7 +89,7 @@ class LegacyReader {
     this.periodType = { type: 'space', unit: 'bytes' }
     // Go writes twice the rate, for gperftools' older form counted allocations and frees.
     const isSampled = /^heap(z?_v2)?$/.test(kind)
-    this.period = !isSampled ? 1n : kind === 'heap' ? BigInt(rate || 0) / 2n : BigInt(rate || 0)
+    this.period = !isSampled ? 1n : kind === 'heap' ? int64(rate || '0') / 2n : int64(rate || '0')
     const pair = (prefix: string): ValueType[] => [
       { type: `${prefix}objects`, unit: 'count' },
       { type: `${prefix}space`, unit: 'bytes' },
@@ -130,12 +130,13 @@ class LegacyReader {
     ]
     let hertz = 0n
     this.section = (line) => {
-      const attribute = /^([^=@]+?)\s*=\s*(\d+)$/.exec(line)
-      const value = BigInt(attribute?.[2] ?? 0)
-      if (attribute?.[1] === 'cycles/second') hertz = value
-      else if (attribute?.[1] === 'sampling period') this.period = value
-      else if (attribute?.[1] === 'ms since reset') this.durationNanos = value * 1_000_000n
-      else if (attribute?.[1] !== 'discarded samples') this.readContention(line, hertz)
+      const [name = '', text = ''] = line.split('=', 2).map((part) => part.trim())
+      // 18 digits are below 2^63.
+      const value = /^\d{1,18}$/.test(text) ? BigInt(text) : 0n
+      if (name === 'cycles/second') hertz = value
+      else if (name === 'sampling period') this.period = value
+      else if (name === 'ms since reset') this.durationNanos = value * 1_000_000n
+      else if (name !== 'discarded samples') this.readContention(line, hertz)
     }
   }
 
@@ -230,7 +231,8 @@ class LegacyReader {
   }
 }
 
-const int64 = (text: string | undefined): bigint => BigInt.asIntN(64, BigInt(text ?? 0))
+/** BigInt takes time with the square of the digits; 64 bits have 19. */
+const int64 = (text = '0'): bigint => BigInt.asIntN(64, BigInt(text.slice(0, 20)))
 
 /** Go's conversion of a double to int64, where it is defined. */
 const truncate = (value: number): bigint => (Number.isFinite(value) ? BigInt.asIntN(64, BigInt(Math.trunc(value))) : 0n)

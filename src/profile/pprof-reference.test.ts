@@ -13,6 +13,7 @@ import { mergeProfiles } from './merge.ts'
 import { decodePprof } from './pprof-decode.ts'
 import { encodePprof } from './pprof-encode.ts'
 import type { Profile } from './profile.ts'
+import { ProtobufWriter } from './protobuf-writer.ts'
 import { selectSamples } from './select.ts'
 import { topFunctions } from './top.ts'
 import { dropUninteresting } from './transform.ts'
@@ -253,6 +254,35 @@ describe('profiles made for it', () => {
     expect(header(ours)).toEqual(header(theirs))
     expect(ours.mappings).toEqual(theirs.mappings)
     expect(ours.samples.length).toBe(theirs.samples.length)
+  })
+
+  test('sparse and huge ids, fields one by one, tables behind their users', () => {
+    const writer = new ProtobufWriter()
+    const message = (field: number, fields: readonly (readonly [number, bigint | (() => void)])[]): void => {
+      const start = writer.begin(field)
+      for (const [number, value] of fields) typeof value === 'bigint' ? writer.bigint(number, value) : value()
+      writer.end(start)
+    }
+    const ids = [7n, 2n ** 63n + 5n, 2n ** 32n + 7n, 3n]
+    message(1, [[1, 1n], [2, 2n]]) // biome-ignore format: one line
+    for (const [i, value] of [-3n, 2n ** 53n + 1n, 2n ** 63n - 1n, -(2n ** 63n)].entries()) {
+      message(2, [...ids.slice(i).map((id) => [1, id] as const), [2, value]])
+    }
+    for (const id of ids) {
+      message(4, [
+        [1, id],
+        [3, id * 16n],
+        [4, () => message(4, [[1, id + 1n], [2, 5n], [3, 9n]])], // biome-ignore format: one line
+      ])
+    }
+    for (const id of ids) message(5, [[1, id + 1n], [2, 3n + (id % 3n)], [5, id % 100n]]) // biome-ignore format: one line
+    for (const text of ['', 'samples', 'count', 'a', 'b', 'c']) writer.text(6, text)
+    const path = join(scratch, 'sparse.pb')
+    writeFileSync(path, writer.toBytes())
+    const theirs = decodeAnswer(goPprof('made-sparse.pb.gz', ['-proto', path]))
+    const ours = decodePprof(writer.toBytes())
+    expect(countSamples(ours)).toEqual(countSamples(theirs))
+    expect(ours.samples.values[0]).toEqual(BigInt64Array.of(-3n, 2n ** 53n + 1n, 2n ** 63n - 1n, -(2n ** 63n)))
   })
 
   test('top: recursion, inlining, unsymbolised code, negative values', () => {

@@ -8,7 +8,7 @@
 //       "events": [{"type": "O", "frame": 0, "at": 0}, {"type": "C", "frame": 0, "at": 9}]}]}
 // Stacks are root first. Format: https://github.com/jlfwong/speedscope/blob/main/src/lib/file-format-spec.ts
 import { Failure } from '../model/errors.ts'
-import { boundedJson, isArray, isObject, type Json } from './bounded-json.ts'
+import { cutOff, isArray, isObject, type Json, type JsonObject, readJson } from './bounded-json.ts'
 import { ProfileBuilder } from './builder.ts'
 import { finite, wholeNanos } from './cpuprofile.ts'
 import type { Label, Profile, ValueType } from './profile.ts'
@@ -33,26 +33,26 @@ const units: Record<string, { readonly as: ValueType; readonly times: number }> 
   none: { as: { type: 'samples', unit: 'count' }, times: 1 },
 }
 
-type JsonObject = { [key: string]: Json }
-
 /**
  * One sample per sample; of events, one per span between two of them. Times become nanoseconds. Label `comm` is the
  * name of the thread's profile; `profile` tells those of equal names apart.
  * @throws Failure NOT_A_PROFILE when it is not JSON of this form, TOO_LARGE when events mean too many frames
  */
 export function parseSpeedscope(bytes: Uint8Array): Profile {
-  const json = boundedJson(bytes)
+  const file = readJson(bytes)
+  const { json } = file
   const shared = isObject(json) && isObject(json.shared) ? json.shared : {}
   if (!isObject(json) || !isArray(json.profiles) || !isArray(shared.frames)) {
     throw new Failure('NOT_A_PROFILE', 'There are no lists `profiles` and `shared.frames` in it.')
   }
   const profiles = json.profiles.filter((profile) => isObject(profile))
   const reader = new SpeedscopeReader(shared.frames, profiles, new StackBudget(bytes.length))
+  reader.builder.addLoss(cutOff(file).what, file.lostBytes)
   return reader.read(typeof json.name === 'string' ? json.name : undefined, finite(json.activeProfileIndex))
 }
 
 class SpeedscopeReader {
-  private readonly builder: ProfileBuilder
+  readonly builder: ProfileBuilder
   private readonly types: ValueType[]
   private readonly profiles: readonly JsonObject[]
   private readonly budget: StackBudget

@@ -12,7 +12,7 @@
 //      "monitorsOwned": [{"depth": 4, "locks": ["java.lang.Object@6d80b621"]}], "virtual": true, "carrier": "51"}]}]}}
 // Written by jdk.internal.vm.ThreadDumper.
 import { Failure } from '../model/errors.ts'
-import { boundedJson, isArray, isObject, type Json } from './bounded-json.ts'
+import { cutOff, isArray, isObject, type Json, type JsonObject, readJson } from './bounded-json.ts'
 import { type FrameLock, type OpenJavaFrame, parseFrameLock, parseJavaFrame } from './java-frame.ts'
 import { headText, linesOf } from './text-lines.ts'
 import { javaStates, type ThreadDump, type ThreadDumps, type ThreadOfDump } from './thread-dump.ts'
@@ -96,8 +96,8 @@ function addLine(thread: OpenThread | undefined, text: string): boolean {
 
 /** @throws Failure NOT_A_PROFILE when it is not JSON of this form */
 export function parseThreadJson(bytes: Uint8Array): ThreadDumps {
-  const json = boundedJson(bytes)
-  const dump = isObject(json) ? json.threadDump : undefined
+  const file = readJson(bytes)
+  const dump = isObject(file.json) ? file.json.threadDump : undefined
   if (!isObject(dump) || !isArray(dump.threadContainers)) {
     throw new Failure('NOT_A_PROFILE', 'There is no threadDump.threadContainers in it.')
   }
@@ -123,13 +123,15 @@ export function parseThreadJson(bytes: Uint8Array): ThreadDumps {
         deadlocks: [],
       },
     ],
-    losses: unknown > 0 ? [{ what: 'threads that are not of the known form', count: unknown }] : [],
+    losses: [{ what: 'threads that are not of the known form', count: unknown }, cutOff(file)].filter(
+      (loss) => loss.count > 0,
+    ),
   }
 }
 
 const text = (value: Json | undefined): string | undefined => (typeof value === 'string' ? value : undefined)
 
-function jsonThread(member: Record<string, Json>): ThreadOfDump | undefined {
+function jsonThread(member: JsonObject): ThreadOfDump | undefined {
   const javaId = Number(member.tid)
   const name = text(member.name)
   if (name === undefined || !Number.isSafeInteger(javaId)) return undefined

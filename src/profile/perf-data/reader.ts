@@ -17,12 +17,22 @@ export interface KernelRecordSink {
   round(): void
 }
 
-/** Room for the list of events and for the feature sections: 64 MB holds the ids of 4 000 CPUs and every feature we read. */
+/** Room for the list of events before the records: the ids of 1 000 CPUs and 255 events take 2 MB. */
+const mostHeadBytes = 16 << 20
+/** Room for the feature sections; those we read are small, the build-ids of a large node are some MB. */
 const mostSectionBytes = 64 << 20
+/** What may be unpacked whatever the gain: a short recording of an idle machine gains a lot. */
+const freelyUnpackedBytes = 64 << 20
 /** zstd of perf records gains 10 to 50 times; a stream that gains more than this is a bomb. */
 const mostGain = 1000
-/** Largest window that zstd itself accepts without being asked to (zstd.h, ZSTD_WINDOWLOG_LIMIT_DEFAULT = 27). */
-const mostWindowBytes = 1 << 27
+/** Largest window: that of level 20. `perf record -z` asks for level 1, which needs 512 KB. */
+const mostWindowBytes = 32 << 20
+/**
+ * The decompressor moves its whole window for every block. Blocks of nothing would make it move terabytes: this much is
+ * free (two seconds of moving), and what the packed bytes may cost beyond it is what a quiet machine's small blocks need.
+ */
+const freeMoves = 16 * 2 ** 30
+const movesPerPackedByte = 8192
 
 export class PerfReader {
   readonly events: Events
@@ -127,7 +137,7 @@ export class PerfReader {
       this.header = readFileHeader(this.head)
       const { attrs, data } = this.header
       const attrsEnd = attrs.offset + attrs.size
-      if (data.offset > mostSectionBytes || data.offset < fileHeaderBytes || attrsEnd > data.offset) {
+      if (data.offset > mostHeadBytes || data.offset < fileHeaderBytes || attrsEnd > data.offset) {
         throw new Failure('MALFORMED', 'perf.data: the sections named by the header cannot be where it says')
       }
       this.dataLeft = data.size === 0 ? Number.POSITIVE_INFINITY : data.size
@@ -245,9 +255,14 @@ export class PerfReader {
       )
     }
     const stream = new RecordStream({ record: (block, at) => this.record(block, at) }, this.pool)
+    let moved = 0
     const zstd = new Decompress((unpacked) => {
       this.unpackedBytes += unpacked.length
-      if (this.unpackedBytes > mostSectionBytes && this.unpackedBytes > mostGain * this.packedBytes) {
+      moved += window
+      if (moved > freeMoves + movesPerPackedByte * this.packedBytes) {
+        throw new Failure('TOO_LARGE', 'perf.data: unpacking would take too long, its blocks are nearly empty')
+      }
+      if (this.unpackedBytes > freelyUnpackedBytes && this.unpackedBytes > mostGain * this.packedBytes) {
         throw new Failure('TOO_LARGE', `perf.data: unpacks to more than ${mostGain} times its size`)
       }
       if (stream.isBroken) stream.unreadBytes += unpacked.length
