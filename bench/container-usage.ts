@@ -6,7 +6,7 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { randomBytes, randomUUID } from 'node:crypto'
 import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
-import { setTimeout as sleep } from 'node:timers/promises'
+import { setTimeout } from 'node:timers/promises'
 import { openCgroupView } from '../src/target/cgroup-view.ts'
 import { CpuUsage } from '../src/target/cpu-usage.ts'
 import { cgroupMounts, removeCgroup } from '../test/node-tool/cgroups.ts'
@@ -18,6 +18,10 @@ const intervalMs = 200
 const root = `/spikecam-bench-${process.pid}`
 const mounts = cgroupMounts()
 const children: ChildProcess[] = []
+// Ctrl-C ends the waiting, and what was made is removed all the same.
+const stop = new AbortController()
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => stop.abort())
+const sleep = (ms: number): Promise<void> => setTimeout(ms, undefined, { signal: stop.signal })
 
 /** A process in a cgroup of every hierarchy, as a runtime makes it; `burn` keeps a core busy. */
 function startContainer(burn: boolean): void {
@@ -72,6 +76,9 @@ try {
   for (const child of children.splice(-2)) child.kill('SIGKILL')
   children.push(spawn('/bin/sh', ['-c', 'while :; do timeout 0.3 sh -c "while :; do :; done"; sleep 0.3; done']))
   await measure('with load that comes and goes', 2)
+} catch (error) {
+  if (!stop.signal.aborted) throw error
+  process.exitCode = 130
 } finally {
   for (const child of children) child.kill('SIGKILL')
   const left = await removeCgroup(root)

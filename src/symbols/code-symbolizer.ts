@@ -77,7 +77,7 @@ class SourcesSymbolizer implements CodeSymbolizer {
   }
 
   noticed(mapping: PerfMapping): void {
-    if (mapping.isKernel) return
+    if (mapping.isKernel || this.sources.modules.has(mapping)) return
     const kind = kindOfMapping(mapping.path)
     if (kind === 'file') this.sources.modules.noticed(mapping)
     else if (kind === 'jit') this.jitOf(mapping.pid).noticed()
@@ -143,9 +143,9 @@ class SourcesSymbolizer implements CodeSymbolizer {
 
 /** What a mapping's path says of its code; the names are those of perf's map.c (is_anon_memory, is_no_dso_memory). */
 export function kindOfMapping(path: string): 'file' | 'jit' | 'jitdump' | 'vdso' | 'none' {
-  // The runtime maps /tmp/jit-PID.dump as code, only to be seen (jitdump-specification.txt).
-  if (/\/jit-\d+\.dump( \(deleted\))?$/.test(path)) return 'jitdump'
   if (path.startsWith('/') && !path.startsWith('//')) {
+    // The runtime maps /tmp/jit-PID.dump as code, only to be seen (jitdump-specification.txt).
+    if (path.includes('.dump') && /\/jit-\d+\.dump( \(deleted\))?$/.test(path)) return 'jitdump'
     return path.startsWith('/dev/zero') || path.startsWith('/anon_hugepage') || path.startsWith('/SYSV')
       ? 'jit'
       : 'file'

@@ -25,12 +25,16 @@ interface Slot {
   executable: Executable | null | undefined
   /** Where it was looked for last, so that a lost one is not looked for at every sample. */
   tried: Pick<PerfMapping, 'pid' | 'path'>
+  /** Of the open file. */
+  inode: number | undefined
   bytes: number
 }
 
 export class ModuleCache {
   private readonly slots = new Map<string, Slot>()
   private readonly options: ModuleCacheOptions
+  /** From inode to device of what is open; two devices with one inode are rare, and then looked up the longer way. */
+  private readonly openInodes = new Map<number, string>()
   private openFiles = 0
   bytes = 0
 
@@ -40,6 +44,12 @@ export class ModuleCache {
 
   get length(): number {
     return this.slots.size
+  }
+
+  /** Whether the file is open; in a fork storm this is asked ten thousand times a second. */
+  has({ buildId, inode, device }: PerfMapping): boolean {
+    if (buildId) return this.slots.get(buildId)?.file !== undefined
+    return inode !== undefined && device !== undefined && this.openInodes.get(inode) === device
   }
 
   /** Opens the file while the process lives; does nothing when it is open already. */
@@ -93,8 +103,10 @@ export class ModuleCache {
   private open(key: string, mapping: PerfMapping): void {
     const file = this.options.open(mapping)
     this.slots.delete(key)
-    this.slots.set(key, { file, executable: undefined, tried: { pid: mapping.pid, path: mapping.path }, bytes: 0 })
+    const { pid, path, inode } = mapping
+    this.slots.set(key, { file, executable: undefined, inode: file && inode, tried: { pid, path }, bytes: 0 })
     if (file) this.openFiles++
+    if (file && mapping.inode && mapping.device && !mapping.buildId) this.openInodes.set(mapping.inode, mapping.device)
     // Lost ones take a slot too; they are forgotten with the rest.
     while (this.openFiles > maxOpenFiles || this.slots.size > maxOpenFiles * 4) {
       const [oldest, slot] = this.slots.entries().next().value as [string, Slot]
@@ -104,6 +116,7 @@ export class ModuleCache {
   }
 
   private closeSlot(slot: Slot): void {
+    if (slot.inode !== undefined) this.openInodes.delete(slot.inode)
     this.bytes -= slot.bytes
     slot.bytes = 0
     if (!slot.file) return

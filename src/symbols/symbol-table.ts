@@ -13,22 +13,27 @@ export const rank = {
 export const maxSize = 0xffff_ffff
 /** Names for one address that are compared: libc has 20 for one syscall wrapper, more is damage. */
 const maxAliases = 64
+/** Marks in one function; V8's longest built-in has some dozens. */
+const maxLabels = 1024
 
 /**
  * A table of columns that are in order already.
  * Unsized symbols come with the most they may reach, and get to the next one.
  */
-export function symbolTable(columns: Omit<SymbolColumns, 'longest'>): SymbolTable {
+export function symbolTable(columns: Omit<SymbolColumns, 'longest' | 'longestSized'>): SymbolTable {
   const { start, size, rank: ranks } = columns
   let longest = 0
+  let longestSized = 0
   for (let i = 0; i < start.length; i++) {
     if ((ranks[i] as number) & rank.unsized && i + 1 < start.length) {
       const room = (start[i + 1] as number) - (start[i] as number)
       if (room < (size[i] as number)) size[i] = room
     }
-    if ((size[i] as number) > longest) longest = size[i] as number
+    const bytes = size[i] as number
+    if (bytes > longest) longest = bytes
+    if (bytes > longestSized && !((ranks[i] as number) & rank.unsized)) longestSized = bytes
   }
-  return new SymbolTable({ ...columns, longest })
+  return new SymbolTable({ ...columns, longest, longestSized })
 }
 
 interface SymbolColumns {
@@ -40,6 +45,8 @@ interface SymbolColumns {
   readonly rank: Uint8Array
   /** Largest size, so that the search for an enclosing symbol knows when to stop. */
   readonly longest: number
+  /** The same without those whose size is only the way to the next. */
+  readonly longestSized: number
 }
 
 export class SymbolTable {
@@ -55,14 +62,6 @@ export class SymbolTable {
     this.bytes = columns.start.byteLength + this.length * 9
   }
 
-  /** The first address that has a symbol, and the end of the last. */
-  get range(): { from: number; to: number } {
-    const last = this.length - 1
-    if (last < 0) return { from: 0, to: 0 }
-    const { base, start, size } = this.columns
-    return { from: base, to: base + (start[last] as number) + (size[last] as number) }
-  }
-
   nameAt(index: number): number {
     return this.columns.name[index] as number
   }
@@ -71,17 +70,13 @@ export class SymbolTable {
     return this.columns.base + (this.columns.start[index] as number)
   }
 
-  sizeAt(index: number): number {
-    return this.columns.size[index] as number
-  }
-
   /**
-   * The symbol that covers an address: the one that starts last, else one around it.
+   * The symbol that covers an address: the one that starts last, else one around it. One with a size goes before.
    * @param readName text of a symbol by index; called only where several share the address
    * @returns index, or -1
    */
   find(address: number, readName: (index: number) => string): number {
-    const { base, start, size, longest } = this.columns
+    const { base, start, size, rank: ranks, longest, longestSized } = this.columns
     const wanted = address - base
     if (!(wanted >= 0)) return -1
     let low = 0
@@ -91,12 +86,17 @@ export class SymbolTable {
       if ((start[middle] as number) <= wanted) low = middle + 1
       else high = middle
     }
+    let label = -1
     for (let i = low - 1; i >= 0; i--) {
       const from = start[i] as number
-      if (wanted - from >= longest) return -1
-      if (wanted - from < (size[i] as number)) return this.best(i, wanted, readName)
+      if (wanted - from >= (label < 0 ? longest : longestSized) || (label >= 0 && low - i > maxLabels)) break
+      if (wanted - from >= (size[i] as number)) continue
+      const winner = this.best(i, wanted, readName)
+      if (!((ranks[winner] as number) & rank.unsized)) return winner
+      // A mark inside a function is not what people call it; but hand-written code has nothing else.
+      if (label < 0) label = winner
     }
-    return -1
+    return label
   }
 
   /** `last` covers; so may others that start at the same address. */

@@ -14,7 +14,7 @@ export interface UsageReading {
   readonly cores: number
   /** True for what was already there at the first pass, so that its past is unknown. */
   readonly isOld: boolean
-  /** Of containers, about once a second: how much it was held back since `fromMs`. */
+  /** Of containers, once a second, of quiet ones every five: how much it was held back since `fromMs`. */
   readonly strain?: {
     readonly fromMs: number
     /** Share of enforcement periods in which its limit stopped it, 0 to 1. */
@@ -37,12 +37,17 @@ interface ContainerEntry {
   cores: number
   strain: ContainerStrain
   strainMs: number
+  isStrained: boolean
   limits: CpuLimits | undefined
   limitsMs: number
 }
 
 /** Throttling comes in periods of 100 ms, so a second holds ten of them; pressure is for people, who see no finer. */
 const strainEveryMs = 1000
+/** Where neither was seen lately and hardly anything runs. */
+const easyStrainEveryMs = 5000
+/** A share of the time, or of a core, that is worth a closer look. */
+const someShare = 0.02
 /** In-place resize is rare, and a limit a few seconds old still explains a spike. */
 const limitsKeptMs = 10_000
 
@@ -104,6 +109,7 @@ export class ContainerUsage {
       cores: 0,
       strain: emptyStrain(),
       strainMs: nowMs,
+      isStrained: false,
       limits: undefined,
       limitsMs: Number.NEGATIVE_INFINITY,
     }
@@ -161,9 +167,8 @@ export class ContainerUsage {
     if (nowMs <= entry.readMs) return
     const cores = ((seconds - entry.cpuSeconds) * 1000) / (nowMs - entry.readMs)
     const reading = { key: entry.key, fromMs: entry.readMs, toMs: nowMs, cores, isOld: entry.isOld }
-    readings.push(
-      nowMs - entry.strainMs < strainEveryMs ? reading : { ...reading, strain: this.#strainOf(entry, nowMs) },
-    )
+    const strainEvery = entry.isStrained || cores >= someShare ? strainEveryMs : easyStrainEveryMs
+    readings.push(nowMs - entry.strainMs < strainEvery ? reading : { ...reading, strain: this.#strainOf(entry, nowMs) })
     entry.cpuSeconds = seconds
     entry.readMs = nowMs
     entry.cores = cores
@@ -175,7 +180,7 @@ export class ContainerUsage {
     entry.counters.strain(now)
     const elapsedMs = nowMs - entry.strainMs
     const periods = now.periods - before.periods
-    const since = {
+    const since: NonNullable<UsageReading['strain']> = {
       fromMs: entry.strainMs,
       throttledShare: periods > 0 ? (now.throttledPeriods - before.throttledPeriods) / periods : 0,
       throttledCores: ((now.throttledSeconds - before.throttledSeconds) * 1000) / elapsedMs,
@@ -185,6 +190,7 @@ export class ContainerUsage {
     }
     Object.assign(before, now)
     entry.strainMs = nowMs
+    entry.isStrained = since.throttledShare >= someShare || (since.waitingShare ?? 0) >= someShare
     return since
   }
 }

@@ -42,6 +42,8 @@ export interface CpuUsageOptions {
 
 /** Full passes at least this often: an idle process needs no finer series than one value a second. */
 const fullPassMs = 1000
+/** Early passes may take this share of the time: on a large node whose load never rests there are fewer of them. */
+const maxPassShare = 0.015
 /** A change of the machine's busy time (in cores) that makes a full pass worth its cost. */
 const changeCores = 0.2
 /** Processes and containers at or above this are read at every tick. */
@@ -66,6 +68,7 @@ export class CpuUsage {
   #machineMs = 0
   #fullMs = Number.NEGATIVE_INFINITY
   #followUp = false
+  #passCostMs = 0
   #pass = 0
   #fds = 0
 
@@ -92,12 +95,18 @@ export class CpuUsage {
     const before = this.#machineCores
     this.#readMachine(nowMs, readings)
     const changed = Math.abs(this.#machineCores - before) >= changeCores
-    // The pass after a change measures exactly one tick; the one at the change still averages over the quiet time.
-    const full = changed || this.#followUp || nowMs - this.#fullMs >= fullPassMs
-    this.#followUp = changed
+    // The pass after a change measures few ticks; the one at the change still averages over the quiet time.
+    const isWanted = changed || this.#followUp
+    const mayPass = nowMs - this.#fullMs >= Math.min(fullPassMs, this.#passCostMs / maxPassShare)
+    const full = nowMs - this.#fullMs >= fullPassMs || (isWanted && mayPass)
+    this.#followUp = full ? changed : isWanted
+    const beganMs = performance.now()
     this.#containers.tick(nowMs, readings, full ? 0 : hotCores)
-    if (full) this.#passOverAll(nowMs, readings)
-    else {
+    if (full) {
+      this.#passOverAll(nowMs, readings)
+      // Grows slowly: a pass that was interrupted on a busy machine did not cost what it took.
+      this.#passCostMs = Math.min(performance.now() - beganMs, this.#passCostMs * 1.25 + 0.1)
+    } else {
       for (const entry of this.#processes.values()) {
         if (entry.cores >= hotCores) this.#readProcess(entry, nowMs, readings)
       }
