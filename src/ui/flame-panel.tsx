@@ -1,5 +1,5 @@
 // Flame graph and table side by side, kept in step: one search, one marked function, one zoom for both.
-import { type ReactNode, useCallback, useDeferredValue, useEffect, useMemo, useRef, useState } from 'react'
+import { type ReactNode, useCallback, useDeferredValue, useMemo, useRef, useState } from 'react'
 import { functionColumns, hotPath } from '../flame/functions.ts'
 import { type FlameLayout, layoutTree } from '../flame/layout.ts'
 import { pathKey } from '../flame/path.ts'
@@ -9,15 +9,18 @@ import { printShare } from '../lib/units.ts'
 import { ChangeLegend, OriginLegend } from './change-legend.tsx'
 import { nextMatch } from './flame-keys.ts'
 import type { FlamePicture } from './flame-painter.ts'
-import { FlameView, type Pointed, zoomRange } from './flame-view.tsx'
+import { FlameView, type Pointed } from './flame-view.tsx'
 import { FrameDetails } from './frame-details.tsx'
 import { FunctionTable } from './function-table.tsx'
 import { coresOf } from './headline.ts'
 import { KeyHelp } from './key-help.tsx'
+import { PictureToggle, pictureNames } from './picture-toggle.tsx'
 import type { Slice } from './slice.ts'
 import { useTheme } from './theme.ts'
+import { usePanelKeys } from './use-panel-keys.ts'
 import type { ChangeView } from './use-view.ts'
-import { type Picture, pictures, printWho, type View } from './view-state.ts'
+import { type Picture, printWho, type View } from './view-state.ts'
+import { zoomRange } from './zoom.ts'
 import './flame-panel.css'
 
 export interface FlamePanelProps {
@@ -27,13 +30,6 @@ export interface FlamePanelProps {
   /** A newer slice is being made. */
   readonly isStale: boolean
   readonly picker: ReactNode
-}
-
-const pictureNames: Record<Picture, string> = { diff: 'Diff', during: 'During', before: 'Before' }
-const pictureHints: Record<Picture, string> = {
-  diff: 'Widths: during the spike. Colours: change against the baseline.',
-  during: 'Widths: during the spike. Colours: where the code comes from.',
-  before: 'Widths: in the baseline. Colours: where the code comes from.',
 }
 
 export function FlamePanel({ slice, view, changeView, isStale, picker }: FlamePanelProps) {
@@ -74,8 +70,8 @@ export function FlamePanel({ slice, view, changeView, isStale, picker }: FlamePa
     [layout, picture, slice, theme, matches, selectedFrame, view.rootAt],
   )
   const whole = side === 'before' ? (tree.base?.total[0] ?? 0) : (tree.total[0] ?? 0)
-  const cores = useCallback((value: number) => coresOf(value, slice), [slice])
-  const printedCores = useCallback((value: number) => printCores(coresOf(value, slice)), [slice])
+  const cores = useCallback((value: number) => coresOf(value, slice.tree.unit, slice.duringMs), [slice])
+  const printedCores = useCallback((value: number) => printCores(cores(value)), [cores])
   const describe = useCallback(
     (node: number): string => {
       if (node >= tree.length) return ''
@@ -109,62 +105,27 @@ export function FlamePanel({ slice, view, changeView, isStale, picker }: FlamePa
     [changeView, view.sort, view.descending],
   )
 
-  const keyState = useRef({ view, changeView, matches, cursor, onCursor, layout })
-  keyState.current = { view, changeView, matches, cursor, onCursor, layout }
-  useEffect(() => {
-    const onKey = (event: KeyboardEvent): void => {
-      const { view: now, changeView: change, ...rest } = keyState.current
-      const isTyping = event.target instanceof HTMLInputElement
-      if (event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented) return
-      // The card of keys and lists to choose from have keys of their own.
-      if ((event.target as Element).closest?.('dialog, select')) return
-      if (event.key === 'Escape') {
-        if (isTyping && now.search) change({ search: '' }, { replace: true })
-        else if (isTyping) (event.target as HTMLInputElement).blur()
-        else if (now.zoom) change({ zoom: undefined })
-        else if (now.search) change({ search: '' })
-        return
-      }
-      if (isTyping) return
-      if (event.key === '/') {
-        event.preventDefault()
-        searchBox.current?.focus()
-        searchBox.current?.select()
-      } else if (event.key === 'n' || event.key === 'N') {
-        const next = nextMatch(rest.matches?.nodes ?? new Int32Array(0), rest.cursor, event.key === 'n' ? 1 : -1)
-        if (next >= 0) {
-          rest.onCursor(next)
-          change({ zoom: zoomToSee(rest.layout, next) })
-        }
-      } else if (event.key === 'i') change({ rootAt: now.rootAt === 'top' ? 'bottom' : 'top' })
-      else if (event.key === 'd') change({ picture: 'diff' })
-      else if (event.key === 'a') change({ picture: 'during' })
-      else if (event.key === 'b') change({ picture: 'before' })
-      else if (event.key === '?') setHelpOpen(true)
-    }
-    addEventListener('keydown', onKey)
-    return () => removeEventListener('keydown', onKey)
-  }, [])
+  usePanelKeys({
+    view,
+    changeView,
+    focusSearch: () => {
+      searchBox.current?.focus()
+      searchBox.current?.select()
+    },
+    goToMatch: (step) => {
+      const next = nextMatch(matches?.nodes ?? new Int32Array(0), cursor, step)
+      if (next < 0) return
+      onCursor(next)
+      changeView({ zoom: zoomToSee(layout, next) })
+    },
+    showHelp: () => setHelpOpen(true),
+  })
 
   return (
     <section className="panel" aria-label="Profile" aria-busy={isStale}>
       <div className="tools">
         {picker}
-        <fieldset className="toggle">
-          <legend className="unseen">Picture</legend>
-          {pictures.map((one) => (
-            <button
-              key={one}
-              type="button"
-              aria-pressed={picture === one}
-              disabled={!hasBase && one !== 'during'}
-              title={hasBase ? pictureHints[one] : 'The evidence holds no quiet time before the rise to compare with.'}
-              onClick={() => changeView({ picture: one })}
-            >
-              {pictureNames[one]}
-            </button>
-          ))}
-        </fieldset>
+        <PictureToggle picture={picture} hasBase={hasBase} onPicture={(next) => changeView({ picture: next })} />
         <div className="search">
           <input
             ref={searchBox}

@@ -10,11 +10,13 @@ import {
   useState,
 } from 'react'
 import { type FlameLayout, nodeAt, type Rest, restOf } from '../flame/layout.ts'
-import { findPath, pathKey } from '../flame/path.ts'
+import { pathKey } from '../flame/path.ts'
 import { directionOf, neighbour } from './flame-keys.ts'
 import { FlamePainter, type FlamePicture, type FlameWindow, minValueOf, rowPx } from './flame-painter.ts'
 import { useSize } from './use-size.ts'
+import { useWheelZoom, type ValueRange } from './use-wheel-zoom.ts'
 import type { Zoom } from './view-state.ts'
+import { rootPath, zoomOfRange, zoomRange } from './zoom.ts'
 
 /** What is under the pointer: one box, or several that are too narrow to draw. */
 export type Pointed = { readonly node: number; readonly rest?: Rest }
@@ -39,24 +41,6 @@ const zoomMs = 160
 /** Narrower than this a box cannot be followed with the eye: moving onto it zooms to its parent. */
 const tinyPx = 4
 
-/** The range of values that a zoom shows; everything where its box is not in this tree. */
-export function zoomRange(layout: FlameLayout, zoom: Zoom | undefined): { from: number; to: number; node: number } {
-  const whole = { from: 0, to: layout.value[0] || 1, node: 0 }
-  const node = zoom ? findPath(layout.tree, zoom.path) : 0
-  if (!zoom || node <= 0 || layout.value[node]! <= 0) {
-    // The root itself has no path; a part of it is written with the path of zeros.
-    return zoom?.part && zoom.path === rootPath ? partOf(layout, 0, zoom.part) : whole
-  }
-  return partOf(layout, node, zoom.part ?? [0, 1])
-}
-
-export const rootPath = '00000000'
-
-function partOf(layout: FlameLayout, node: number, [first, last]: readonly [number, number]) {
-  const [start, value] = [layout.start[node]!, layout.value[node]!]
-  return { from: start + first * value, to: start + last * value, node }
-}
-
 export function FlameView(props: FlameViewProps) {
   const { picture, zoom, onZoom, cursor, onCursor, onPointed, describe, label } = props
   const { layout, rootAt } = picture
@@ -65,7 +49,7 @@ export function FlameView(props: FlameViewProps) {
   const hoverBox = useRef<HTMLDivElement>(null)
   const cursorBox = useRef<HTMLDivElement>(null)
   const painter = useRef<FlamePainter>(undefined)
-  const range = useRef<{ from: number; to: number } | undefined>(undefined)
+  const range = useRef<ValueRange>(undefined)
   const latest = useRef(props)
   latest.current = props
   const hovered = useRef(-1)
@@ -231,40 +215,15 @@ export function FlameView(props: FlameViewProps) {
     }
   }
 
-  // React listens to wheel events passively; zooming with Ctrl must keep the page from zooming too.
-  useEffect(() => {
-    const element = scroller.current!
-    let settle = 0
-    const onWheel = (event: WheelEvent): void => {
-      if (!event.ctrlKey && !event.metaKey && Math.abs(event.deltaX) <= Math.abs(event.deltaY)) return
-      event.preventDefault()
-      const { layout: now } = latest.current.picture
-      const whole = now.value[0] || 1
-      const { from, to } = range.current ?? { from: 0, to: whole }
-      const span = to - from
-      let next: { from: number; to: number }
-      if (event.ctrlKey || event.metaKey) {
-        const box = element.getBoundingClientRect()
-        const at = from + ((event.clientX - box.left) / box.width) * span
-        // A billionth of the whole is far below one sample, and far above what doubles cannot hold.
-        const wide = Math.min(whole, Math.max(whole * 1e-9, span * Math.exp(event.deltaY * 0.01)))
-        const left = Math.min(whole - wide, Math.max(0, at - ((at - from) / span) * wide))
-        next = { from: left, to: left + wide }
-      } else {
-        const left = Math.min(whole - span, Math.max(0, from + (event.deltaX / element.clientWidth) * span))
-        next = { from: left, to: left + span }
-      }
+  const onWheelRange = useCallback(
+    (next: ValueRange, isSettled: boolean) => {
       range.current = next
-      paintSoon()
-      clearTimeout(settle)
-      settle = window.setTimeout(() => latest.current.onZoom(zoomOfRange(now, next)), 250)
-    }
-    element.addEventListener('wheel', onWheel, { passive: false })
-    return () => {
-      clearTimeout(settle)
-      element.removeEventListener('wheel', onWheel)
-    }
-  }, [paintSoon])
+      if (isSettled) latest.current.onZoom(zoomOfRange(latest.current.picture.layout, next))
+      else paintSoon()
+    },
+    [paintSoon],
+  )
+  useWheelZoom(scroller, () => ({ whole: layout.value[0] || 1, shown: range.current }), onWheelRange)
 
   const heightPx = layout.rows * rowPx
   const level = cursor >= 0 && cursor < layout.tree.length ? layout.tree.depth[cursor]! + 1 : 1
@@ -319,20 +278,4 @@ function outline(element: HTMLDivElement | null, place: DOMRect | undefined): vo
   element.style.transform = `translate(${place.x}px, ${place.y}px)`
   element.style.width = `${place.width}px`
   element.style.height = `${place.height}px`
-}
-
-/** The zoom that shows a range: the innermost box that holds it, and which part of that. */
-export function zoomOfRange(layout: FlameLayout, { from, to }: { from: number; to: number }): Zoom | undefined {
-  const { start, value, tree } = layout
-  const whole = value[0] || 1
-  if (from <= whole * 1e-6 && to >= whole * (1 - 1e-6)) return undefined
-  let node = 0
-  for (let row = 1; row < layout.rows; row++) {
-    const next = nodeAt(layout, (from + to) / 2, row)
-    if (next < 0 || start[next]! > from || start[next]! + value[next]! < to) break
-    node = next
-  }
-  const part = [(from - start[node]!) / value[node]!, (to - start[node]!) / value[node]!] as const
-  if (node > 0 && part[0] <= 1e-6 && part[1] >= 1 - 1e-6) return { path: pathKey(tree, node) }
-  return { path: node === 0 ? rootPath : pathKey(tree, node), part: [Math.max(0, part[0]), Math.min(1, part[1])] }
 }

@@ -6,6 +6,7 @@ import { readableName } from '../flame/label.ts'
 import { printRatio, printValue } from '../flame/value.ts'
 import { printShare } from '../lib/units.ts'
 import type { CallTree } from '../profile/call-tree.ts'
+import { functionRows } from './function-rows.ts'
 import type { SortKey } from './view-state.ts'
 import './function-table.css'
 
@@ -30,44 +31,11 @@ export interface FunctionTableProps {
 /** More rows than anybody reads; the rest comes on demand. */
 const firstRows = 100
 
-export interface Row {
-  readonly row: number
-  readonly self: number
-  readonly total: number
-  readonly before: number | undefined
-}
-
-/** Rows with a value, in order. */
-export function sortRows(
-  { tree, columns, matches }: Pick<FunctionTableProps, 'tree' | 'columns' | 'matches'>,
-  sort: SortKey,
-  descending: boolean,
-): Row[] {
-  const rows: Row[] = []
-  for (let row = 0; row < tree.frames.length; row++) {
-    const [self, total, before] = [columns.self[row]!, columns.total[row]!, columns.base?.total[row]]
-    if (total === 0 && !before) continue
-    if (matches && matches[row] !== 1) continue
-    if (tree.frames.kind[row] === 'thread') continue
-    rows.push({ row, self, total, before })
-  }
-  const key: Record<SortKey, (a: Row, b: Row) => number> = {
-    name: (a, b) => compareText(tree.frames.name[a.row]!, tree.frames.name[b.row]!),
-    self: (a, b) => a.self - b.self || a.total - b.total,
-    total: (a, b) => a.total - b.total || a.self - b.self,
-    change: (a, b) => a.total - (a.before ?? 0) - (b.total - (b.before ?? 0)) || a.self - b.self,
-  }
-  const sign = descending ? -1 : 1
-  return rows.sort((a, b) => sign * key[sort](a, b))
-}
-
-const compareText = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0)
-
 export const FunctionTable = memo(function FunctionTable(props: FunctionTableProps) {
   const { tree, columns, matches, sort, descending, whole, selected, onSelect, scale } = props
   const [limit, setLimit] = useState(firstRows)
   const rows = useMemo(
-    () => sortRows({ tree, columns, matches }, sort, descending),
+    () => functionRows({ tree, columns, matches }, sort, descending),
     [tree, columns, matches, sort, descending],
   )
   const hasBase = columns.base !== undefined

@@ -2,7 +2,7 @@
 // compared with what. From the incident, and from its profile once that is there.
 import { functionColumns, hotPath } from '../flame/functions.ts'
 import { readableName } from '../flame/label.ts'
-import { printCores } from '../flame/value.ts'
+import { printCores, toSeconds } from '../flame/value.ts'
 import { printDurationMs, printShare } from '../lib/units.ts'
 import type { Incident, TopRow } from '../model/incident.ts'
 import { printTarget } from '../model/target.ts'
@@ -24,8 +24,9 @@ export interface Headline {
 /** @param slice of the incident's own target over the whole spike */
 export function headlineOf(incident: Incident, slice: Slice | undefined): Headline {
   const { spike } = incident.trigger
-  const cores = slice ? coresOf(slice.tree.total[0] ?? 0, slice) : spike?.cores
-  const baseline = slice?.tree.base ? coresOf(slice.tree.base.total[0] ?? 0, slice) : spike?.baselineCores
+  const cores = slice ? coresOf(slice.tree.total[0] ?? 0, slice.tree.unit, slice.duringMs) : spike?.cores
+  const base = slice?.tree.base?.total[0]
+  const baseline = slice && base !== undefined ? coresOf(base, slice.tree.unit, slice.duringMs) : spike?.baselineCores
   const lasted = incident.endedMs === undefined ? undefined : printDurationMs(incident.endedMs - incident.onsetMs)
   const amount = cores === undefined ? 'the CPU' : printCores(cores)
   const top = (slice && heaviest(slice)) ?? fromIncident(incident.top[0])
@@ -46,10 +47,9 @@ export function headlineOf(incident: Incident, slice: Slice | undefined): Headli
   }
 }
 
-/** Time of a tree as cores: 1 = one core busy all the time. */
-export function coresOf(value: number, { duringMs, tree }: Pick<Slice, 'duringMs' | 'tree'>): number {
-  const perMs = tree.unit === 'nanoseconds' ? 1e6 : tree.unit === 'microseconds' ? 1e3 : 1
-  return duringMs > 0 ? value / perMs / duringMs : 0
+/** CPU time over a span as cores: 1 = one core busy all the time; 0 for units that are no time. */
+export function coresOf(value: number, unit: string, spanMs: number): number {
+  return spanMs > 0 ? ((toSeconds(value, unit) ?? 0) * 1000) / spanMs : 0
 }
 
 function compare(cores: number, baseline: number): string {

@@ -1,0 +1,119 @@
+// Slices of a whole machine's profile: the same numbers as the API gives for the same question.
+import { gunzipSync } from 'node:zlib'
+import { expect, test } from 'vitest'
+import { machineProfile, spikeDocuments, spikeEndMs, spikeOnsetMs } from '../../test/machine-profile.ts'
+import { makeCapture, makeIncident, someMs } from '../../test/nouns.ts'
+import { functionColumns } from '../flame/functions.ts'
+import { decodePprof } from '../profile/pprof-decode.ts'
+import { rangesOf } from './ranges.ts'
+import { listProcesses, profileInfo, type SliceRequest, sliceProfile, whoLabels } from './slice.ts'
+
+const profile = decodePprof(gunzipSync(machineProfile()))
+const { incident, capture } = spikeDocuments(machineProfile())
+const during = { fromMs: spikeOnsetMs, toMs: spikeEndMs }
+const before = { fromMs: someMs, toMs: spikeOnsetMs }
+const request: SliceRequest = { during, before, who: { kind: 'target' }, target: incident.target, ignore: [] }
+
+/** Self seconds by function, now and before. */
+function selfSeconds(change: Partial<SliceRequest>): Record<string, [number, number]> {
+  const { tree } = sliceProfile(profile, { ...request, ...change })
+  const { self, base } = functionColumns(tree)
+  const rows = tree.frames.name.map((name, row): [string, [number, number]] => [
+    name,
+    [self[row]! / 1e9, Number(((base?.self[row] ?? 0) / 1e9).toFixed(6))],
+  ])
+  return Object.fromEntries(rows.filter(([, [now, then]]) => now > 0 || then > 0))
+}
+
+test('the target now, and its baseline scaled to the length of the spike', () => {
+  expect(selfSeconds({})).toEqual({ evilRegex: [6, 0], collect: [0.6, 0], handle: [0, 0.6] })
+})
+
+test('everything, one process, one thread', () => {
+  expect(selfSeconds({ who: { kind: 'all' } })).toEqual({
+    evilRegex: [6, 0],
+    collect: [0.6, 0],
+    readQuery: [1.2, 1.2],
+    handle: [0, 0.6],
+  })
+  expect(selfSeconds({ who: { kind: 'process', pid: 7 } })).toEqual({ readQuery: [1.2, 1.2] })
+  expect(selfSeconds({ who: { kind: 'thread', pid: 4242, tid: 4250 } })).toEqual({ collect: [0.6, 0] })
+})
+
+test('part of the time', () => {
+  const firstSecond = { fromMs: spikeOnsetMs, toMs: spikeOnsetMs + 1000 }
+  expect(selfSeconds({ during: firstSecond })).toEqual({ evilRegex: [1, 0], collect: [0.1, 0], handle: [0, 0.1] })
+})
+
+test('only stacks through a function, or none through it', () => {
+  expect(selfSeconds({ focus: 'serve' })).toEqual({ evilRegex: [6, 0], handle: [0, 0.6] })
+  expect(selfSeconds({ ignore: ['serve'] })).toEqual({ collect: [0.6, 0] })
+  expect(selfSeconds({ focus: 'main', ignore: ['evilRegex', 'collect'] })).toEqual({ handle: [0, 0.6] })
+})
+
+test('samples are counted, not rows, and tell what one is worth', () => {
+  const slice = sliceProfile(profile, request)
+  expect(slice).toMatchObject({ samples: 66, beforeSamples: 10, duringMs: 6000, beforeMs: 10_000, baseFactor: 0.6 })
+  expect(slice.perSample).toBeCloseTo(1e8, 0)
+})
+
+test('without a baseline, or times, there is no diff', () => {
+  const { before: _, ...alone } = request
+  expect(sliceProfile(profile, alone).tree.base).toBeUndefined()
+  const { offsetMs: __, ...timeless } = profile.samples
+  const slice = sliceProfile({ ...profile, samples: timeless }, request)
+  expect(slice.tree.base).toBeUndefined()
+  // All there is: nobody knows when it was.
+  expect(slice.samples).toBe(80)
+})
+
+test('a container is its control group and those below it', () => {
+  const target = { kind: 'container', node: 'n', cgroup: '/kubepods/cart', containerId: 'c' } as const
+  expect(selfSeconds({ target })).toEqual(selfSeconds({}))
+  expect(selfSeconds({ target: { ...target, cgroup: '/kubepods/ca' } })).toEqual({})
+  expect(whoLabels({ kind: 'target' }, { kind: 'node', node: 'n' })).toEqual({})
+})
+
+test('processes with their threads, heaviest first, with what they used before', () => {
+  const rows = listProcesses(profile, request)
+  const seconds = (value: number | undefined): number => Number(((value ?? 0) / 1e9).toFixed(6))
+  expect(rows.map((row) => [row.pid, row.name, seconds(row.during), seconds(row.before), row.isTarget])).toEqual([
+    [4242, 'cart', 6.6, 0.6, true],
+    [7, 'redis', 1.2, 1.2, false],
+  ])
+  expect(rows[0]!.threads.map((row) => [row.tid, row.name, seconds(row.during)])).toEqual([
+    [4242, 'cart', 6],
+    [4250, 'gc', 0.6],
+  ])
+})
+
+test('what the profile says of itself', () => {
+  expect(profileInfo(profile)).toMatchObject({
+    startMs: someMs,
+    endMs: someMs + 20_000,
+    unit: 'nanoseconds',
+    hasTimes: true,
+  })
+})
+
+test('during is the spike, before its baseline, both cut to what was recorded', () => {
+  expect(rangesOf(incident, capture)).toMatchObject({ during, spike: during, before })
+  expect(rangesOf(incident, { ...capture, fromMs: someMs + 4000 }).before).toEqual({ ...before, fromMs: someMs + 4000 })
+  expect(rangesOf(incident, { ...capture, fromMs: spikeOnsetMs - 500 }).before).toBeUndefined()
+})
+
+test('a chosen range is relative to the onset; one outside of the evidence chooses nothing', () => {
+  expect(rangesOf(incident, capture, [-1000, 500]).during).toEqual({
+    fromMs: spikeOnsetMs - 1000,
+    toMs: spikeOnsetMs + 500,
+  })
+  expect(rangesOf(incident, capture, [90_000, 91_000]).during).toEqual(during)
+})
+
+test('while it lasts, during goes on to the end of the evidence', () => {
+  const open = makeIncident({ id: 'inc-1', onsetMs: spikeOnsetMs })
+  expect(rangesOf(open, makeCapture({ id: 'cap-1', fromMs: someMs, toMs: someMs + 12_000 })).spike).toEqual({
+    fromMs: spikeOnsetMs,
+    toMs: someMs + 12_000,
+  })
+})
