@@ -12,7 +12,10 @@ const allowed: Record<string, { may: string[]; why: string }> = {
   target: { may: [], why: 'who runs here is found without knowing what will be recorded' },
   profile: { may: [], why: 'formats are pure and browser-safe' },
   symbols: { may: ['profile'], why: 'symbols fill in profiles' },
-  capture: { may: ['profile'], why: 'a probe gives bytes and may look at what it made' },
+  capture: {
+    may: ['target', 'profile'],
+    why: 'a probe looks at the process that it attaches to, gives bytes and may look at what it made',
+  },
   ring: {
     may: ['capture', 'profile', 'symbols'],
     why: 'the ring is one long perf run, symbolised while processes live',

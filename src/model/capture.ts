@@ -17,6 +17,25 @@ export const mediaTypes = {
   text: 'text/plain; charset=utf-8',
 } as const
 
+/** What can be asked for; `bundle` is everything that fits the process. */
+export const captureKinds = [
+  'cpu',
+  'threads',
+  'goroutines',
+  'heap',
+  'allocs',
+  'mutex',
+  'block',
+  'trace',
+  'context',
+  'bundle',
+] as const
+export type CaptureKind = (typeof captureKinds)[number]
+
+/** How a probe is to do it, where who asks knows better than what looking around would find. */
+export const ProbeOptions = z.object({})
+export type ProbeOptions = z.infer<typeof ProbeOptions>
+
 /** Immutable bytes in the blob store, addressed by what they are. */
 export const Artifact = z.object({
   id: z.string(),
