@@ -13,6 +13,9 @@ export const mediaTypes = {
   folded: 'text/vnd.flamegraph.folded',
   svg: 'image/svg+xml',
   usage: 'application/vnd.spikecam.usage+json',
+  context: 'application/vnd.spikecam.context+json',
+  cpuprofile: 'application/vnd.v8.cpuprofile+json',
+  heapprofile: 'application/vnd.v8.heapprofile+json',
   json: 'application/json',
   text: 'text/plain; charset=utf-8',
 } as const
@@ -32,8 +35,37 @@ export const captureKinds = [
 ] as const
 export type CaptureKind = (typeof captureKinds)[number]
 
+export const isCaptureKind = (text: string): text is CaptureKind => (captureKinds as readonly string[]).includes(text)
+
+/**
+ * How long each kind looks unless somebody says otherwise. What is there at once (a dump, a heap) is taken at once; its
+ * time is the window for CPU per thread.
+ */
+export const defaultForMs: Readonly<Record<CaptureKind, number>> = {
+  cpu: 30_000,
+  threads: 2000,
+  goroutines: 1000,
+  heap: 10_000,
+  allocs: 10_000,
+  mutex: 10_000,
+  block: 10_000,
+  // A Go trace of a busy program has some 100 kB per second and core, and `go tool trace` wants it all in memory.
+  trace: 5000,
+  context: 1000,
+  bundle: 30_000,
+}
+
 /** How a probe is to do it, where who asks knows better than what looking around would find. */
-export const ProbeOptions = z.object({})
+export const ProbeOptions = z.object({
+  /** Which process of a container: its PID on the host, a part of its command line, or `all`; the busiest without. */
+  process: z.string().max(500).optional(),
+  /** Why a guard (such as memory head-room for a heap dump) is to be overridden, in the words of who asks; recorded. */
+  force: z.string().min(1).max(500).optional(),
+  /** Python: only threads that hold the interpreter's lock. */
+  gil: z.boolean().optional(),
+  /** Python: stop the process for each look, for stacks that are whole; it runs on while it is looked at without. */
+  blocking: z.boolean().optional(),
+})
 export type ProbeOptions = z.infer<typeof ProbeOptions>
 
 /** Immutable bytes in the blob store, addressed by what they are. */

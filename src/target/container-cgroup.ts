@@ -66,6 +66,8 @@ export interface CgroupMounts {
   readonly cpuacct?: string
   /** The v1 hierarchy with the cpu controller, on most machines the same one. */
   readonly cpu?: string
+  readonly memory?: string
+  readonly pids?: string
 }
 
 /**
@@ -75,7 +77,7 @@ export interface CgroupMounts {
  *   24 1 0:22 / /sys/fs/cgroup rw,nosuid - cgroup2 cgroup2 rw,nsdelegate
  */
 export function parseCgroupMounts(mountinfo: string): CgroupMounts {
-  const mounts: { unified?: string; cpuacct?: string; cpu?: string } = {}
+  const mounts: { unified?: string; cpuacct?: string; cpu?: string; memory?: string; pids?: string } = {}
   for (const line of mountinfo.split('\n')) {
     const [head = '', tail = ''] = line.split(' - ')
     const mountPoint = head.split(' ')[4]
@@ -84,8 +86,9 @@ export function parseCgroupMounts(mountinfo: string): CgroupMounts {
     if (type === 'cgroup2') mounts.unified ??= mountPoint
     else if (type === 'cgroup') {
       const controllers = options.split(',')
-      if (controllers.includes('cpuacct')) mounts.cpuacct ??= mountPoint
-      if (controllers.includes('cpu')) mounts.cpu ??= mountPoint
+      for (const name of ['cpuacct', 'cpu', 'memory', 'pids'] as const) {
+        if (controllers.includes(name)) mounts[name] ??= mountPoint
+      }
     }
   }
   return mounts
