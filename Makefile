@@ -8,7 +8,7 @@ help:
 	@echo 'make demo    catch a real CPU spike on this machine and show it'
 	@echo 'make test    types, lint, layers, unit, integration and browser tests'
 	@echo 'make build   dist/: the program as one file, and the UI'
-	@echo 'make fuzz    damaged input for every parser, an hour each (FUZZ_SECONDS=3600)'
+	@echo 'make fuzz    damaged input for every parser, an hour each (FUZZ_SECONDS=60, PARSER=pprof)'
 	@echo 'make bench   measure, and write bench/RESULTS.md'
 	@echo 'make setup   only install what the others need'
 
@@ -41,8 +41,7 @@ dist/.built: node_modules/.installed package.json scripts/build.ts $(shell find 
 	@touch $@
 
 fuzz: setup-test
-	@seed=$${FUZZ_SEED:-$$(date +%s)}; echo "FUZZ_SEED=$$seed repeats this run"; \
-	FUZZ_SEED=$$seed FUZZ_SECONDS=$${FUZZ_SECONDS:-3600} $(npm) exec -- vitest run fuzz --testTimeout=0
+	@$(npm) exec -- node test/fuzz/run.ts --seconds $${FUZZ_SECONDS:-3600} $${FUZZ_SEED:+--seed $$FUZZ_SEED} $(PARSER)
 
 bench: setup-test dist/.built
 	@$(npm) exec -- node scripts/bench.ts

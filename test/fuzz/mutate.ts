@@ -1,10 +1,5 @@
-// Damages good files in the ways that files are damaged, and watches what a parser does with them: it may refuse with
-// a Failure or count losses, but never crash otherwise, hang, or take memory out of proportion.
-// The same seed gives the same damage: FUZZ_SEED=7 repeats a run, FUZZ_SECONDS=60 lengthens all of them.
-import { writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
-import { Failure } from '../src/model/errors.ts'
+// Damages good files in the ways that files are damaged: bits, numbers, cuts, repeats, pieces of one in another. The
+// same seed gives the same damage.
 
 /** xorshift32: fast, and good enough to spread damage. */
 export class Random {
@@ -29,7 +24,7 @@ export class Random {
 }
 
 /** Mutants grow no larger than this, so that thousands are tried in a second. */
-const maxMutantBytes = 262_144
+export const maxMutantBytes = 262_144
 /** Numbers at the edges of types; as bytes of either order, and as text. */
 const edges = [0n, 1n, 0x7fn, 0x80n, 0xffn, 0x7fffn, 0xffffn, 0x7fffffffn, 0xffffffffn, 2n ** 63n - 1n, 2n ** 64n - 1n]
 
@@ -136,81 +131,4 @@ export function mutate(files: readonly Uint8Array[], random: Random): Uint8Array
   const kinds = random.below(2) === 0 ? gentle : [...gentle, ...rough]
   for (let i = random.below(4); i >= 0; i--) bytes = random.pick(kinds)(bytes, random, files)
   return bytes
-}
-
-export interface FuzzOptions {
-  /** Good files to damage; at least one. */
-  readonly files: readonly Uint8Array[]
-  /** Reads one; may throw a Failure and nothing else. */
-  readonly parse: (bytes: Uint8Array) => unknown
-  readonly seconds: number
-  readonly seed?: number
-}
-
-export interface FuzzReport {
-  readonly inputs: number
-  readonly refused: number
-}
-
-/** Issue 3: a parser hangs when it takes more than two seconds, whatever the input. */
-const hangMs = 2000
-/** Issue 3: and it takes too much memory above four times the input and this. */
-const extraBytes = 64 * 1024 * 1024
-
-/**
- * @throws Error with the file of the input, when the parser crashes, hangs or takes too much memory
- */
-export async function fuzz({
-  files,
-  parse,
-  seconds,
-  seed = Number(process.env.FUZZ_SEED ?? 1),
-}: FuzzOptions): Promise<FuzzReport> {
-  const random = new Random(seed)
-  const endMs = performance.now() + Number(process.env.FUZZ_SECONDS ?? seconds) * 1000
-  let inputs = 0
-  let refused = 0
-  for (; performance.now() < endMs; inputs++) {
-    const input = mutate(files, random)
-    const startMs = performance.now()
-    const startBytes = allocatedBytes()
-    try {
-      await parse(input)
-    } catch (error) {
-      if (!(error instanceof Failure)) throw new Error(`${keep(input)}: ${(error as Error).stack ?? error}`)
-      refused++
-    }
-    const tookMs = performance.now() - startMs
-    // On a busy machine wall time may be several times the CPU time: a second look tells.
-    if (tookMs > hangMs && (await secondTimeMs(parse, input)) > hangMs) {
-      throw new Error(`${keep(input)}: took ${Math.round(tookMs)} ms`)
-    }
-    const grown = allocatedBytes() - startBytes
-    if (grown > 4 * input.length + extraBytes) {
-      throw new Error(`${keep(input)}: took ${Math.round(grown / 1e6)} MB for ${input.length} bytes`)
-    }
-  }
-  return { inputs, refused }
-}
-
-/** What is allocated and not collected yet, which is at most what was in use at once. */
-function allocatedBytes(): number {
-  const { heapUsed, arrayBuffers } = process.memoryUsage()
-  return heapUsed + arrayBuffers
-}
-
-async function secondTimeMs(parse: FuzzOptions['parse'], input: Uint8Array): Promise<number> {
-  const start = process.cpuUsage()
-  // How it ends is known from the first time.
-  await Promise.resolve()
-    .then(() => parse(input))
-    .catch(() => undefined)
-  const { user, system } = process.cpuUsage(start)
-  return (user + system) / 1000
-}
-
-function keep(input: Uint8Array): string {
-  const file = join(tmpdir(), `spikecam-fuzz-${Date.now()}-${process.pid}`)
-  writeFileSync(file, input)
-  return file
 }
