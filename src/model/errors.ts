@@ -73,6 +73,32 @@ export const failures = {
     advice: 'Is the server running? Start one with `spikecam up`, or pass --server.',
   },
   PROTOCOL: { status: 426, exit: 2, advice: 'Agent and server are of different versions; upgrade the older one.' },
+  ENDPOINT_UNREACHABLE: {
+    status: 502,
+    exit: 4,
+    advice: 'Look at the address in the message: does the process listen there, in its own network?',
+  },
+  ENDPOINT_REFUSED: {
+    status: 502,
+    exit: 7,
+    advice: 'The message holds what the program answered; it is for the program to let us in.',
+  },
+  TLS_REFUSED: {
+    status: 502,
+    exit: 7,
+    advice:
+      'The message says which certificate is wrong; `spikecam doctor --tls pid/N:PORT` shows all that were presented.',
+  },
+  UNEXPECTED_ANSWER: {
+    status: 502,
+    exit: 5,
+    advice: 'Something answered, but not with a profile: name the right port and path, or look at what listens there.',
+  },
+  PROFILER_BUSY: {
+    status: 409,
+    exit: 3,
+    advice: 'Somebody else is profiling this process, and it can do one at a time; try again when that has ended.',
+  },
   TOOL_FAILED: { status: 500, exit: 5, advice: 'The details hold the end of what the tool wrote to stderr.' },
   CRI_UNREACHABLE: {
     status: 502,
