@@ -1,6 +1,13 @@
 // An agent played by a test: a real WebSocket client that speaks the contract, one message at a time.
 import WebSocket from 'ws'
-import { type AgentMessage, type AgentStatus, protocolNumber, type ServerMessage } from '../src/api/messages.ts'
+import {
+  type AgentMessage,
+  type AgentStatus,
+  type Answer,
+  protocolNumber,
+  type Question,
+  type ServerMessage,
+} from '../src/api/messages.ts'
 
 type Hello = Extract<AgentMessage, { type: 'hello' }>
 type Draft =
@@ -83,6 +90,15 @@ export class PlayedAgent {
 
   nextOf<T extends ServerMessage['type']>(type: T): Promise<Extract<ServerMessage, { type: T }>> {
     return this.next((message) => message.type === type) as Promise<Extract<ServerMessage, { type: T }>>
+  }
+
+  /** From now on answers what the server asks. */
+  answerWith(answer: (question: Question) => Answer): void {
+    this.socket.on('message', (data) => {
+      const message: ServerMessage = JSON.parse(String(data))
+      if (message.type === 'ask')
+        this.say({ type: 'answer', request: message.request, answer: answer(message.question) })
+    })
   }
 
   async close(): Promise<void> {

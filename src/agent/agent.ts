@@ -3,7 +3,7 @@ import { availableParallelism } from 'node:os'
 import { join } from 'node:path'
 import type { Logger } from 'pino'
 import type { ServerMessage } from '../api/messages.ts'
-import { type Failure, failures } from '../model/errors.ts'
+import { asFailure, type Failure, failures } from '../model/errors.ts'
 import { printTarget, type Target } from '../model/target.ts'
 import { Recorder, type RecorderOptions, type RecorderStatus } from '../ring/recorder.ts'
 import { UsageRing } from '../ring/usage-ring.ts'
@@ -11,6 +11,7 @@ import { CpuUsage } from '../target/cpu-usage.ts'
 import { startInventory } from '../target/inventory.ts'
 import { readProcess } from '../target/process-identity.ts'
 import type { SpikeRule } from '../trigger/spike.ts'
+import { answerQuestion } from './answers.ts'
 import { monotonicMs, WallClock } from './clock.ts'
 import { startDelivery } from './deliver.ts'
 import { Episodes } from './episodes.ts'
@@ -143,7 +144,17 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
   const onMessage = (message: ServerMessage): void => {
     if (message.type === 'stored' || message.type === 'missing' || message.type === 'rejected')
       delivery.answered(message)
-    else if (message.type === 'stop-capture') episodes.stop(message.captureId)
+    else if (message.type === 'ask') {
+      const { request, question } = message
+      answerQuestion(question, { node, inventory, usage, monotonicMs }).then(
+        (answer) => link.send({ type: 'answer', request, answer }),
+        (error: unknown) => {
+          const failure = asFailure(error)
+          if (failure.code === 'INTERNAL') log.error({ err: error }, 'a question could not be answered')
+          link.send({ type: 'no-answer', request, code: failure.code, message: failure.message })
+        },
+      )
+    } else if (message.type === 'stop-capture') episodes.stop(message.captureId)
     else if (message.type === 'start-capture') {
       const { captureId, incidentId, rule, reason, triggerKind, captureKind, target, lookBackMs, forMs } = message
       const order = {

@@ -1,9 +1,11 @@
 // What agent and server say over the WebSocket that the agent opens at GET /api/v1/agent/socket.
 // One JSON document per text frame. Every message that changes something carries an id chosen by its sender and is
-// repeated until acknowledged, so receivers treat a second delivery as done already.
+// repeated until acknowledged, so receivers treat a second delivery as done already. What changes nothing is asked once:
+// `ask` with a number, and `answer` with the same one.
 import { z } from 'zod'
 import { Artifact, Capture } from '../model/capture.ts'
 import { Incident } from '../model/incident.ts'
+import { InventoryRow, TargetCandidate, TargetSelector, UsageRow } from '../model/inventory.ts'
 import { Target } from '../model/target.ts'
 
 /** Raised when an older peer would misunderstand; the server refuses agents of another number. */
@@ -28,6 +30,41 @@ export const AgentStatus = z.object({
 })
 export type AgentStatus = z.infer<typeof AgentStatus>
 
+/** What the server may ask an agent: `targets` whom a capture would be of, `inventory` who runs, `usage` who burns. */
+export const Question = z.discriminatedUnion('about', [
+  z.object({ about: z.literal('targets'), select: TargetSelector }),
+  z.object({ about: z.literal('inventory'), select: TargetSelector }),
+  z.object({ about: z.literal('usage') }),
+])
+export type Question = z.infer<typeof Question>
+
+export const Answer = z.discriminatedUnion('about', [
+  z.object({
+    about: z.literal('targets'),
+    /** Busiest first. */
+    candidates: z.array(TargetCandidate),
+    /** When there is none: names that come near, and what else is known of the one that was asked for. */
+    near: z.array(z.string()),
+    why: z.string().optional(),
+  }),
+  z.object({
+    about: z.literal('inventory'),
+    /** `containerd 1.6.20`; absent while none answers. */
+    runtime: z.string().optional(),
+    rows: z.array(InventoryRow),
+    near: z.array(z.string()),
+  }),
+  z.object({
+    about: z.literal('usage'),
+    cpus: z.number().int(),
+    /** Of the whole machine. */
+    cores: z.number(),
+    /** Busiest first. */
+    rows: z.array(UsageRow),
+  }),
+])
+export type Answer = z.infer<typeof Answer>
+
 /** Agent to server. */
 export const AgentMessage = z.discriminatedUnion('type', [
   z.object({
@@ -45,6 +82,9 @@ export const AgentMessage = z.discriminatedUnion('type', [
   z.object({ type: z.literal('capture'), seq: z.number().int(), capture: Capture }),
   /** Metadata of an artifact whose bytes were uploaded before; likewise. `usage` artifacts hold `SeriesAnswer` as JSON. */
   z.object({ type: z.literal('artifact'), seq: z.number().int(), artifact: Artifact }),
+  /** To the `ask` of the same number. */
+  z.object({ type: z.literal('answer'), request: z.number().int(), answer: Answer }),
+  z.object({ type: z.literal('no-answer'), request: z.number().int(), code: z.string(), message: z.string() }),
 ])
 export type AgentMessage = z.infer<typeof AgentMessage>
 
@@ -72,5 +112,7 @@ export const ServerMessage = z.discriminatedUnion('type', [
     forMs: z.number(),
   }),
   z.object({ type: z.literal('stop-capture'), captureId: z.string() }),
+  /** To be answered soon, with the same number; the server gives up waiting after some seconds. */
+  z.object({ type: z.literal('ask'), request: z.number().int(), question: Question }),
 ])
 export type ServerMessage = z.infer<typeof ServerMessage>

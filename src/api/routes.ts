@@ -10,14 +10,18 @@ import {
   FlameAnswer,
   IncidentDetail,
   IncidentPage,
+  InventoryAnswer,
   LedgerPage,
   phases,
   SeriesAnswer,
   ServerEvent,
   ServerStatus,
+  TargetSelector,
+  TargetsAnswer,
   ThreadsAnswer,
   TopAnswer,
   UploadState,
+  UsageAnswer,
 } from './shapes.ts'
 
 const json = <T extends z.ZodType>(schema: T, description: string) => ({
@@ -58,6 +62,10 @@ const diffView = view.extend({
   /** Compare with the baseline. */
   diff: z.enum(['before']).optional(),
 })
+const noAnswer = {
+  502: problem('UNREACHABLE: the agent went away'),
+  504: problem('TIMEOUT: the agent has no time to answer'),
+}
 const empty = problem('EMPTY: nothing was sampled in this range and scope')
 
 export const routes = {
@@ -66,6 +74,35 @@ export const routes = {
     path: '/api/v1/status',
     summary: 'Version, connected agents, and how full the data folder is',
     responses: { 200: json(ServerStatus, 'Status'), ...failures },
+  }),
+
+  listProcesses: createRoute({
+    method: 'get',
+    path: '/api/v1/processes',
+    summary: 'Processes of the nodes with their containers and pods, as they are now',
+    request: { query: TargetSelector },
+    responses: { 200: json(InventoryAnswer, 'Who runs'), ...failures, ...noAnswer },
+  }),
+  whois: createRoute({
+    method: 'get',
+    path: '/api/v1/whois',
+    summary: 'Everything known of a PID, container, pod, address or workload',
+    request: { query: TargetSelector.required({ name: true }) },
+    responses: { 200: json(InventoryAnswer, 'Who it is'), ...failures, ...noAnswer },
+  }),
+  getUsage: createRoute({
+    method: 'get',
+    path: '/api/v1/usage',
+    summary: 'CPU that containers, and processes in none, use right now',
+    request: { query: TargetSelector.pick({ node: true }) },
+    responses: { 200: json(UsageAnswer, 'Who burns'), ...failures, ...noAnswer },
+  }),
+  findTargets: createRoute({
+    method: 'get',
+    path: '/api/v1/targets',
+    summary: 'Whom a capture with this selector would be of',
+    request: { query: TargetSelector },
+    responses: { 200: json(TargetsAnswer, 'Candidates'), ...failures, ...noAnswer },
   }),
 
   listIncidents: createRoute({

@@ -2,6 +2,12 @@
 import { z } from '@hono/zod-openapi'
 import { Artifact as ArtifactModel, Capture as CaptureModel } from '../model/capture.ts'
 import { Incident as IncidentModel } from '../model/incident.ts'
+import {
+  InventoryRow as InventoryRowModel,
+  TargetCandidate as TargetCandidateModel,
+  TargetSelector as TargetSelectorModel,
+  UsageRow as UsageRowModel,
+} from '../model/inventory.ts'
 import { LedgerEntry as LedgerEntryModel } from '../model/ledger.ts'
 import { Target } from '../model/target.ts'
 import { UsageSeries as UsageSeriesModel } from '../model/usage.ts'
@@ -13,6 +19,10 @@ const Capture = z.object(CaptureModel.shape).openapi('Capture')
 const Incident = z.object(IncidentModel.shape).openapi('Incident')
 const LedgerEntry = z.object(LedgerEntryModel.shape).openapi('LedgerEntry')
 const UsageSeries = z.object(UsageSeriesModel.shape).openapi('UsageSeries')
+const InventoryRow = z.object(InventoryRowModel.shape).openapi('InventoryRow')
+const UsageRow = z.object(UsageRowModel.shape).openapi('UsageRow')
+export const TargetSelector = z.object(TargetSelectorModel.shape).openapi('TargetSelector')
+const TargetCandidate = z.object(TargetCandidateModel.shape).openapi('TargetCandidate')
 
 /** Every error of every route. */
 export const ErrorBody = z
@@ -96,11 +106,52 @@ export type LedgerPage = z.infer<typeof LedgerPage>
 export const SeriesAnswer = z.object({ series: z.array(UsageSeries) })
 export type SeriesAnswer = z.infer<typeof SeriesAnswer>
 
+/** Nodes that did not answer; what the others say is there all the same. */
+const SilentNodes = z.array(z.object({ node: z.string(), code: z.string(), message: z.string() }))
+
+export const InventoryAnswer = z
+  .object({
+    /** Nodes that answered, each with its container runtime where one answers it. */
+    nodes: z.array(z.object({ node: z.string(), runtime: z.string().optional() })),
+    rows: z.array(InventoryRow),
+    silent: SilentNodes,
+  })
+  .openapi('InventoryAnswer')
+export type InventoryAnswer = z.infer<typeof InventoryAnswer>
+
+export const UsageAnswer = z
+  .object({
+    /** Each with its busiest first. */
+    nodes: z.array(
+      z.object({
+        node: z.string(),
+        cpus: z.number().int(),
+        /** Of the whole machine. */
+        cores: z.number(),
+        rows: z.array(UsageRow),
+      }),
+    ),
+    silent: SilentNodes,
+  })
+  .openapi('UsageAnswer')
+export type UsageAnswer = z.infer<typeof UsageAnswer>
+
+export const TargetsAnswer = z
+  .object({
+    /** Busiest first. */
+    candidates: z.array(TargetCandidate),
+    silent: SilentNodes,
+  })
+  .openapi('TargetsAnswer')
+export type TargetsAnswer = z.infer<typeof TargetsAnswer>
+
 export const CaptureRequest = z
   .object({
     kind: z.enum(['cpu']),
-    /** `node` may be left out when only one agent is connected. */
-    target: z.object(Target.shape).partial({ node: true }),
+    /** `node` may be left out when only one agent is connected. Either this or `select`. */
+    target: z.object(Target.shape).partial({ node: true }).optional(),
+    /** By name; the nodes are asked whom it means right before it begins. Of several the busiest is taken. */
+    select: TargetSelector.optional(),
     /** How much of the ring to put in front. */
     lookBackMs: z.number().int().min(0).max(86_400_000).default(60_000),
     /** How long to go on from now. */
@@ -111,7 +162,14 @@ export const CaptureRequest = z
   .openapi('CaptureRequest')
 export type CaptureRequest = z.input<typeof CaptureRequest>
 
-export const CaptureAccepted = z.object({ id: z.string(), incidentId: z.string() })
+export const CaptureAccepted = z.object({
+  id: z.string(),
+  incidentId: z.string(),
+  /** Whom `select` meant. */
+  target: z.object(Target.shape).optional(),
+  /** Others that it might have meant too, busiest first, when it meant more than one. */
+  others: z.array(TargetCandidate).optional(),
+})
 export type CaptureAccepted = z.infer<typeof CaptureAccepted>
 
 /**

@@ -3,8 +3,10 @@ import type { IncomingMessage } from 'node:http'
 import type { Duplex } from 'node:stream'
 import type { Logger } from 'pino'
 import { type WebSocket, WebSocketServer } from 'ws'
-import { AgentMessage, protocolNumber, type ServerMessage } from '../api/messages.ts'
+import { AgentMessage, type Answer, protocolNumber, type Question, type ServerMessage } from '../api/messages.ts'
 import type { AgentState } from '../api/shapes.ts'
+import { printDurationMs } from '../lib/units.ts'
+import { Failure, type FailureCode, failures } from '../model/errors.ts'
 
 /** Documents: the largest is a capture with the stderr tails of its probes. Bytes travel as uploads. */
 const maxMessageBytes = 4 * 1024 * 1024
@@ -12,6 +14,8 @@ const maxMessageBytes = 4 * 1024 * 1024
 const pingEveryMs = 10_000
 const silenceMs = 30_000
 const helloWithinMs = 10_000
+/** A node of 500 containers answers within half a second; ten times that is one that has no time. */
+const answerWithinMs = 5000
 /** Close code of the application range (RFC 6455 §7.4.2) for a connection that a newer one of the same node replaces. */
 const replacedCode = 4000
 
@@ -36,18 +40,29 @@ export interface AgentHub {
   get(node: string): AgentState | undefined
   /** False when no agent of this node is connected. */
   send(node: string, message: ServerMessage): boolean
+  /**
+   * What the agent of a node says to a question.
+   * @throws Failure UNREACHABLE (no such agent, or it went away), TIMEOUT, or what the agent could not do
+   */
+  ask<Q extends Question>(node: string, question: Q): Promise<AnswerTo<Q>>
   close(): void
 }
+
+/** The answer that is about the same as the question. */
+export type AnswerTo<Q extends Question> = Extract<Answer, { about: Q['about'] }>
 
 interface Connection {
   readonly socket: WebSocket
   readonly node: string
+  /** Questions without an answer yet, by number. */
+  readonly asked: Map<number, (answer: Answer | Failure) => void>
 }
 
 export function createAgentHub({ version, log, onDocument, onChange }: AgentHubOptions): AgentHub {
   const upgrader = new WebSocketServer({ noServer: true, maxPayload: maxMessageBytes })
   const connections = new Map<string, Connection>()
   const states = new Map<string, AgentState>()
+  let lastRequest = 0
   let isClosed = false
 
   const update = (node: string, change: Partial<AgentState>): void => {
@@ -71,7 +86,7 @@ export function createAgentHub({ version, log, onDocument, onChange }: AgentHubO
     }
     const { node } = hello
     connections.get(node)?.socket.close(replacedCode, 'a newer connection of this node')
-    const connection = { socket, node }
+    const connection: Connection = { socket, node, asked: new Map() }
     connections.set(node, connection)
     const { status } = states.get(node) ?? {}
     const state: AgentState = {
@@ -127,6 +142,11 @@ export function createAgentHub({ version, log, onDocument, onChange }: AgentHubO
       } else if (message.type === 'status') {
         const { type: _, ...status } = message
         update(connection.node, { status })
+      } else if (message.type === 'answer') {
+        connection.asked.get(message.request)?.(message.answer)
+      } else if (message.type === 'no-answer') {
+        const code = message.code in failures ? (message.code as FailureCode) : 'INTERNAL'
+        connection.asked.get(message.request)?.(new Failure(code, message.message))
       } else {
         const from = connection
         last = last.then(() => store(from, message))
@@ -136,6 +156,8 @@ export function createAgentHub({ version, log, onDocument, onChange }: AgentHubO
     socket.on('close', () => {
       clearTimeout(helloTimer)
       clearInterval(pings)
+      const gone = new Failure('UNREACHABLE', `the agent of node ${connection?.node} went away just now`)
+      for (const answer of [...(connection?.asked.values() ?? [])]) answer(gone)
       if (!connection || connections.get(connection.node) !== connection) return
       connections.delete(connection.node)
       if (!isClosed) log.warn({ node: connection.node }, 'agent disconnected')
@@ -143,7 +165,32 @@ export function createAgentHub({ version, log, onDocument, onChange }: AgentHubO
     })
   }
 
+  const ask = <Q extends Question>(node: string, question: Q): Promise<AnswerTo<Q>> =>
+    new Promise((resolve, reject) => {
+      const connection = connections.get(node)
+      if (!connection) {
+        reject(new Failure('UNREACHABLE', `the agent of node ${node} is not connected`))
+        return
+      }
+      const request = ++lastRequest
+      const take = (answer: Answer | Failure): void => {
+        clearTimeout(timer)
+        connection.asked.delete(request)
+        if (answer instanceof Failure) reject(answer)
+        else if (answer.about === question.about) resolve(answer as AnswerTo<Q>)
+        else reject(new Failure('PROTOCOL', `the agent of node ${node} answered another question`))
+      }
+      const late = (): void => {
+        const waited = printDurationMs(answerWithinMs)
+        take(new Failure('TIMEOUT', `the agent of node ${node} did not answer within ${waited}`))
+      }
+      const timer = setTimeout(late, answerWithinMs)
+      connection.asked.set(request, take)
+      say(connection.socket, { type: 'ask', request, question })
+    })
+
   return {
+    ask,
     accept: (request, socket, head) => {
       if (isClosed) socket.destroy()
       else upgrader.handleUpgrade(request, socket, head, serve)

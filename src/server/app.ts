@@ -14,6 +14,7 @@ import { createMetrics } from './metrics.ts'
 import { matchRoute } from './route-match.ts'
 import { createStaticFiles } from './static-files.ts'
 import { mountExport, mountStatus } from './status-routes.ts'
+import { mountTargets } from './target-routes.ts'
 import { mountViews } from './view-routes.ts'
 
 /** JSON bodies; the largest is a capture request with a long command line in its target. Uploads have their own limit. */
@@ -59,6 +60,7 @@ export function createApp(context: ServerContext): App {
 
   app.openAPIRegistry.registerPath(routes.agentSocket) // answered by the upgrade in server.ts
   mountStatus(app, context, metrics)
+  mountTargets(app, context)
   mountIncidents(app, context)
   mountViews(app, context)
   mountArtifacts(app, context)

@@ -8,12 +8,12 @@ import { uploadBytes } from '../agent/upload.ts'
 import type { CaptureRequest } from '../api/shapes.ts'
 import { defaultDiskLimits } from '../store/disk-guard.ts'
 
-const request: CaptureRequest = {
+const request = {
   kind: 'cpu',
   target: { kind: 'process', pid: 4242, startTicks: 99, comm: 'cart' },
   lookBackMs: 5000,
   forMs: 1000,
-}
+} satisfies CaptureRequest
 const start = (server: TestServer, change: Partial<CaptureRequest> = {}) =>
   server.client.post('/api/v1/captures', { body: { ...request, ...change } })
 const capture = (server: TestServer, id: string) => server.client.get('/api/v1/captures/{id}', { params: { id } })
@@ -77,7 +77,7 @@ describe('limits', () => {
     await using server = await startTestServer()
     await PlayedAgent.connect(server.url)
     const asked = await Promise.allSettled(
-      [1, 2, 3, 4, 5].map((pid) => start(server, { target: { kind: 'process', pid } })),
+      [1, 2, 3, 4, 5].map((pid) => start(server, { target: { kind: 'process', pid, startTicks: 1 } })),
     )
     expect(asked.filter(({ status }) => status === 'fulfilled').length).toBe(2)
   })

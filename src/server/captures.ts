@@ -1,11 +1,12 @@
 // Captures under way: those that people ask for, and what becomes of one whose agent falls silent.
 import type { Logger } from 'pino'
-import type { CaptureRequest } from '../api/shapes.ts'
+import type { CaptureAccepted, CaptureRequest } from '../api/shapes.ts'
 import { newId } from '../lib/ids.ts'
 import { printDurationMs } from '../lib/units.ts'
 import { type Capture, captureVersion } from '../model/capture.ts'
 import { asFailure, Failure } from '../model/errors.ts'
 import { incidentVersion } from '../model/incident.ts'
+import type { TargetCandidate, TargetSelector } from '../model/inventory.ts'
 import { printTarget, type Target } from '../model/target.ts'
 import type { Trigger } from '../model/trigger.ts'
 import type { AgentHub } from './agents.ts'
@@ -13,10 +14,11 @@ import type { DocumentKeeper } from './documents.ts'
 import { type CaptureLimits, requireWithinLimits } from './limits.ts'
 import { activeStates, isActive } from './merge.ts'
 import type { Store } from './store.ts'
+import { connectedNodes, findCandidates } from './target-routes.ts'
 
 export interface CaptureDeskOptions {
   readonly store: Store
-  readonly agents: Pick<AgentHub, 'list' | 'get' | 'send'>
+  readonly agents: Pick<AgentHub, 'list' | 'get' | 'send' | 'ask'>
   readonly documents: () => DocumentKeeper
   readonly limits: CaptureLimits
   readonly log: Logger
@@ -27,7 +29,7 @@ export interface CaptureDeskOptions {
 
 export interface CaptureDesk {
   /** @throws Failure REFUSED, DISK_FULL, NOT_FOUND (no such agent), BAD_REQUEST (which node?), UNREACHABLE */
-  start(request: CaptureRequest): Promise<{ id: string; incidentId: string }>
+  start(request: CaptureRequest): Promise<CaptureAccepted>
   /** Tells the agent to end it early. @throws Failure NOT_FOUND, UNREACHABLE */
   stop(id: string): Promise<Capture>
   /** To be called with every capture that is stored. */
@@ -63,24 +65,25 @@ export function createCaptureDesk(options: CaptureDeskOptions): CaptureDesk {
     else active.delete(capture.id)
   }
 
-  const resolveTarget = (target: CaptureRequest['target']): Target => {
-    const connected = agents.list().filter((agent) => agent.connected)
-    const names = connected.map(({ node }) => node).join(', ')
-    if (target.node !== undefined) {
-      if (connected.some(({ node }) => node === target.node)) return { ...target, node: target.node }
-      throw new Failure(
-        'NOT_FOUND',
-        `no agent of node ${target.node} is connected; ${names ? `connected: ${names}` : 'none is'}`,
-      )
+  /** Whom the request means, asked of the nodes where it does not say it for good. */
+  const chooseTarget = async ({ target, select }: CaptureRequest): Promise<Chosen> => {
+    if ((target === undefined) === (select === undefined)) {
+      throw new Failure('BAD_REQUEST', 'a capture is of one `target`, or of what `select` means')
     }
-    const [only] = connected
-    if (!only) throw new Failure('NOT_FOUND', 'no agent is connected: start one with `spikecam up` or `spikecam agent`')
-    if (connected.length > 1) throw new Failure('BAD_REQUEST', `name the node of the target; connected: ${names}`)
-    return { ...target, node: only.node }
+    const named = target ? selectorOf(target) : select
+    if (target && !named) return { target: { ...target, node: onlyNode(agents, target.node) } }
+    const { candidates } = await findCandidates(agents, named as TargetSelector)
+    const [busiest, ...others] = candidates
+    const nodes = new Set(candidates.map((each) => each.target.node))
+    if (busiest?.target.kind === 'process' && nodes.size > 1 && /^(pid\/)?\d+$/.test(named?.name ?? '')) {
+      // The same number on another node is another program.
+      throw new Failure('BAD_REQUEST', `${named?.name} is on ${[...nodes].join(' and on ')}; name the node (--on)`)
+    }
+    return { target: busiest!.target, ...(others.length > 0 ? { others } : {}) }
   }
 
   const start: CaptureDesk['start'] = async (request) => {
-    const target = requireIdentity(resolveTarget(request.target))
+    const { target, others } = await chooseTarget(request)
     const { kind, lookBackMs = 60_000, forMs = 30_000 } = request
     const now = nowMs()
     const id = newId('cap-', now)
@@ -156,7 +159,7 @@ export function createCaptureDesk(options: CaptureDeskOptions): CaptureDesk {
       await documents().keepCapture({ ...capture, state: 'failed', message })
       throw new Failure('UNREACHABLE', message)
     }
-    return { id, incidentId }
+    return { id, incidentId, target, ...(others ? { others } : {}) }
   }
 
   const stop: CaptureDesk['stop'] = async (id) => {
@@ -218,13 +221,35 @@ export function createCaptureDesk(options: CaptureDeskOptions): CaptureDesk {
   }
 }
 
-/** @throws Failure BAD_REQUEST when the target does not say which process or container it is */
-function requireIdentity(target: Target): Target {
-  if (target.kind === 'process' && target.pid === undefined) {
-    throw new Failure('BAD_REQUEST', 'a process is named by its pid')
+interface Chosen {
+  readonly target: Target
+  readonly others?: TargetCandidate[]
+}
+
+/** @throws Failure NOT_FOUND, BAD_REQUEST when there are several */
+function onlyNode(agents: Pick<AgentHub, 'list'>, node: string | undefined): string {
+  const nodes = connectedNodes(agents, node)
+  if (nodes.length > 1) throw new Failure('BAD_REQUEST', `name the node of the target; connected: ${nodes.join(', ')}`)
+  return nodes[0]!
+}
+
+const wholeId = /^[0-9a-f]{64}$/
+
+/**
+ * What has to be looked up before a capture may begin; undefined for a target that says for good who it is, also one
+ * that has ended since: the ring may still hold samples of it.
+ * @throws Failure BAD_REQUEST when the target does not say which process or container it is
+ */
+function selectorOf(target: NonNullable<CaptureRequest['target']>): TargetSelector | undefined {
+  const { kind, pid, startTicks, containerId, cgroup, pod, namespace, container, node } = target
+  const where = node === undefined ? {} : { node }
+  if (kind === 'node') return undefined
+  if (kind === 'process') {
+    if (pid === undefined) throw new Failure('BAD_REQUEST', 'a process is named by its pid')
+    return startTicks === undefined ? { name: `pid/${pid}`, ...where } : undefined
   }
-  if (target.kind === 'container' && !target.containerId && !target.cgroup && !target.pod) {
-    throw new Failure('BAD_REQUEST', 'a container is named by its containerId, cgroup or pod')
-  }
-  return target
+  if (cgroup || wholeId.test(containerId ?? '')) return undefined
+  if (containerId) return { name: `container/${containerId}`, ...where }
+  if (!pod) throw new Failure('BAD_REQUEST', 'a container is named by its containerId, cgroup or pod')
+  return { name: `pod/${pod}`, ...(namespace ? { namespace } : {}), ...(container ? { container } : {}), ...where }
 }

@@ -4,6 +4,7 @@
 import type { CgroupView } from './cgroup-view.ts'
 import { type ContainerCgroup, containerOfPath } from './container-cgroup.ts'
 import { ContainerCounters, type ContainerStrain, type CpuLimits } from './container-counters.ts'
+import { SteadyCores } from './steady-cores.ts'
 
 /** One measurement: mean CPU in cores between two reads. */
 export interface UsageReading {
@@ -26,6 +27,15 @@ export interface UsageReading {
   }
 }
 
+/** What something uses now, as people want to read it. */
+export interface UsageNow {
+  /** As of a reading. */
+  readonly key: string
+  /** Mean over the last second or more: a tick of 200 ms counts only 20 clock ticks, and jumps. */
+  readonly cores: number
+  readonly strain?: NonNullable<UsageReading['strain']>
+}
+
 interface ContainerEntry {
   readonly id: string
   readonly key: string
@@ -35,6 +45,9 @@ interface ContainerEntry {
   cpuSeconds: number
   readMs: number
   cores: number
+  readonly steady: SteadyCores
+  /** What the strain was when it was looked at last. */
+  lastStrain: UsageReading['strain']
   strain: ContainerStrain
   strainMs: number
   isStrained: boolean
@@ -107,6 +120,8 @@ export class ContainerUsage {
       cpuSeconds: 0,
       readMs: nowMs,
       cores: 0,
+      steady: new SteadyCores(0, Number.NEGATIVE_INFINITY),
+      lastStrain: undefined,
       strain: emptyStrain(),
       strainMs: nowMs,
       isStrained: false,
@@ -152,6 +167,15 @@ export class ContainerUsage {
     return entry.limits
   }
 
+  now(): UsageNow[] {
+    return [...this.#containers.values()].map(nowOf)
+  }
+
+  nowOf(id: string): UsageNow | undefined {
+    const entry = this.#containers.get(id)
+    return entry && nowOf(entry)
+  }
+
   close(): void {
     for (const entry of this.#containers.values()) entry.counters.close()
     this.#containers.clear()
@@ -172,6 +196,7 @@ export class ContainerUsage {
     entry.cpuSeconds = seconds
     entry.readMs = nowMs
     entry.cores = cores
+    entry.steady.note(seconds, nowMs)
   }
 
   #strainOf(entry: ContainerEntry, nowMs: number): NonNullable<UsageReading['strain']> {
@@ -190,10 +215,17 @@ export class ContainerUsage {
     }
     Object.assign(before, now)
     entry.strainMs = nowMs
+    entry.lastStrain = since
     entry.isStrained = since.throttledShare >= someShare || (since.waitingShare ?? 0) >= someShare
     return since
   }
 }
+
+const nowOf = ({ key, steady, lastStrain }: ContainerEntry): UsageNow => ({
+  key,
+  cores: steady.cores,
+  ...(lastStrain ? { strain: lastStrain } : {}),
+})
 
 const emptyStrain = (): ContainerStrain => ({
   periods: 0,

@@ -10,11 +10,12 @@ import { type CgroupView, openCgroupView } from './cgroup-view.ts'
 import { printCommandLine } from './command-line.ts'
 import { parseProcCgroup } from './container-cgroup.ts'
 import type { CpuLimits } from './container-counters.ts'
-import { ContainerUsage, type UsageReading } from './container-usage.ts'
+import { ContainerUsage, type UsageNow, type UsageReading } from './container-usage.ts'
 import { type ProcStat, parseComm, parseMachineBusyTicks, parseProcStat } from './proc-stat.ts'
 import { cgroupOf } from './process-identity.ts'
+import { SteadyCores } from './steady-cores.ts'
 
-export type { UsageReading }
+export type { UsageNow, UsageReading }
 
 interface ProcessEntry {
   readonly pid: number
@@ -27,6 +28,7 @@ interface ProcessEntry {
   cpuTicks: number
   readMs: number
   cores: number
+  steady: SteadyCores
   pass: number
 }
 
@@ -65,6 +67,7 @@ export class CpuUsage {
   readonly #stat: ProcStat = { cpuTicks: 0, threads: 0, startTicks: 0, parent: 0 }
   #machineTicks = -1
   #machineCores = 0
+  readonly #machineSteady = new SteadyCores(0, Number.NEGATIVE_INFINITY)
   #machineMs = 0
   #fullMs = Number.NEGATIVE_INFINITY
   #followUp = false
@@ -143,6 +146,30 @@ export class CpuUsage {
     return key.startsWith('c:') ? this.#containers.limits(key.slice(2), nowMs) : {}
   }
 
+  /** Every container and every process in none, in no order. */
+  now(): UsageNow[] {
+    const rows = this.#containers.now()
+    for (const { containerId, key, steady } of this.#processes.values()) {
+      if (containerId === undefined) rows.push({ key, cores: steady.cores })
+    }
+    return rows
+  }
+
+  get machineCores(): number {
+    return this.#machineSteady.cores
+  }
+
+  /** Of one process, in a container or not; undefined when it is not followed (yet). */
+  coresOf(pid: number, startTicks: number): number | undefined {
+    const entry = this.#processes.get(pid)
+    return entry?.startTicks === startTicks ? entry.steady.cores : undefined
+  }
+
+  /** Of one container; undefined when it is not followed (yet). */
+  containerNow(id: string): UsageNow | undefined {
+    return this.#containers.nowOf(id)
+  }
+
   close(): void {
     for (const entry of this.#processes.values()) if (entry.fd >= 0) closeSync(entry.fd)
     closeSync(this.#machineFd)
@@ -156,6 +183,7 @@ export class CpuUsage {
     if (this.#machineTicks >= 0 && nowMs > this.#machineMs) {
       const cores = coresOf(ticks - this.#machineTicks, this.#ticksPerSecond, nowMs - this.#machineMs)
       this.#machineCores = cores
+      this.#machineSteady.note(ticks / this.#ticksPerSecond, nowMs)
       readings.push({ key: 'machine', fromMs: this.#machineMs, toMs: nowMs, cores, isOld: true })
     }
     this.#machineTicks = ticks
@@ -204,6 +232,7 @@ export class CpuUsage {
       cpuTicks: stat.cpuTicks,
       readMs: nowMs,
       cores: 0,
+      steady: new SteadyCores(stat.cpuTicks / this.#ticksPerSecond, nowMs),
       pass: this.#pass,
     })
   }
@@ -233,6 +262,7 @@ export class CpuUsage {
     if (nowMs > entry.readMs) {
       const cores = coresOf(this.#stat.cpuTicks - entry.cpuTicks, this.#ticksPerSecond, nowMs - entry.readMs)
       entry.cores = cores
+      entry.steady.note(this.#stat.cpuTicks / this.#ticksPerSecond, nowMs)
       if (entry.containerId === undefined) {
         readings.push({ key: entry.key, fromMs: entry.readMs, toMs: nowMs, cores, isOld: entry.isOld })
       }
