@@ -2,7 +2,7 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join, resolve } from 'node:path'
+import { dirname, join, resolve } from 'node:path'
 
 export const root = resolve(import.meta.dirname, '..')
 
@@ -72,9 +72,9 @@ export interface Started {
 }
 
 /** The built program where there is one, else the sources. */
-function program(): string[] {
+function program(): string {
   const built = join(root, 'dist', 'spikecam.js')
-  return existsSync(built) ? [process.execPath, built] : [join(root, 'spikecam')]
+  return existsSync(built) ? built : join(root, 'spikecam')
 }
 
 /** Starts `spikecam WORD …` with a data folder of its own and waits until it says where it serves or that it records. */
@@ -84,8 +84,9 @@ export async function startSpikecam(
   until: RegExp,
 ): Promise<Started & { match: string }> {
   const data = mkdtempSync(join(tmpdir(), 'spikecam-bench-'))
-  const [command, ...first] = program() as [string, ...string[]]
-  const child = spawn(command, [...first, word, '--data', data, ...args], { stdio: ['ignore', 'pipe', 'pipe'] })
+  // By its first line, as an installed one is started: it also sets how memory is kept. With the Node that runs this.
+  const env = { ...process.env, PATH: `${dirname(process.execPath)}:${process.env.PATH}` }
+  const child = spawn(program(), [word, '--data', data, ...args], { stdio: ['ignore', 'pipe', 'pipe'], env })
   const match = await new Promise<string>((done, fail) => {
     let text = ''
     const read = (chunk: Buffer): void => {

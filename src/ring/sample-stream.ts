@@ -56,11 +56,13 @@ export class SampleStream {
     this.event = options.event
     this.#perf = perf
     this.#symbolizer = options.symbolizer
-    this.#recording = new PerfRecording({ noticed: (mapping) => options.symbolizer.noticed?.(mapping) })
+    this.#recording = new PerfRecording({
+      noticed: (mapping) => options.symbolizer.noticed?.(mapping),
+      skipsUnsampled: true,
+    })
     perf.stdout.on('data', (chunk: Buffer) => {
       try {
-        // A copy, because the recording keeps the chunk and Node's buffers share one pool.
-        if (!this.failure) this.#recording.push(new Uint8Array(chunk))
+        if (!this.failure) this.#recording.push(chunk)
       } catch (error) {
         this.failure ??= asFailure(error)
         void perf.stop()

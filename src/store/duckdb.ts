@@ -2,7 +2,7 @@
 import { randomUUID } from 'node:crypto'
 import { link, readdir, rm, stat } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
-import { type DuckDBConnection, DuckDBInstance, type DuckDBValue, type Json } from '@duckdb/node-api'
+import type { DuckDBConnection, DuckDBInstance, DuckDBValue, Json } from '@duckdb/node-api'
 import { Failure } from '../model/errors.ts'
 import { syncFile, syncFolder } from './durable.ts'
 
@@ -95,8 +95,10 @@ async function removeLeftovers(path: string): Promise<void> {
 }
 
 async function openInstance(path: string): Promise<DuckDBInstance> {
+  // Loaded only here: an agent is the same program, and the library would take 15 MB of every node.
+  const duckdb = await import('@duckdb/node-api')
   try {
-    return await DuckDBInstance.create(path, settings)
+    return await duckdb.DuckDBInstance.create(path, settings)
   } catch (cause) {
     throw openFailure(path, cause as Error)
   }

@@ -67,6 +67,13 @@ export class Events {
     return row
   }
 
+  /** Word of a sample's PID; -1 when it has none. */
+  pidWord(words: Int32Array, at: number): number {
+    const layout = this.layouts[this.rowOf(words, at)]
+    if (!layout || layout.tid < 0 || layout.tid + 2 > recordSize(words, at) >> 2) return -1
+    return at + layout.tid
+  }
+
   /** Time of a kernel record in ns of the recording's clock; 0 when it has none, as in records written by perf. */
   timeOf(words: Int32Array, at: number): number {
     const layout = this.layouts[this.rowOf(words, at)]

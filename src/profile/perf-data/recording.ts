@@ -34,6 +34,7 @@ import { RowArena } from './row-arena.ts'
 import { type SampleBatch, SampleColumns } from './sample-batch.ts'
 import { newSampleFields, readSample } from './sample-record.ts'
 import { SideBand } from './side-band.ts'
+import { UnsampledProcesses, type Upcoming } from './unsampled.ts'
 
 export interface RecordingOptions {
   /** Told of every executable mapping of a process when it is seen. */
@@ -43,6 +44,11 @@ export interface RecordingOptions {
    * five times the stacks.
    */
   readonly keepsAddresses?: boolean
+  /**
+   * Pass over what is told of processes that end between two deliveries without a sample. For a live recording: in a
+   * file every round is a delivery of its own, too short to find many.
+   */
+  readonly skipsUnsampled?: boolean
 }
 
 /** Default of /proc/sys/kernel/perf_event_max_stack: chains of this many frames were cut there. */
@@ -54,6 +60,7 @@ export class PerfRecording {
   private readonly reader: PerfReader
   private readonly order: TimeOrder
   private readonly sideBand: SideBand
+  private readonly unsampled = new UnsampledProcesses()
   private raw = new RawStacks()
   /** Rows of frame rows, leaf first; key 1 = was cut at the depth limit. */
   private readonly stacks = new RowArena()
@@ -66,11 +73,14 @@ export class PerfRecording {
   /** Samples whose fields do not fit into their record. */
   private malformed = 0
 
-  constructor({ noticed, keepsAddresses = false }: RecordingOptions = {}) {
+  constructor({ noticed, keepsAddresses = false, skipsUnsampled = false }: RecordingOptions = {}) {
     this.frames = new FrameTable(keepsAddresses)
     const pool = new BlockPool()
     const events = new Events()
-    this.order = new TimeOrder(events, { deliver: (block, at) => this.deliver(block, at) }, pool)
+    const pidWord = (words: Int32Array, at: number): number => events.pidWord(words, at)
+    const foresee = (upcoming: Upcoming, count: number): void => this.unsampled.look(upcoming, count, pidWord)
+    const deliver = (block: RecordBlock, at: number): void => this.deliver(block, at)
+    this.order = new TimeOrder(events, skipsUnsampled ? { foresee, deliver } : { deliver }, pool)
     this.now = this.order.now
     this.reader = new PerfReader(events, this.order, pool)
     this.sideBand = new SideBand(this.reader.events, {
@@ -261,6 +271,7 @@ export class PerfRecording {
     }
     const timeNs = this.now[0] as number
     if (timeNs > this.latestNs) this.latestNs = timeNs
+    if (this.unsampled.isAbout(block.words, at)) return
     if (this.sideBand.read(timeNs, block, at)) this.raw.distrust()
   }
 
