@@ -55,10 +55,31 @@ export const commands = {
     output: 'json|yaml|name|FILE|DIR/|-',
     summary: 'Record now: the seconds before this moment, from the ring, and the seconds after it.',
     details:
-      'KIND is cpu.\nTARGET is pid/N, node, or node/NAME where several agents are connected; without one it is the node.\n' +
+      'KIND is cpu.\nTARGET is pod/NAME, NAMESPACE/POD, deploy/NAME, sts/NAME, ds/NAME, container/ID (the beginning will do), pid/N with\n' +
+      'the children that it forks, node or node/NAME; or -l LABELS. Without one it is the node. Of several the one that\n' +
+      'uses most CPU right now is taken, and the others are named. A pod is all of its containers unless -c names one.\n' +
       'With -o FILE the name says what is written: .pb.gz, .folded, .svg, .html or .perf.data; - is pprof.\n' +
       'Ctrl-C ends the recording early and keeps what there is; a second Ctrl-C leaves at once.',
     examples: ['spikecam capture cpu pid/4242 --for 20s', 'spikecam capture cpu node --for 5s -o - > node.pb.gz'],
+  },
+  ps: {
+    group: 'ask',
+    args: '[TARGET]',
+    count: [0, 1],
+    output: 'json|yaml|wide|name',
+    summary: 'Who runs on the nodes: PIDs on the host and in the container, container, pod, runtime, CPU, threads.',
+    details:
+      'TARGET is pod/NAME, NAMESPACE/POD, deploy/NAME, sts/NAME, ds/NAME, container/ID, pid/N or node/NAME; a bare\n' +
+      'name or the beginning of a container id will do. Without one it is everything, also outside of containers.',
+    examples: ['spikecam ps', 'spikecam ps deploy/cart -n shop', 'spikecam ps -l app=redis -o wide'],
+  },
+  whois: {
+    group: 'ask',
+    args: 'PID|CONTAINER|POD|IP',
+    count: [1, 1],
+    output: 'json|yaml|name',
+    summary: 'Everything known of a PID, container, pod, address or workload: from the process to the pod, and back.',
+    examples: ['spikecam whois 4242', 'spikecam whois 10.4.2.17', 'spikecam whois shop/cart-0'],
   },
   list: {
     group: 'ask',
@@ -101,11 +122,18 @@ export const commands = {
   },
   top: {
     group: 'files',
-    args: 'FILE',
-    count: [1, 1],
+    args: '[FILE|node/NAME]',
+    count: [0, 1],
     output: 'json|yaml',
-    summary: 'The busiest functions of a profile, heaviest self first.',
-    examples: ['spikecam top perf.data', 'curl -s http://127.0.0.1:6060/debug/pprof/profile | spikecam top - -o json'],
+    summary: 'The busiest functions of a profile, heaviest self first; without FILE the busiest containers, live.',
+    details:
+      'Without FILE it asks a running server: containers, and processes outside of them, by CPU, with what their\n' +
+      'limits and neighbours held back. In a terminal it goes on until Ctrl-C; elsewhere it prints one table.',
+    examples: [
+      'spikecam top',
+      'spikecam top perf.data',
+      'curl -s http://127.0.0.1:6060/debug/pprof/profile | spikecam top - -o json',
+    ],
   },
   flame: {
     group: 'files',
@@ -189,9 +217,23 @@ export interface OptionRow {
 
 const recorders = ['up', 'agent'] as const
 const keepers = ['up', 'server'] as const
-const clients = ['capture', 'list', 'get', 'open', 'download', 'stop', 'ring'] as const
+const clients = ['capture', 'ps', 'whois', 'top', 'list', 'get', 'open', 'download', 'stop', 'ring'] as const
 const readers = ['top', 'flame', 'convert', 'diff', 'info'] as const
-const printers = ['list', 'get', 'ring', 'doctor', 'capture', 'download', 'top', 'flame', 'diff', 'info'] as const
+const targeted = ['capture', 'ps', 'whois'] as const
+const printers = [
+  'ps',
+  'whois',
+  'list',
+  'get',
+  'ring',
+  'doctor',
+  'capture',
+  'download',
+  'top',
+  'flame',
+  'diff',
+  'info',
+] as const
 
 export const optionTable = {
   listen: {
@@ -524,6 +566,44 @@ export const optionTable = {
     range: [0, 86_400_000],
     help: 'How much of what the ring already holds to add in front.',
     commands: ['capture'],
+  },
+  namespace: {
+    flag: 'namespace',
+    short: 'n',
+    type: 'text',
+    hint: 'NAME',
+    help: 'Only pods of this namespace. [all of them]',
+    commands: targeted,
+  },
+  selector: {
+    flag: 'selector',
+    short: 'l',
+    type: 'text',
+    hint: 'LABELS',
+    help: 'Only pods with these labels: app=cart,tier!=test,canary,!legacy.',
+    commands: targeted,
+  },
+  container: {
+    flag: 'container',
+    short: 'c',
+    type: 'text',
+    hint: 'NAME',
+    help: 'Only the container of this name. [the whole pod]',
+    commands: targeted,
+  },
+  process: {
+    flag: 'process',
+    type: 'text',
+    hint: 'PID|TEXT',
+    help: 'Only the process with this PID, on the host or in the container, or with this in its command line.',
+    commands: targeted,
+  },
+  onNode: {
+    flag: 'on',
+    type: 'text',
+    hint: 'NODE',
+    help: 'Ask only the agent of this node. [all of them]',
+    commands: [...targeted, 'top'],
   },
   detach: {
     flag: 'detach',

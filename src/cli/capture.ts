@@ -1,6 +1,6 @@
 // `spikecam capture`: asks for a recording, follows it, and brings what came of it.
 import type { Client } from '../api/client.ts'
-import type { CaptureDetail, CaptureRequest, TopAnswer } from '../api/shapes.ts'
+import type { CaptureAccepted, CaptureDetail, CaptureRequest, TopAnswer } from '../api/shapes.ts'
 import type { Config } from '../config.ts'
 import { nearest } from '../lib/nearest.ts'
 import { printDurationMs } from '../lib/units.ts'
@@ -10,7 +10,9 @@ import { printTarget } from '../model/target.ts'
 import { connect } from './connect.ts'
 import { downloadAll } from './download.ts'
 import { renderCapture, renderTopRows } from './get.ts'
+import { printCores } from './inventory-text.ts'
 import { isFolder, note, type Output, readOutput, writeBytes, writeForm, writeOut } from './output.ts'
+import { parseTarget } from './parse-target.ts'
 
 /** Often enough to feel immediate, seldom enough not to be seen in the profile. */
 const pollMs = 300
@@ -24,7 +26,7 @@ const kinds = ['cpu'] as const
 
 export async function runCapture({ args, options }: Config): Promise<number> {
   const output = readOutput(options.output, ['json', 'yaml', 'name'], { files: true })
-  const [kind, target = 'node'] = args as [string, string?]
+  const [kind, target] = args as [string, string?]
   if (!(kinds as readonly string[]).includes(kind)) {
     const near = nearest(kind, kinds)
     throw new Failure(
@@ -34,14 +36,16 @@ export async function runCapture({ args, options }: Config): Promise<number> {
   }
   const request: CaptureRequest = {
     kind: 'cpu',
-    target: parseTarget(target),
+    ...parseTarget(target, options),
     lookBackMs: options.lookBackMs,
     forMs: options.forMs,
     reason: 'asked for on the command line',
   }
   const client = connect(options)
   if (options.dryRun) return dryRun(client, request)
-  const { id } = await client.post('/api/v1/captures', { body: request })
+  const accepted = await client.post('/api/v1/captures', { body: request })
+  const { id } = accepted
+  if (request.select) note(describeChoice(accepted))
   if (options.detach) {
     await writeOut(`${id}\n`)
     note(`Recording for ${printDurationMs(options.forMs)}; see it with: spikecam get ${id}`)
@@ -72,21 +76,27 @@ async function topOf(client: Client, { capture }: CaptureDetail): Promise<TopAns
   }
 }
 
-/**
- * `pid/4242`, `node`, `node/vm1`.
- * @throws Failure USAGE
- */
-export function parseTarget(text: string): CaptureRequest['target'] {
-  const [kind = '', ...rest] = text.split('/')
-  const name = rest.join('/')
-  if (kind === 'node') return { kind: 'node', ...(name ? { node: name } : {}) }
-  if (kind === 'pid' && /^\d+$/.test(name)) return { kind: 'process', pid: Number(name) }
-  throw new Failure('USAGE', `"${text}" is no target: expected pid/N, node or node/NAME`)
+/** `Of shop/cart-0/app on vm1. Not of 2 others: shop/cart-1/app (12 %), shop/cart-2/app (0 %).` */
+function describeChoice({ target, others = [] }: CaptureAccepted): string {
+  const chosen = target ? `Of ${printTarget(target)} on ${target.node}.` : ''
+  if (others.length === 0) return chosen
+  // Five name a choice; the whole list is what `ps` is for.
+  const shown = others.slice(0, 5).map((other) => `${printTarget(other.target)} (${printCores(other.cores)})`)
+  const rest = others.length > shown.length ? ', …' : ''
+  return `${chosen} It is the busiest; not of ${others.length} more: ${shown.join(', ')}${rest}.`
 }
 
 async function dryRun(client: Client, request: CaptureRequest): Promise<number> {
+  if (request.select) {
+    const { candidates } = await client.get('/api/v1/targets', { query: request.select })
+    const [chosen, ...others] = candidates
+    const { select: _, ...rest } = request
+    await writeForm({ request: { ...rest, target: chosen?.target }, others }, 'json')
+    note('Nothing was recorded: this was a dry run.')
+    return 0
+  }
   const { agents } = await client.get('/api/v1/status')
-  const wanted = request.target.node
+  const wanted = request.target?.node
   const recording = agents.filter(({ connected, node }) => connected && (wanted === undefined || node === wanted))
   if (recording.length === 0) {
     throw new Failure(

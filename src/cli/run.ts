@@ -15,9 +15,11 @@ const runs: Record<Exclude<CommandName, 'up' | 'agent' | 'server'>, () => Promis
   info: async () => (await import('./info.ts')).runInfo,
   list: async () => (await import('./list.ts')).runList,
   open: async () => (await import('./open.ts')).runOpen,
+  ps: async () => (await import('./ps.ts')).runPs,
   ring: async () => (await import('./ring.ts')).runRing,
   stop: async () => (await import('./stop.ts')).runStop,
   top: async () => (await import('./top.ts')).runTop,
+  whois: async () => (await import('./whois.ts')).runWhois,
 }
 
 export type ClientCommand = keyof typeof runs

@@ -1,4 +1,5 @@
-// `spikecam top`: the busiest functions of a profile.
+// `spikecam top`: the busiest functions of a profile; without a file, the busiest containers.
+import { existsSync } from 'node:fs'
 import type { Config } from '../config.ts'
 import { printValue } from '../flame/value.ts'
 import { printShare } from '../lib/units.ts'
@@ -9,9 +10,13 @@ import { readOutput, renderTable, writeForm, writeOut } from './output.ts'
 import { type ProfileView, viewForPeople } from './profile-view.ts'
 import { readProfile } from './read-profile.ts'
 
-export async function runTop({ args, options, given }: Config): Promise<number> {
+export async function runTop(config: Config): Promise<number> {
+  const { args, options, given } = config
+  const [file] = args
+  const isLive = file === undefined || (/^node(\/|$)/.test(file) && !existsSync(file))
+  if (isLive) return (await import('./live-top.ts')).runLiveTop(config)
   const output = readOutput(options.output, ['json', 'yaml'])
-  const source = await readProfile(args[0]!, options)
+  const source = await readProfile(file, options)
   const view = viewForPeople(source.profile, options)
   const top = topFunctions(view.profile, { sampleType: view.sampleType })
   if (top.functions.length === 0) throw new Failure('EMPTY', `${source.name} has no samples`)

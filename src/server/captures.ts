@@ -10,11 +10,11 @@ import type { TargetCandidate, TargetSelector } from '../model/inventory.ts'
 import { printTarget, type Target } from '../model/target.ts'
 import type { Trigger } from '../model/trigger.ts'
 import type { AgentHub } from './agents.ts'
+import { connectedNodes, findCandidates } from './ask-nodes.ts'
 import type { DocumentKeeper } from './documents.ts'
 import { type CaptureLimits, requireWithinLimits } from './limits.ts'
 import { activeStates, isActive } from './merge.ts'
 import type { Store } from './store.ts'
-import { connectedNodes, findCandidates } from './target-routes.ts'
 
 export interface CaptureDeskOptions {
   readonly store: Store

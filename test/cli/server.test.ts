@@ -37,7 +37,11 @@ test.each([
   [['stop', 'cap-zzz'], 4, 'no capture begins with cap-zzz'],
   [['capture', 'cpu', 'node'], 4, 'no agent is connected'],
   [['capture', 'cpu', 'node', '--dry-run'], 4, 'no agent is connected'],
-  [['capture', 'cpu', 'cart'], 2, '"cart" is no target'],
+  [['capture', 'cpu', 'cart'], 4, 'no agent is connected'],
+  [['capture', 'cpu', 'pid/cart'], 2, '"pid/cart" is no target'],
+  [['ps'], 4, 'no agent is connected'],
+  [['whois', '4242'], 4, 'no agent is connected'],
+  [['top'], 4, 'no agent is connected'],
   [['capture', 'gpu'], 2, 'there is no capture of "gpu"'],
   [['ring', 'stats'], 2, 'did you mean "ring status"?'],
 ])('%j ends with %i and says what to do', async (args, code, text) => {
