@@ -10,8 +10,14 @@ export interface ToolSpec {
   readonly deadlineMs?: number
   /** Between TERM and KILL. perf needs a moment to drain its rings; 3 s was enough on every loaded machine tried. */
   readonly killAfterMs?: number
+  /** How it is asked to end; TERM without. Some write what they have only when they are interrupted. */
+  readonly endWith?: 'SIGTERM' | 'SIGINT'
   /** Extra two-way pipes handed to the tool as file descriptors 3, 4, … */
   readonly extraPipes?: number
+  /** Descriptors of ours handed on, numbered after the extra pipes. */
+  readonly files?: readonly number[]
+  /** Runs as this user and group, without ours; takes root. */
+  readonly as?: { readonly uid: number; readonly gid: number }
   readonly env?: Readonly<Record<string, string>>
   readonly signal?: AbortSignal
 }
@@ -44,7 +50,8 @@ const stderrTailBytes = 4096
 export async function startTool(spec: ToolSpec): Promise<RunningTool> {
   const pipes = Array.from({ length: spec.extraPipes ?? 0 }, () => 'pipe' as const)
   const child: ChildProcess = spawn(spec.command, [...spec.args], {
-    stdio: ['ignore', 'pipe', 'pipe', ...pipes],
+    stdio: ['ignore', 'pipe', 'pipe', ...pipes, ...(spec.files ?? [])],
+    ...spec.as,
     // One locale, or the texts that are matched below would be translated.
     env: { PATH: '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin', LC_ALL: 'C', ...spec.env },
   })
@@ -60,7 +67,7 @@ export async function startTool(spec: ToolSpec): Promise<RunningTool> {
   const kill = (because: ToolEnd['endedBy']): void => {
     cause ??= because
     if (child.exitCode !== null || child.signalCode !== null) return
-    child.kill('SIGTERM')
+    child.kill(spec.endWith ?? 'SIGTERM')
     timers.push(setTimeout(() => child.kill('SIGKILL'), spec.killAfterMs ?? 3000))
   }
   if (spec.deadlineMs !== undefined) timers.push(setTimeout(() => kill('deadline'), spec.deadlineMs))
@@ -92,7 +99,7 @@ export async function startTool(spec: ToolSpec): Promise<RunningTool> {
     })
   })
   // A pipe that breaks because the tool died is told by `ended`; without a listener Node would throw it.
-  const extra = child.stdio.slice(3) as Duplex[]
+  const extra = child.stdio.slice(3, 3 + pipes.length) as Duplex[]
   for (const pipe of extra) pipe.on('error', () => kill('stopped'))
   return {
     pid: child.pid as number,

@@ -16,6 +16,9 @@ export const mediaTypes = {
   context: 'application/vnd.spikecam.context+json',
   cpuprofile: 'application/vnd.v8.cpuprofile+json',
   heapprofile: 'application/vnd.v8.heapprofile+json',
+  jfr: 'application/vnd.openjdk.jfr',
+  hprof: 'application/vnd.openjdk.hprof',
+  threads: 'application/vnd.spikecam.threads+json',
   json: 'application/json',
   text: 'text/plain; charset=utf-8',
 } as const
@@ -61,6 +64,10 @@ export const ProbeOptions = z.object({
   process: z.string().max(500).optional(),
   /** Why a guard (such as memory head-room for a heap dump) is to be overridden, in the words of who asks; recorded. */
   force: z.string().min(1).max(500).optional(),
+  /** Java: how many threads the table of the busiest has; 50 without. */
+  busiestThreads: z.number().int().min(1).max(10_000).optional(),
+  /** Java: dumps of all threads, spread over the time of the capture; 2 without. */
+  threadSnapshots: z.number().int().min(1).max(20).optional(),
   /** Python: only threads that hold the interpreter's lock. */
   gil: z.boolean().optional(),
   /** Python: stop the process for each look, for stacks that are whole; it runs on while it is looked at without. */

@@ -49,7 +49,8 @@ export function internJavaFrame(builder: ProfileBuilder, { method, file = '', li
   return builder.internFrame(stableMethodName(method), { systemName: method, filename: file, line })
 }
 
-function threadLabels({ name, nid, javaId, state, status, isDaemon }: ThreadOfDump): Label[] {
+/** `comm`, `tid`, `java_thread`, `state`, `daemon`. */
+export function threadLabels({ name, nid, javaId, state, status, isDaemon }: ThreadOfDump): Label[] {
   const labels: Label[] = [{ key: 'comm', str: name }]
   if (nid !== undefined) labels.push({ key: 'tid', num: BigInt(nid) })
   if (javaId !== undefined) labels.push({ key: 'java_thread', num: BigInt(javaId) })
