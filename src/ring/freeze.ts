@@ -29,10 +29,11 @@ export function freezeStreams({ deep, ring, eventFallback, notes }: FreezeSource
   // Before the recorder was there is no gap but a shorter look-back.
   const beginNs = Math.max(wanted.fromNs, Math.min(...[...ring, ...deep].map((stream) => stream.fromNs)))
   const { assigned, gaps } = assignSpans({ ...wanted, fromNs: beginNs }, [...deep, ...ring])
+  const family = familyOf([...deep, ...ring], request.family, wanted.fromNs)
   const parts: Profile[] = []
   const perfData: Frozen['perfData'][number][] = []
   for (const { fromNs, toNs: untilNs, source } of assigned) {
-    const part = source.profile(fromNs, untilNs, wallOffsetMs)
+    const part = source.profile({ fromNs, toNs: untilNs }, wallOffsetMs, family)
     if (!part) continue
     parts.push(part)
     const bytes = source.perfData(fromNs, untilNs)
@@ -79,6 +80,13 @@ export function freezeStreams({ deep, ring, eventFallback, notes }: FreezeSource
     deepHz: firstDeep?.source.hz,
     partial,
   }
+}
+
+/** A child may have been forked before the deep stream began: the always-on one saw it. */
+function familyOf(streams: readonly SampleStream[], of: number | undefined, fromNs: number) {
+  if (of === undefined) return undefined
+  const known = streams.map((stream) => stream.family(of, fromNs))
+  return { of, has: (pid: number, timeNs: number) => known.some((has) => has(pid, timeNs)) }
 }
 
 function sumLosses(parts: readonly Profile[], text: string): number {

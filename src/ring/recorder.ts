@@ -37,6 +37,8 @@ export interface FreezeRequest {
   readonly wallOffsetMs: number
   /** Lines that say where the profile comes from; they become pprof comments. */
   readonly comments: readonly string[]
+  /** Mark the samples of this process, and of the children that it forks meanwhile, with the label `family`. */
+  readonly family?: number
 }
 
 export interface Frozen {

@@ -3,10 +3,11 @@ import { type CpuEvent, type PerfProcess, perfFailure, startPerf } from '../capt
 import { asFailure, type Failure } from '../model/errors.ts'
 import { PerfRecording } from '../profile/perf-data/recording.ts'
 import { filterSamples, type SampleBatch } from '../profile/perf-data/sample-batch.ts'
-import { toProfile } from '../profile/perf-data/to-profile.ts'
+import { type ToProfileOptions, toProfile } from '../profile/perf-data/to-profile.ts'
 import { writePerfData } from '../profile/perf-data/write.ts'
 import type { Profile } from '../profile/profile.ts'
 import type { Symbolizer } from '../profile/symbolizer.ts'
+import type { Span } from './coverage.ts'
 
 export interface StreamOptions {
   readonly hz: number
@@ -138,6 +139,7 @@ export class SampleStream {
     const batches = this.#batches
     while (batches[0] && batches[0].toNs < beforeNs) batches.shift()
     this.fromNs = Math.max(this.fromNs, beforeNs)
+    this.#recording.forks.forget(beforeNs)
     this.#compact()
     while (batches.length > 1 && this.bytes > maxBytes) {
       batches.splice(0, Math.ceil(batches.length / 10))
@@ -147,12 +149,17 @@ export class SampleStream {
   }
 
   /** Samples of a span as a profile; undefined when there are none. */
-  profile(fromNs: number, toNs: number, wallOffsetMs: number): Profile | undefined {
+  profile({ fromNs, toNs }: Span, wallOffsetMs: number, family?: ToProfileOptions['family']): Profile | undefined {
     const parts = this.#between(fromNs, toNs)
     if (!parts.some((part) => part.length > 0)) return undefined
     const wallNs = BigInt(Math.round(fromNs + wallOffsetMs * 1e6))
     const anchor = { wallNs, clockNs: BigInt(Math.round(fromNs)) }
-    return toProfile(this.#recording, parts, { fromNs, toNs, anchor })
+    return toProfile(this.#recording, parts, { fromNs, toNs, anchor, family })
+  }
+
+  /** A process with the children that it forked from `fromNs` on, as far as this stream saw it. */
+  family(pid: number, fromNs: number): (pid: number, timeNs: number) => boolean {
+    return this.#recording.forks.family(pid, fromNs)
   }
 
   /** Samples of a span as a perf.data file, for those who trust perf only; undefined when there are none. */

@@ -111,11 +111,12 @@ export function threadsView(profile: Profile, request: ViewRequest, target: Targ
     const pid = Number(labelText(labels, 'pid') ?? Number.NaN)
     if (Number.isNaN(pid)) continue // a profile of one process, which has nothing to pick from
     const tid = Number(labelText(labels, 'tid') ?? pid)
-    const key = `${pid}/${tid}`
+    const cgroup = labelText(labels, 'cgroup')
+    // A PID is used again: two containers may have had it within one recording.
+    const key = `${pid}/${tid}/${cgroup ?? ''}`
     let row = rows.get(key)
     if (!row) {
       const comm = labelText(labels, 'comm') ?? ''
-      const cgroup = labelText(labels, 'cgroup')
       row = {
         pid,
         tid,
@@ -222,11 +223,16 @@ function whoLabels(profile: Profile, who: Who): LabelFilter {
       return { ...(who.pid === undefined ? {} : { pid: String(who.pid) }), tid: String(who.tid) }
     case 'target': {
       if (!profile.labelSets.some((labels) => labels.some(({ key }) => key === 'pid'))) return {}
-      const { kind, pid, cgroup } = who.target
-      if (kind === 'process' && pid !== undefined) return { pid: String(pid) }
-      // A container's processes may make groups below its own.
-      if (kind !== 'node' && cgroup) return { cgroup: new RegExp(`^${escapePattern(cgroup)}(/|$)`) }
-      return kind === 'node' || pid === undefined ? {} : { pid: String(pid) }
+      const { kind, pid, cgroup, containerId } = who.target
+      if (kind === 'node') return {}
+      // Marked by the agent: the process with the children that it forked during the recording.
+      const hasFamily = profile.labelSets.some((labels) => labelText(labels, 'family') === String(pid))
+      if (kind === 'process' && pid !== undefined) return hasFamily ? { family: String(pid) } : { pid: String(pid) }
+      // By its id, whatever hierarchy the path is of. A container's processes may make groups below its own.
+      if (containerId) return { cgroup: new RegExp(`(^|[/:-])${escapePattern(containerId)}(\\.scope)?(/|$)`) }
+      if (cgroup) return { cgroup: new RegExp(`^${escapePattern(cgroup)}(/|$)`) }
+      // Nothing says which samples are of it: none, rather than those of everybody.
+      return { pid: pid === undefined ? [] : String(pid) }
     }
   }
 }

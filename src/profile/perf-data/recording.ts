@@ -23,6 +23,7 @@ import type { Loss } from '../profile.ts'
 import type { PerfMapping, Symbolizer } from '../symbolizer.ts'
 import { Events, type PerfEvent } from './events.ts'
 import type { RecordingInfo } from './features.ts'
+import type { ForkLog } from './fork-log.ts'
 import { type CodePlace, FrameTable } from './frame-table.ts'
 import { TimeOrder } from './order.ts'
 import { PlaceCache } from './place-cache.ts'
@@ -226,6 +227,11 @@ export class PerfRecording {
   /** Call chains as they were recorded; for writing them again. */
   get rawStacks(): RawStacks {
     return this.raw
+  }
+
+  /** Processes that began during the recording, by whom. */
+  get forks(): ForkLog {
+    return this.sideBand.forks
   }
 
   get events(): readonly PerfEvent[] {

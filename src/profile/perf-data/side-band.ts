@@ -5,6 +5,7 @@ import type { PerfMapping } from '../symbolizer.ts'
 import { AddressSpace } from './address-space.ts'
 import type { Events } from './events.ts'
 import { hex } from './features.ts'
+import { ForkLog } from './fork-log.ts'
 import { kernelText, MappedFiles, type RangeSpec } from './mapped-file.ts'
 import { cString, int64, type RecordBlock, recordMisc, recordSize } from './record-block.ts'
 import * as type from './record-types.ts'
@@ -26,6 +27,8 @@ const kernelStart = -(2 ** 55)
 export class SideBand {
   readonly tasks = new Tasks()
   readonly kernel = new AddressSpace()
+  /** Processes that began during the recording. */
+  readonly forks = new ForkLog()
   private readonly files = new MappedFiles()
   private readonly cgroups = new Map<number, string>()
   private readonly devices = new Map<number, string>()
@@ -89,7 +92,9 @@ export class SideBand {
         if (room >= 4) {
           const child = { pid: words[body] as number, tid: words[body + 2] as number }
           const parent = { pid: words[body + 1] as number, tid: words[body + 3] as number }
-          this.tasks.fork(child, parent, (flags & misc.forkExec) === 0)
+          const inherits = (flags & misc.forkExec) === 0
+          this.tasks.fork(child, parent, inherits)
+          if (inherits && child.pid !== parent.pid) this.forks.add(timeNs, child.pid, parent.pid)
         }
         return false
       case type.EXIT:

@@ -8,7 +8,7 @@ import { columnsOf, type EventColumn, isDummy, periodOf } from './event-columns.
 import type { CodePlace } from './frame-table.ts'
 import { placeTables } from './place-tables.ts'
 import type { PerfRecording } from './recording.ts'
-import type { SampleBatch } from './sample-batch.ts'
+import type { SampleBatch, SampledThread } from './sample-batch.ts'
 
 export interface ToProfileOptions {
   /** The same moment on the wall clock and on the recording's clock; the recording's own where absent. */
@@ -18,6 +18,8 @@ export interface ToProfileOptions {
   readonly toNs?: number
   /** Labels of every sample beside pid, tid, comm, process and cgroup: `phase`, `container`. */
   readonly labels?: readonly Label[]
+  /** Samples of the process `of` and of its children (`ForkLog.family`) get the label `family`, with its PID. */
+  readonly family?: { readonly of: number; has(pid: number, timeNs: number): boolean } | undefined
   readonly comments?: readonly string[]
   /** Event to show first; CPU time where absent. */
   readonly event?: string
@@ -45,7 +47,7 @@ export function toProfile(
   if (!Number.isFinite(first)) first = 0
 
   const tables = new Tables(recording)
-  const labels = new Labels(options.labels ?? [])
+  const labels = new Labels(options.labels ?? [], options.family)
   const stack = new Uint32Array(count)
   const label = new Uint32Array(count)
   const offsetMs = new Float64Array(count)
@@ -124,25 +126,30 @@ class Labels {
   readonly sets: (readonly Label[])[] = [[]]
   private readonly byKey = new Map<string, number>()
   private readonly common: readonly Label[]
+  private readonly family: ToProfileOptions['family']
 
-  constructor(common: readonly Label[]) {
+  constructor(common: readonly Label[], family: ToProfileOptions['family']) {
     this.common = common
+    this.family = family
   }
 
   /** Writes the rows of the label sets of a batch's samples. */
   fill(batch: SampleBatch, sets: Uint32Array, row: number): void {
     const width = batch.cgroups.length
-    // Set + 1 by thread and cgroup.
-    const known = new Uint32Array(batch.threads.length * width)
+    const { family } = this
+    // Set + 1 by thread and cgroup, and whether it is of the family.
+    const known = new Uint32Array(batch.threads.length * width * 2)
     for (let i = 0; i < batch.length; i++) {
-      const pair = (batch.thread[i] as number) * width + (batch.cgroup[i] as number)
-      if (known[pair] === 0) known[pair] = this.setOf(batch, i) + 1
-      sets[row + i] = (known[pair] as number) - 1
+      const thread = batch.thread[i] as number
+      const isOfFamily = family?.has((batch.threads[thread] as SampledThread).pid, batch.timeNs[i] as number) ?? false
+      const key = (thread * width + (batch.cgroup[i] as number)) * 2 + (isOfFamily ? 1 : 0)
+      if (known[key] === 0) known[key] = this.setOf(batch, i, isOfFamily) + 1
+      sets[row + i] = (known[key] as number) - 1
     }
   }
 
-  private setOf({ threads, thread, cgroups, cgroup }: SampleBatch, i: number): number {
-    const { pid, tid, comm, processComm } = threads[thread[i] as number] as SampleBatch['threads'][number]
+  private setOf({ threads, thread, cgroups, cgroup }: SampleBatch, i: number, isOfFamily: boolean): number {
+    const { pid, tid, comm, processComm } = threads[thread[i] as number] as SampledThread
     const labels: Label[] = [
       { key: 'pid', num: BigInt(pid) },
       { key: 'tid', num: BigInt(tid) },
@@ -151,6 +158,7 @@ class Labels {
     if (processComm !== comm) labels.push({ key: 'process', str: processComm })
     const path = cgroups[cgroup[i] as number]?.path
     if (path) labels.push({ key: 'cgroup', str: path })
+    if (isOfFamily && this.family) labels.push({ key: 'family', num: BigInt(this.family.of) })
     return this.intern([...labels, ...this.common])
   }
 
