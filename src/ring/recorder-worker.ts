@@ -6,6 +6,7 @@ import { backoffMs } from '../lib/backoff.ts'
 import { asFailure, type Failure } from '../model/errors.ts'
 import { createSymbolizer, type LiveSymbolizer } from '../symbols/live-symbolizer.ts'
 import { freezeStreams } from './freeze.ts'
+import { type ContainerPlace, ProcessPlaces } from './place-by-process.ts'
 import type { Frozen, RecorderCommand, RecorderEvent, RecorderOptions, RecorderStatus } from './recorder.ts'
 import { monotonicNs, SampleStream } from './sample-stream.ts'
 
@@ -16,9 +17,17 @@ const evictEvery = 5
 /** A perf that died sooner than this after its start is not tried again at once. */
 const healthyNs = 30e9
 
-/** Runs until the main thread says close. */
-export async function runRecorderWorker(port: MessagePort, options: RecorderOptions): Promise<void> {
-  const worker = new RecorderWorker(port, options, await createSymbolizer())
+/**
+ * Runs until the main thread says close.
+ * @param containerOf where a process is, on machines where perf cannot always say it
+ */
+export async function runRecorderWorker(
+  port: MessagePort,
+  options: RecorderOptions,
+  containerOf?: ContainerPlace,
+): Promise<void> {
+  const places = containerOf && new ProcessPlaces(containerOf)
+  const worker = new RecorderWorker(port, options, { symbolizer: await createSymbolizer(), places })
   port.on('message', (command: RecorderCommand) => void worker.obey(command))
   await worker.keepRecording()
 }
@@ -27,6 +36,7 @@ class RecorderWorker {
   readonly #port: MessagePort
   readonly #options: RecorderOptions
   readonly #symbolizer: LiveSymbolizer
+  readonly #places: ProcessPlaces | undefined
   #event: CpuEvent
   #eventFallback = false
   #ring: SampleStream | undefined
@@ -38,10 +48,15 @@ class RecorderWorker {
   #wake: () => void = () => undefined
   #message: string | undefined
 
-  constructor(port: MessagePort, options: RecorderOptions, symbolizer: LiveSymbolizer) {
+  constructor(
+    port: MessagePort,
+    options: RecorderOptions,
+    { symbolizer, places }: { symbolizer: LiveSymbolizer; places: ProcessPlaces | undefined },
+  ) {
     this.#port = port
     this.#options = options
     this.#symbolizer = symbolizer
+    this.#places = places
     const cyclesThere = hasHardwareCycles()
     this.#event = options.event === 'auto' ? (cyclesThere ? 'cycles' : 'cpu-clock') : options.event
     this.#eventFallback = options.event === 'auto' && !cyclesThere
@@ -80,10 +95,9 @@ class RecorderWorker {
 
   /** One life of the ring's perf. */
   async #recordOnce(): Promise<Failure | undefined> {
-    const { ringHz: hz, perf } = this.#options
     let ring: SampleStream
     try {
-      ring = await SampleStream.start({ hz, perf, event: this.#event, symbolizer: this.#symbolizer })
+      ring = await this.#startStream(this.#options.ringHz)
     } catch (error) {
       return asFailure(error)
     }
@@ -105,13 +119,23 @@ class RecorderWorker {
     return ring.failure
   }
 
+  #startStream(hz: number): Promise<SampleStream> {
+    const { perf } = this.#options
+    return SampleStream.start({
+      hz,
+      perf,
+      event: this.#event,
+      symbolizer: this.#symbolizer,
+      places: this.#places,
+    })
+  }
+
   async #carryOut(command: RecorderCommand): Promise<Frozen | undefined> {
     switch (command.type) {
       case 'begin-deep': {
         this.#deepUsers++
         if (this.#deepUsers > 1) return undefined
-        const { deepHz: hz, perf } = this.#options
-        const deep = await SampleStream.start({ hz, perf, event: this.#event, symbolizer: this.#symbolizer })
+        const deep = await this.#startStream(command.hz ?? this.#options.deepHz)
         this.#deep = deep
         await deep.collect()
         this.#report()

@@ -59,7 +59,8 @@ export interface Frozen {
 
 /** Main thread to worker. */
 export type RecorderCommand =
-  | { readonly type: 'begin-deep' | 'end-deep' | 'close'; readonly call: number }
+  | { readonly type: 'begin-deep'; readonly call: number; readonly hz?: number }
+  | { readonly type: 'end-deep' | 'close'; readonly call: number }
   | { readonly type: 'freeze'; readonly call: number; readonly request: FreezeRequest }
 
 /** Worker to main thread. */
@@ -162,9 +163,12 @@ export class Recorder {
     return this.#status
   }
 
-  /** Adds a recording at the deep rate; calls nest, the last `endDeep` ends it. */
-  async beginDeep(): Promise<void> {
-    await this.#call({ type: 'begin-deep' })
+  /**
+   * Adds a recording at the deep rate; calls nest, the last `endDeep` ends it.
+   * @param hz another rate; who comes while a deep recording runs joins it at its rate, which `Frozen.deepHz` tells
+   */
+  async beginDeep(hz?: number): Promise<void> {
+    await this.#call(hz === undefined ? { type: 'begin-deep' } : { type: 'begin-deep', hz })
   }
 
   async endDeep(): Promise<void> {
@@ -185,7 +189,10 @@ export class Recorder {
   }
 
   #call(
-    command: { type: 'begin-deep' | 'end-deep' | 'close' } | { type: 'freeze'; request: FreezeRequest },
+    command:
+      | { type: 'begin-deep'; hz?: number }
+      | { type: 'end-deep' | 'close' }
+      | { type: 'freeze'; request: FreezeRequest },
   ): Promise<Frozen | undefined> {
     const call = this.#nextCall++
     const worker = this.#worker

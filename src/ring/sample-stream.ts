@@ -8,12 +8,15 @@ import { writePerfData } from '../profile/perf-data/write.ts'
 import type { Profile } from '../profile/profile.ts'
 import type { Symbolizer } from '../profile/symbolizer.ts'
 import type { Span } from './coverage.ts'
+import type { ProcessPlaces } from './place-by-process.ts'
 
 export interface StreamOptions {
   readonly hz: number
   readonly event: CpuEvent
   readonly perf: string
   readonly symbolizer: Symbolizer
+  /** Places samples where perf cannot; see place-by-process.ts. */
+  readonly places?: ProcessPlaces | undefined
 }
 
 interface KeptBatch {
@@ -44,6 +47,7 @@ export class SampleStream {
   lostSamples = 0
   readonly #perf: PerfProcess
   readonly #symbolizer: Symbolizer
+  readonly #places: ProcessPlaces | undefined
   readonly #recording: PerfRecording
   readonly #batches: KeptBatch[] = []
   #toNs = 0
@@ -57,6 +61,7 @@ export class SampleStream {
     this.event = options.event
     this.#perf = perf
     this.#symbolizer = options.symbolizer
+    this.#places = options.places
     this.#recording = new PerfRecording({
       noticed: (mapping) => options.symbolizer.noticed?.(mapping),
       skipsUnsampled: true,
@@ -182,7 +187,8 @@ export class SampleStream {
 
   #take(untilNs: number): void {
     this.#recording.symbolizeNew(this.#symbolizer)
-    const batch = this.#recording.takeSamples()
+    const taken = this.#recording.takeSamples()
+    const batch = this.#places?.place(taken, this.#recording.forks, untilNs) ?? taken
     if (batch.length > 0 || batch.losses.length > 0) {
       let fromNs = untilNs
       for (const time of batch.timeNs) if (time < fromNs) fromNs = time

@@ -27,6 +27,12 @@ export class ForkLog {
     return this.times.length
   }
 
+  /** When a PID was given to its latest owner, and by whom; undefined for one that was there before. */
+  originOf(pid: number): { timeNs: number; parent: number } | undefined {
+    const row = this.children.lastIndexOf(pid)
+    return row < 0 ? undefined : { timeNs: this.times[row] as number, parent: this.parents[row] as number }
+  }
+
   /**
    * A process with everything that it and its children forked from `fromNs` on. Children that it had before are not
    * meant. A PID that is given to a stranger afterwards belongs to the family no longer.

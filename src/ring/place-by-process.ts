@@ -1,0 +1,83 @@
+// Which container a sample ran in where perf cannot say it. The kernel's id of a cgroup is of the unified hierarchy; on
+// a machine without one, and where a runtime made no folder in it, samples stand at the root or nowhere:
+//
+//   sample 4242 /bin/app  cgroup 0 or /           /proc/4242/cgroup: 4:cpuacct:/kubepods/burstable/pod…/1be3a4c…
+//
+// So the process is asked. One that has ended meanwhile is placed where it was seen before, or where its parent is.
+import type { ForkLog } from '../profile/perf-data/fork-log.ts'
+import type { SampleBatch, SampledCgroup } from '../profile/perf-data/sample-batch.ts'
+
+/** Path of the container that a process is in now; undefined when it is in none, or has ended. */
+export type ContainerPlace = (pid: number) => string | undefined
+
+/** Processes remembered: more than are sampled within a minute on a large node. */
+const mostRemembered = 20_000
+/** Beyond the inodes of any cgroup file system, within what a double holds exactly. */
+const firstOwnId = 2 ** 48
+/** Generations that end within one drain and leave a child. */
+const mostAncestors = 8
+
+export class ProcessPlaces {
+  readonly #lookUp: ContainerPlace
+  readonly #seen = new Map<number, { path: string; atNs: number }>()
+  /** In a perf.data file cgroups are told apart by their ids. */
+  readonly #ids = new Map<string, number>()
+
+  constructor(lookUp: ContainerPlace) {
+    this.#lookUp = lookUp
+  }
+
+  /** The batch with the places of those samples that perf did not place; the same one when there are none. */
+  place(batch: SampleBatch, forks: ForkLog, nowNs: number): SampleBatch {
+    const unplaced = batch.cgroups.map(({ path }) => path === '' || path === '/')
+    if (!unplaced.includes(true)) return batch
+    const cgroups: SampledCgroup[] = [...batch.cgroups]
+    const rows = new Map<string, number>()
+    /** By row of thread: row of cgroup, -1 for one that stays where it is. */
+    const rowOfThread = batch.threads.map(({ pid }) => {
+      const path = this.#placeOf(pid, forks, nowNs)
+      if (path === undefined) return -1
+      let row = rows.get(path)
+      if (row === undefined) {
+        row = cgroups.push({ id: this.#idOf(path), path }) - 1
+        rows.set(path, row)
+      }
+      return row
+    })
+    if (rows.size === 0) return batch
+    const cgroup = batch.cgroup.slice()
+    for (let i = 0; i < batch.length; i++) {
+      const row = rowOfThread[batch.thread[i] as number] as number
+      if (row >= 0 && unplaced[cgroup[i] as number]) cgroup[i] = row
+    }
+    return { ...batch, cgroup, cgroups }
+  }
+
+  #placeOf(pid: number, forks: ForkLog, nowNs: number): string | undefined {
+    let at = pid
+    for (let i = 0; i < mostAncestors; i++) {
+      const path = this.#lookUp(at) ?? this.#remembered(at, forks)
+      if (path !== undefined) {
+        if (this.#seen.size >= mostRemembered) this.#seen.clear()
+        this.#seen.set(pid, { path, atNs: nowNs })
+        return path
+      }
+      const origin = forks.originOf(at)
+      if (!origin) return undefined
+      at = origin.parent
+    }
+    return undefined
+  }
+
+  #idOf(path: string): number {
+    const id = this.#ids.get(path) ?? firstOwnId + this.#ids.size
+    this.#ids.set(path, id)
+    return id
+  }
+
+  /** Not of another process that had the PID before. */
+  #remembered(pid: number, forks: ForkLog): string | undefined {
+    const known = this.#seen.get(pid)
+    return known && known.atNs >= (forks.originOf(pid)?.timeNs ?? 0) ? known.path : undefined
+  }
+}
