@@ -1,0 +1,206 @@
+// What a capture of some kind means for a process: which probes, by what the process is. One table, so that nobody has
+// to guess which engine will look, and none is swapped for a lesser one.
+import { setTimeout as sleep } from 'node:timers/promises'
+import { type CaptureKind, captureKinds, defaultForMs, type ProbeResult } from '../model/capture.ts'
+import { Failure } from '../model/errors.ts'
+import { printTarget, type Runtime, type Target } from '../model/target.ts'
+import type { CgroupView } from '../target/cgroup-view.ts'
+import { readProcess } from '../target/process-identity.ts'
+import { detectRuntime } from '../target/runtime.ts'
+import { processesOf } from './context-processes.ts'
+import type { Probe } from './probe.ts'
+
+/** Probes of a process by the name under which the table has them. */
+export type ProbeSet = Readonly<Record<ProbeName, Probe>>
+export type ProbeName = 'nodeCpu' | 'nodeHeap' | 'pySpy' | 'perfMap'
+
+type ByKind = Partial<Record<CaptureKind, readonly ProbeName[]>>
+
+/** Which probes of a process carry out which kind. Where a kind has no row the process has nothing of the sort. */
+const table: Readonly<Partial<Record<Runtime, ByKind>>> = {
+  node: { cpu: ['nodeCpu'], heap: ['nodeHeap'], allocs: ['nodeHeap'] },
+  python: { cpu: ['pySpy', 'perfMap'], threads: ['pySpy'] },
+}
+
+/** What a bundle asks of each: all that neither stops the process for long nor writes out its memory. */
+const bundle: Readonly<Partial<Record<Runtime, readonly CaptureKind[]>>> = {
+  node: ['cpu'],
+  python: ['threads', 'cpu'],
+}
+
+/** What a spike gets by itself, besides the stacks of the ring and the context. */
+const automatic: Readonly<Partial<Record<Runtime, readonly CaptureKind[]>>> = {}
+
+/** Kinds that begin with the stacks of the ring. */
+const withRing: readonly CaptureKind[] = ['cpu', 'bundle']
+/** Kinds that look as long as was asked for; the others of a bundle keep to their own time. */
+const asLongAsAsked: readonly CaptureKind[] = ['cpu', 'bundle']
+/** Dumps are taken of several processes of a container at once; what records for a while, of the busiest alone. */
+const ofSeveral: readonly CaptureKind[] = ['threads', 'goroutines']
+/** Enough for a container with a wrapper and a worker or two; DESIGN: at most 2 deep captures on a node, 10 when set. */
+const mostProcesses = 4
+/** CPU counts in ticks of 10 ms: this long tells a busy process from an idle one. */
+const rankWindowMs = 200
+
+export interface PlanRequest {
+  readonly kind: CaptureKind
+  readonly target: Target
+  /** True when nobody asked: a spike was noticed. */
+  readonly isAutomatic: boolean
+  /** True when nothing may attach now: the node's share of deep looks is used up. */
+  readonly onlyContext: boolean
+  readonly forMs: number
+}
+
+export interface Step {
+  readonly probe: Probe
+  readonly kind: CaptureKind
+  readonly durationMs: number
+  readonly target: Target
+  /** Set where the capture is of more than this process. */
+  readonly of?: string
+}
+
+export interface Plan {
+  readonly hasRing: boolean
+  /** The context comes first; all of them start together. */
+  readonly steps: readonly Step[]
+  /** Known without a look: what does not fit, and why. */
+  readonly settled: readonly ProbeResult[]
+  readonly notes: readonly string[]
+}
+
+export interface PlanOptions {
+  readonly context: Probe
+  readonly probes: ProbeSet
+  readonly cgroups: CgroupView
+  readonly proc?: string
+}
+
+interface Candidate {
+  readonly target: Target
+  readonly runtime: Runtime
+  readonly cpuSeconds: number
+}
+
+/** @throws Failure TARGET_GONE */
+export async function makePlan(request: PlanRequest, options: PlanOptions): Promise<Plan> {
+  const { kind, target, forMs } = request
+  const context: Step = { probe: options.context, kind: 'context', durationMs: defaultForMs.context, target }
+  const hasRing = withRing.includes(kind)
+  const plan = { hasRing, steps: [context], settled: [], notes: [] }
+  if (kind === 'context' || request.onlyContext) return plan
+  if (target.kind === 'node') {
+    const message = `${kind} is taken of a process or a container, and a whole node was asked for`
+    return hasRing ? plan : { ...plan, settled: [{ probe: kind, outcome: 'skipped', message }] }
+  }
+  const candidates = findCandidates(target, options)
+  const kindsOf = (runtime: Runtime): readonly CaptureKind[] =>
+    request.isAutomatic
+      ? (automatic[runtime] ?? [])
+      : kind === 'bundle'
+        ? (bundle[runtime] ?? [])
+        : table[runtime]?.[kind]
+          ? [kind]
+          : []
+  const fitting = candidates.filter(({ runtime }) => kindsOf(runtime).length > 0)
+  if (fitting.length === 0) {
+    const message = whyNone(kind, target, candidates)
+    return hasRing ? plan : { ...plan, settled: [{ probe: kind, outcome: 'skipped', message }] }
+  }
+  const ranked = fitting.length === 1 ? fitting : await busiestFirst(fitting, options.proc)
+  const most = ofSeveral.includes(kind) ? mostProcesses : 1
+  const chosen = ranked.slice(0, most)
+  const steps = chosen.flatMap((candidate) =>
+    kindsOf(candidate.runtime).flatMap((each) =>
+      (table[candidate.runtime]?.[each] ?? []).map(
+        (name): Step => ({
+          probe: options.probes[name],
+          kind: each,
+          durationMs: each === kind || asLongAsAsked.includes(each) ? forMs : Math.min(forMs, defaultForMs[each]),
+          target: candidate.target,
+          ...(candidates.length > 1 || target.kind === 'container' ? { of: printProcess(candidate.target) } : {}),
+        }),
+      ),
+    ),
+  )
+  const left = ranked.slice(most).map((candidate) => printProcess(candidate.target))
+  const notes = left.length > 0 ? [`not looked at: ${left.join(', ')}; name one with --process`] : []
+  return { ...plan, steps: [context, ...steps], notes }
+}
+
+/** Every process of the target with what it is. A target that is one process means that one and not its children. */
+function findCandidates(target: Target, { cgroups, proc = '/proc' }: PlanOptions): Candidate[] {
+  const pids =
+    target.kind === 'process' && target.pid !== undefined ? [target.pid] : processesOf(target, cgroups, proc).pids
+  const candidates: Candidate[] = []
+  for (const pid of pids) {
+    const process = readProcess(pid, { proc, absolute: cgroups.absolute })
+    if (!process || (target.pid === pid && (target.startTicks ?? process.startTicks) !== process.startTicks)) continue
+    const { startTicks, comm, cmdline, cgroup, containerId, cpuSeconds } = process
+    const { runtime } = detectRuntime(pid, proc)
+    const { exe: _, ...place } = target
+    candidates.push({
+      target: {
+        ...place,
+        kind: 'process',
+        pid,
+        startTicks,
+        comm,
+        cmdline,
+        cgroup,
+        runtime,
+        ...(containerId ? { containerId } : {}),
+      },
+      runtime,
+      cpuSeconds,
+    })
+  }
+  if (candidates.length === 0)
+    throw new Failure('TARGET_GONE', `no process of ${printTarget(target)} is there any more`)
+  return candidates
+}
+
+/** By the CPU that each uses now; what it used in all its life says little of that. */
+async function busiestFirst(candidates: readonly Candidate[], proc = '/proc'): Promise<Candidate[]> {
+  await sleep(rankWindowMs)
+  const used = new Map(
+    candidates.map((each) => [
+      each,
+      (readProcess(each.target.pid as number, { proc })?.cpuSeconds ?? 0) - each.cpuSeconds,
+    ]),
+  )
+  return [...candidates].sort((a, b) => (used.get(b) ?? 0) - (used.get(a) ?? 0) || b.cpuSeconds - a.cpuSeconds)
+}
+
+function whyNone(kind: CaptureKind, target: Target, candidates: readonly Candidate[]): string {
+  const found = [...new Set(candidates.map(({ runtime }) => runtime))]
+    .map((runtime) => runtimeNames[runtime])
+    .join(', ')
+  const fits = (Object.keys(table) as Runtime[]).filter((runtime) => table[runtime]?.[kind])
+  const takes = fits.length > 0 ? `; it is taken of ${fits.map((runtime) => runtimeNames[runtime]).join(', ')}` : ''
+  const kinds = captureKinds.filter((each) => candidates.some(({ runtime }) => table[runtime]?.[each]))
+  const instead = `; of this one there is: ${[...new Set<string>(['cpu', ...kinds, 'context'])].join(', ')}`
+  return `${printTarget(target)} is ${found}, which has no ${kind} that can be looked at from outside${takes}${instead}`
+}
+
+const runtimeNames: Readonly<Record<Runtime, string>> = {
+  go: 'Go',
+  jvm: 'a JVM',
+  node: 'Node',
+  python: 'Python',
+  native: 'a native program',
+  unknown: 'of an unknown kind',
+}
+
+/** The process itself, also where its container has a name. */
+function printProcess({ node, pid, cmdline, comm, exe }: Target): string {
+  return printTarget({
+    kind: 'process',
+    node,
+    ...(pid === undefined ? {} : { pid }),
+    ...(cmdline ? { cmdline } : {}),
+    ...(comm ? { comm } : {}),
+    ...(exe ? { exe } : {}),
+  })
+}
