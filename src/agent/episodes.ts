@@ -1,8 +1,10 @@
 // From a sighting to an incident: names it at once, captures its evidence, and follows it until usage falls.
 import { newId } from '../lib/ids.ts'
 import { printDurationMs } from '../lib/units.ts'
+import { Failure } from '../model/errors.ts'
 import { type Incident, incidentVersion } from '../model/incident.ts'
 import { printTarget, type Target } from '../model/target.ts'
+import { refusalOf } from '../trigger/limits.ts'
 import type { SpikeEnd, SpikeStart } from '../trigger/spike.ts'
 import { type CaptureOrder, captureEvidence, type EvidenceOptions } from './evidence.ts'
 import type { Sighting } from './scout.ts'
@@ -16,13 +18,25 @@ export interface EpisodesOptions extends Omit<EvidenceOptions, 'series'> {
   onIncident(incident: Incident): void
 }
 
-/** Deep captures at a time on one node (DESIGN: limits that always hold). */
-const maxDeep = 2
+/** How often a capture that somebody asked for looks whether its target is still there. */
+const lookEveryMs = 500
+
+interface CaptureHooks {
+  whenDone?(capture: Awaited<ReturnType<typeof captureEvidence>>['capture'], seq: number): Promise<void>
+  /** Why there is nothing left to record, once that is so: the capture then ends with what it has, as a partial one. */
+  whyGone?(): string | undefined
+}
+
+interface Run {
+  readonly order: CaptureOrder
+  readonly stop: AbortController
+  readonly done: Promise<void>
+}
 
 export class Episodes {
   readonly #options: EpisodesOptions
   readonly #open = new Map<string, Incident>()
-  readonly #running = new Map<string, { stop: AbortController; done: Promise<void>; deep: boolean }>()
+  readonly #running = new Map<string, Run>()
 
   constructor(options: EpisodesOptions) {
     this.#options = options
@@ -70,9 +84,10 @@ export class Episodes {
       kind: 'cpu',
       lookBackMs,
       forMs,
-      deep: this.#deepRunning() < maxDeep,
+      deep: this.mayGoDeep(target),
+      options: {},
     }
-    await this.capture(order, key, async (capture, seq) => {
+    const whenDone: CaptureHooks['whenDone'] = async (capture, seq) => {
       const { message } = capture
       const state = capture.state === 'complete' ? 'complete' : capture.state === 'failed' ? 'failed' : 'partial'
       const latest = this.#latest(key, incident)
@@ -80,7 +95,8 @@ export class Episodes {
       if (this.#open.get(key)?.id === incident.id) this.#open.set(key, finished)
       this.#options.onIncident(finished)
       await this.#put(finished, [seq])
-    })
+    }
+    await this.capture(order, key, { whenDone })
   }
 
   /** Usage fell back, or the target ended. */
@@ -95,27 +111,31 @@ export class Episodes {
   }
 
   /** Carries out an order; resolves when its evidence is in the spool. */
-  async capture(
-    order: CaptureOrder,
-    key: string,
-    whenDone: (capture: Awaited<ReturnType<typeof captureEvidence>>['capture'], seq: number) => Promise<void>,
-  ): Promise<void> {
+  async capture(order: CaptureOrder, key: string, { whenDone, whyGone }: CaptureHooks = {}): Promise<void> {
     const stop = new AbortController()
+    const look = (): void => {
+      const why = whyGone?.()
+      if (why) stop.abort(new Failure('TARGET_GONE', why))
+    }
+    const looking = whyGone && setInterval(look, lookEveryMs)
     const done = captureEvidence(order, stop.signal, {
       ...this.#options,
       series: (fromMs, toMs) => this.#options.series(key, fromMs, toMs),
-    }).then(({ capture, seq }) => whenDone(capture, seq))
-    this.#running.set(order.captureId, { stop, done, deep: order.deep })
+    }).then(({ capture, seq }) => whenDone?.(capture, seq))
+    this.#running.set(order.captureId, { order, stop, done })
     try {
       await done
     } finally {
+      clearInterval(looking)
       this.#running.delete(order.captureId)
     }
   }
 
-  /** True when another deep capture may start on this node. */
-  mayGoDeep(): boolean {
-    return this.#deepRunning() < maxDeep
+  /** True when the limiter lets another deep capture start on this node. */
+  mayGoDeep(target: Target): boolean {
+    const deep = [...this.#running.values()].filter(({ order }) => order.deep)
+    const running = deep.map(({ order }) => ({ id: order.captureId, node: order.target.node, target: order.target }))
+    return refusalOf(target, running) === undefined
   }
 
   /** Ends a capture early and keeps what it has; false when there is no such capture. */
@@ -130,10 +150,6 @@ export class Episodes {
     const runs = [...this.#running.values()]
     for (const run of runs) run.stop.abort()
     await Promise.allSettled(runs.map((run) => run.done))
-  }
-
-  #deepRunning(): number {
-    return [...this.#running.values()].filter((run) => run.deep).length
   }
 
   #latest(key: string, incident: Incident): Incident {
