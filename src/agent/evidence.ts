@@ -1,13 +1,23 @@
-// One capture carried out: freeze what the ring holds from before, record deeper for a while, put it all into the spool.
+// One capture carried out: freeze what the ring holds from before and record deeper for a while, run the probes of the
+// target beside it or instead of it, put it all into the spool.
 import { createHash } from 'node:crypto'
 import { newId } from '../lib/ids.ts'
-import { type Artifact, type Capture, captureVersion, mediaTypes } from '../model/capture.ts'
-import { asFailure } from '../model/errors.ts'
+import {
+  type Artifact,
+  type Capture,
+  captureVersion,
+  mediaTypes,
+  type ProbeOptions,
+  type ProbeResult,
+} from '../model/capture.ts'
+import { asFailure, Failure } from '../model/errors.ts'
+import { stateOf } from '../model/outcome.ts'
 import type { Target } from '../model/target.ts'
 import type { Trigger } from '../model/trigger.ts'
 import type { UsageSeries } from '../model/usage.ts'
-import type { Frozen, Recorder } from '../ring/recorder.ts'
+import type { Recorder } from '../ring/recorder.ts'
 import type { WallClock } from './clock.ts'
+import { type Probes, type Ran, unplanned } from './probes.ts'
 import type { Spool } from './spool.ts'
 
 export interface CaptureOrder {
@@ -20,6 +30,7 @@ export interface CaptureOrder {
   readonly forMs: number
   /** False when the node's share of deep captures is used up: then the always-on rate has to do, and it is said. */
   readonly deep: boolean
+  readonly options: ProbeOptions
 }
 
 export interface EvidenceOptions {
@@ -29,12 +40,31 @@ export interface EvidenceOptions {
   readonly recorder: Recorder
   readonly spool: Spool
   readonly clock: WallClock
+  readonly probes: Probes
   /** Usage of the target and of the machine over a span. */
   series(fromMs: number, toMs: number): UsageSeries[]
 }
 
+/** A file on its way to the server. */
+interface Draft {
+  /** End of the name, after host, time and scope. */
+  readonly name: string
+  readonly mediaType: string
+  readonly probe: string
+  readonly bytes: Uint8Array
+  /** When it was begun, where that is not the beginning of the capture. */
+  readonly fromMs?: number
+}
+
+/** What the ring gave; its facts become those of the capture. */
+interface RingPart {
+  readonly facts: Partial<Capture>
+  readonly result: ProbeResult
+  readonly drafts: readonly Draft[]
+}
+
 /**
- * Runs until `forMs` are over or `stop` is aborted, which keeps what was recorded so far.
+ * Runs until `forMs` are over and the probes have ended, or `stop` is aborted, which keeps what there is so far.
  * @returns the capture as it was put into the spool at last, and the sequence number of that item; whatever goes
  * wrong is in its state and message, nothing is thrown
  */
@@ -43,7 +73,7 @@ export async function captureEvidence(
   stop: AbortSignal,
   options: EvidenceOptions,
 ): Promise<{ capture: Capture; seq: number }> {
-  const { recorder, spool, clock } = options
+  const { spool, clock, probes } = options
   const requestedMs = clock.nowMs()
   let capture: Capture = {
     version: captureVersion,
@@ -57,94 +87,143 @@ export async function captureEvidence(
     requestedMs,
     fromMs: requestedMs - order.lookBackMs,
     toMs: requestedMs + order.forMs,
-    ringHz: options.ringHz,
     probes: [],
   }
   const put = (after: number[] = []): Promise<number> =>
     spool.put(`capture:${capture.id}`, { type: 'capture', capture }, { after })
+  const keep = async (drafts: readonly Draft[]): Promise<number[]> => {
+    const seqs: number[] = []
+    for (const { name, mediaType, probe, bytes, fromMs = requestedMs } of drafts) {
+      if (bytes.length === 0) continue
+      const artifact: Artifact = {
+        id: newId('art-'),
+        captureId: capture.id,
+        name: `${fileStem(options.node, fromMs)}.${name}`,
+        mediaType,
+        sizeBytes: bytes.length,
+        sha256: createHash('sha256').update(bytes).digest('hex'),
+        probe,
+        createdMs: clock.nowMs(),
+      }
+      seqs.push(await spool.put(`artifact:${artifact.id}`, { type: 'artifact', artifact }, { bytes }))
+    }
+    return seqs
+  }
   await put()
-  const notes: string[] = []
-  let frozen: Frozen
+
+  // The plan may take a moment; what the ring holds and what it goes on to record does not wait for it.
+  const hasRing = order.kind === 'cpu' || order.kind === 'bundle'
+  const ringPart = hasRing ? recordRing(order, stop, { ...options, requestedMs }) : undefined
+  const probing = runProbes(order, stop, { probes, clock })
+  const after: number[] = []
+  const ring = await ringPart
+  if (ring) {
+    capture = { ...capture, ...ring.facts, state: 'uploading', probes: [ring.result] }
+    await put()
+    // On their way while a slower probe still looks.
+    after.push(...(await keep(ring.drafts)))
+  }
+  const { ran, refusal } = await probing
+  if (!ring) capture = { ...capture, fromMs: requestedMs, toMs: clock.nowMs() }
+  const results = [...(ring ? [ring.result] : []), ...ran.map(({ result }) => result)]
+  after.push(...(await keep(draftsOf(ran))))
+  const state = refusal ? { state: 'refused' as const, message: refusal.message } : endOf(order.kind, results, stop)
+  capture = { ...capture, ...state, probes: results }
+  return { capture, seq: await put(after) }
+}
+
+/** Ended early by a person it is whole as far as it goes; ended because the target is gone it is not. */
+function endOf(kind: string, results: readonly ProbeResult[], stop: AbortSignal): ReturnType<typeof stateOf> {
+  const { state, message } = stateOf(kind, results)
+  const why = stop.aborted && stop.reason instanceof Failure ? stop.reason.message : message
+  return { state: state === 'complete' && why ? 'partial' : state, ...(why ? { message: why } : {}) }
+}
+
+/** Stacks and usage, from the seconds before to those after. Never rejects. */
+async function recordRing(
+  order: CaptureOrder,
+  stop: AbortSignal,
+  { recorder, clock, requestedMs, ...options }: EvidenceOptions & { requestedMs: number },
+): Promise<RingPart> {
+  const deep = order.deep && order.forMs > 0
+  const notes = order.deep ? [] : ['two deep captures run on this node already: recorded at the always-on rate']
+  const about = { probe: 'ring', startedMs: requestedMs }
   try {
-    const deep = order.deep && order.forMs > 0
-    if (!order.deep) notes.push('two deep captures run on this node already: recorded at the always-on rate')
     if (deep) await recorder.beginDeep()
     await pause(order.forMs, stop)
     // Frozen before the deep recording ends: its samples are drained with the ring's, then it may go.
-    frozen = await recorder
+    const frozen = await recorder
       .freeze({
-        fromMs: capture.fromMs,
+        fromMs: requestedMs - order.lookBackMs,
         toMs: clock.nowMs(),
         wallOffsetMs: clock.offsetMs,
         comments: [`spikecam ${options.version}`, `host ${options.node}`, `trigger ${order.trigger.reason}`],
       })
       .finally(() => (deep ? recorder.endDeep() : undefined))
-  } catch (error) {
-    const failure = asFailure(error)
-    const endedMs = clock.nowMs()
-    capture = {
-      ...capture,
-      state: 'failed',
-      toMs: endedMs,
-      message: failure.message,
-      probes: [
-        {
+    const isEmpty = frozen.samples === 0
+    const outcome = isEmpty ? 'empty' : frozen.partial ? 'partial' : 'ok'
+    const message = isEmpty ? 'no samples: the machine was idle, or nothing was being recorded' : frozen.partial
+    const usage = new TextEncoder().encode(JSON.stringify({ series: options.series(frozen.fromMs, frozen.toMs) }))
+    return {
+      facts: {
+        fromMs: frozen.fromMs,
+        toMs: frozen.toMs,
+        ringHz: options.ringHz,
+        ...(frozen.boundaryMs === undefined ? {} : { boundaryMs: frozen.boundaryMs }),
+        ...(frozen.deepHz === undefined ? {} : { deepHz: frozen.deepHz }),
+        quality: { ...frozen.quality, notes: [...frozen.quality.notes, ...notes] },
+      },
+      result: { ...about, outcome, ...(message ? { message } : {}), endedMs: clock.nowMs() },
+      drafts: [
+        { name: 'usage.json', mediaType: mediaTypes.usage, probe: 'usage', bytes: usage },
+        { name: 'pb.gz', mediaType: mediaTypes.pprof, probe: 'ring', bytes: frozen.pprof },
+        ...frozen.perfData.map(({ hz, fromMs, bytes }) => ({
+          name: `${hz}hz.perf.data`,
+          mediaType: mediaTypes.perfData,
           probe: 'ring',
-          outcome: 'failed',
-          code: failure.code,
-          message: failure.message,
-          startedMs: requestedMs,
-          endedMs,
-        },
+          bytes,
+          fromMs,
+        })),
       ],
     }
-    return { capture, seq: await put() }
-  }
-  const endedMs = clock.nowMs()
-  const empty = frozen.samples === 0
-  const partial = frozen.partial
-  const outcome = empty ? 'empty' : partial ? 'partial' : 'ok'
-  const message = empty ? 'no samples: the machine was idle, or nothing was being recorded' : partial
-  capture = {
-    ...capture,
-    state: 'uploading',
-    fromMs: frozen.fromMs,
-    toMs: frozen.toMs,
-    ...(frozen.boundaryMs === undefined ? {} : { boundaryMs: frozen.boundaryMs }),
-    ...(frozen.deepHz === undefined ? {} : { deepHz: frozen.deepHz }),
-    quality: { ...frozen.quality, notes: [...frozen.quality.notes, ...notes] },
-    probes: [{ probe: 'ring', outcome, ...(message ? { message } : {}), startedMs: requestedMs, endedMs }],
-  }
-  const usage = new TextEncoder().encode(JSON.stringify({ series: options.series(frozen.fromMs, frozen.toMs) }))
-  const stem = fileStem(options.node, requestedMs)
-  const files: { name: string; mediaType: string; probe: string; bytes: Uint8Array }[] = [
-    { name: `${stem}.usage.json`, mediaType: mediaTypes.usage, probe: 'usage', bytes: usage },
-    { name: `${stem}.pb.gz`, mediaType: mediaTypes.pprof, probe: 'ring', bytes: frozen.pprof },
-    ...frozen.perfData.map(({ hz, fromMs, bytes }) => ({
-      name: `${fileStem(options.node, fromMs)}.${hz}hz.perf.data`,
-      mediaType: mediaTypes.perfData,
-      probe: 'ring',
-      bytes,
-    })),
-  ]
-  await put()
-  const after: number[] = []
-  for (const file of files) {
-    if (file.bytes.length === 0) continue
-    const artifact: Artifact = {
-      id: newId('art-'),
-      captureId: capture.id,
-      name: file.name,
-      mediaType: file.mediaType,
-      sizeBytes: file.bytes.length,
-      sha256: createHash('sha256').update(file.bytes).digest('hex'),
-      probe: file.probe,
-      createdMs: clock.nowMs(),
+  } catch (error) {
+    const { code, message } = asFailure(error)
+    const endedMs = clock.nowMs()
+    return {
+      facts: { toMs: endedMs },
+      result: { ...about, outcome: 'failed', code, message, endedMs },
+      drafts: [],
     }
-    after.push(await spool.put(`artifact:${artifact.id}`, { type: 'artifact', artifact }, { bytes: file.bytes }))
   }
-  capture = { ...capture, state: empty ? 'failed' : partial ? 'partial' : 'complete', ...(message ? { message } : {}) }
-  return { capture, seq: await put(after) }
+}
+
+/** Never rejects. `refusal`: a guard said no to all of it. */
+async function runProbes(
+  order: CaptureOrder,
+  stop: AbortSignal,
+  { probes, clock }: Pick<EvidenceOptions, 'probes' | 'clock'>,
+): Promise<{ ran: Ran[]; refusal?: Failure }> {
+  const { kind, target, forMs, options, trigger, deep } = order
+  const isAutomatic = trigger.kind !== 'manual'
+  try {
+    const plan = await probes.plan({ kind, target, forMs, options, isAutomatic, onlyContext: isAutomatic && !deep })
+    return { ran: await probes.run(plan, options, stop) }
+  } catch (error) {
+    const ran = [unplanned(kind, error, clock.nowMs())]
+    return error instanceof Failure && error.code === 'REFUSED' ? { ran, refusal: error } : { ran }
+  }
+}
+
+/** With the process in the name where several were looked at, or two files would have the same one. */
+function draftsOf(ran: readonly Ran[]): Draft[] {
+  const processes = new Set(ran.map(({ pid }) => pid).filter((pid) => pid !== undefined))
+  return ran.flatMap(({ result, findings, pid }) =>
+    findings.map((finding) => ({
+      ...finding,
+      name: processes.size > 1 && pid !== undefined ? `pid${pid}.${finding.name}` : finding.name,
+      probe: result.probe,
+    })),
+  )
 }
 
 /** `vm1.20261121_031500_UTC.node`: host, time and scope, as people who sort files by name expect. */

@@ -3,7 +3,7 @@
 // repeated until acknowledged, so receivers treat a second delivery as done already. What changes nothing is asked once:
 // `ask` with a number, and `answer` with the same one.
 import { z } from 'zod'
-import { Artifact, Capture } from '../model/capture.ts'
+import { Artifact, Capture, ProbeOptions } from '../model/capture.ts'
 import { Incident } from '../model/incident.ts'
 import { InventoryRow, TargetCandidate, TargetSelector, UsageRow } from '../model/inventory.ts'
 import { Target } from '../model/target.ts'
@@ -110,6 +110,7 @@ export const ServerMessage = z.discriminatedUnion('type', [
     target: Target,
     lookBackMs: z.number(),
     forMs: z.number(),
+    options: ProbeOptions.optional(),
   }),
   z.object({ type: z.literal('stop-capture'), captureId: z.string() }),
   /** To be answered soon, with the same number; the server gives up waiting after some seconds. */

@@ -50,7 +50,13 @@ export async function collectContext(
 ): Promise<TargetContext> {
   const { pid, startTicks } = target
   const requireAlive = (): void => {
-    if (pid !== undefined && startTicks !== undefined && startTicksOf(pid, proc) !== startTicks) {
+    // Of a container it is one of several, and the others are still there.
+    if (
+      target.kind === 'process' &&
+      pid !== undefined &&
+      startTicks !== undefined &&
+      startTicksOf(pid, proc) !== startTicks
+    ) {
       throw new Failure('TARGET_GONE', `process ${pid} has ended`)
     }
   }

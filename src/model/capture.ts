@@ -60,8 +60,6 @@ export const defaultForMs: Readonly<Record<CaptureKind, number>> = {
 
 /** How a probe is to do it, where who asks knows better than what looking around would find. */
 export const ProbeOptions = z.object({
-  /** Which process of a container: its PID on the host, a part of its command line, or `all`; the busiest without. */
-  process: z.string().max(500).optional(),
   /** Why a guard (such as memory head-room for a heap dump) is to be overridden, in the words of who asks; recorded. */
   force: z.string().min(1).max(500).optional(),
   /** Java: how many threads the table of the busiest has; 50 without. */
@@ -94,6 +92,8 @@ export type Artifact = z.infer<typeof Artifact>
 
 export const ProbeResult = z.object({
   probe: z.string(),
+  /** The process that was looked at, where the capture is of more than one. */
+  of: z.string().optional(),
   outcome: z.enum(['ok', 'partial', 'failed', 'skipped', 'empty']),
   /** A code of `errors.ts` when failed. */
   code: z.string().optional(),

@@ -23,5 +23,7 @@ export const Trigger = z.object({
   /** One sentence for people: what was seen. */
   reason: z.string(),
   spike: SpikeEvidence.optional(),
+  /** Why guards were overridden, in the words of who asked. */
+  forced: z.string().optional(),
 })
 export type Trigger = z.infer<typeof Trigger>
