@@ -3,19 +3,22 @@ import { availableParallelism } from 'node:os'
 import { join } from 'node:path'
 import type { Logger } from 'pino'
 import type { ServerMessage } from '../api/messages.ts'
+import { allProbes } from '../capture/plan-probes.ts'
 import { asFailure, type Failure, failures } from '../model/errors.ts'
 import { printTarget, type Target } from '../model/target.ts'
 import { Recorder, type RecorderOptions, type RecorderStatus } from '../ring/recorder.ts'
 import { UsageRing } from '../ring/usage-ring.ts'
+import { openCgroupView } from '../target/cgroup-view.ts'
 import { CpuUsage } from '../target/cpu-usage.ts'
 import { startInventory } from '../target/inventory.ts'
-import { readProcess } from '../target/process-identity.ts'
 import type { SpikeRule } from '../trigger/spike.ts'
 import { answerQuestion } from './answers.ts'
 import { monotonicMs, WallClock } from './clock.ts'
 import { startDelivery } from './deliver.ts'
 import { Episodes } from './episodes.ts'
+import { identify, watchTarget } from './identify.ts'
 import { openLink } from './link.ts'
+import { createProbes } from './probes.ts'
 import { Scout } from './scout.ts'
 import { Spool } from './spool.ts'
 import { uploadBytes } from './upload.ts'
@@ -51,14 +54,6 @@ export interface Agent {
 function seriesKey({ containerId, pid, startTicks }: Target): string {
   if (containerId) return `c:${containerId}`
   return pid === undefined ? 'machine' : `p:${pid}:${startTicks}`
-}
-
-/** A person names a PID; who that is now is looked up before anything is done, since PIDs are used again. */
-function identify(target: Target): Target {
-  const process = target.pid === undefined || target.startTicks !== undefined ? undefined : readProcess(target.pid)
-  if (!process) return target
-  const { startTicks, comm, cmdline, cgroup } = process
-  return { ...target, startTicks, comm, cmdline, cgroup }
 }
 
 /** Also the heart-beat: the server calls an agent gone after a few of these. */
@@ -106,6 +101,7 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
     recorder,
     spool,
     clock,
+    probes: createProbes({ probes: allProbes, cgroups: openCgroupView(), nowMs: () => clock.nowMs() }),
     lookBackMs: options.lookBackMs,
     forMs: options.forMs,
     series: (key, fromMs, toMs) =>
@@ -157,18 +153,23 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
     } else if (message.type === 'stop-capture') episodes.stop(message.captureId)
     else if (message.type === 'start-capture') {
       const { captureId, incidentId, rule, reason, triggerKind, captureKind, target, lookBackMs, forMs } = message
+      const probeOptions = message.options ?? {}
+      const found = identify(target, inventory)
       const order = {
         captureId,
         ...(incidentId ? { incidentId } : {}),
-        target: inventory.describe(identify(target)),
-        trigger: { kind: triggerKind, rule, reason },
+        target: found,
+        trigger: { kind: triggerKind, rule, reason, ...(probeOptions.force ? { forced: probeOptions.force } : {}) },
         kind: captureKind,
         lookBackMs,
         forMs,
-        deep: episodes.mayGoDeep(),
+        deep: episodes.mayGoDeep(found),
+        options: probeOptions,
       }
       const key = seriesKey(order.target)
-      void episodes.capture(order, key, async () => undefined).catch(problem('a capture could not be kept'))
+      const whyGone = watchTarget(found, { usage, inventory })
+      const hooks = whyGone ? { whyGone } : {}
+      void episodes.capture(order, key, hooks).catch(problem('a capture could not be kept'))
     }
   }
   const link = openLink({
