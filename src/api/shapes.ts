@@ -1,6 +1,6 @@
 // What requests and answers look like: the JSON of every route, and of the events.
 import { z } from '@hono/zod-openapi'
-import { Artifact as ArtifactModel, Capture as CaptureModel } from '../model/capture.ts'
+import { Artifact as ArtifactModel, Capture as CaptureModel, captureKinds, ProbeOptions } from '../model/capture.ts'
 import { Incident as IncidentModel } from '../model/incident.ts'
 import {
   InventoryRow as InventoryRowModel,
@@ -147,15 +147,16 @@ export type TargetsAnswer = z.infer<typeof TargetsAnswer>
 
 export const CaptureRequest = z
   .object({
-    kind: z.enum(['cpu']),
+    kind: z.enum(captureKinds),
     /** `node` may be left out when only one agent is connected. Either this or `select`. */
     target: z.object(Target.shape).partial({ node: true }).optional(),
     /** By name; the nodes are asked whom it means right before it begins. Of several the busiest is taken. */
     select: TargetSelector.optional(),
-    /** How much of the ring to put in front. */
-    lookBackMs: z.number().int().min(0).max(86_400_000).default(60_000),
-    /** How long to go on from now. */
-    forMs: z.number().int().min(1000).max(600_000).default(30_000),
+    /** How much of the ring to put in front, for the kinds that have its stacks; 60 s without. */
+    lookBackMs: z.number().int().min(0).max(86_400_000).optional(),
+    /** How long to go on from now; each kind has its own time without: `defaultForMs` in src/model/capture.ts. */
+    forMs: z.number().int().min(1000).max(600_000).optional(),
+    options: z.object(ProbeOptions.shape).optional(),
     /** Why, in the words of whoever asks. */
     reason: z.string().max(500).optional(),
   })
