@@ -41,12 +41,13 @@ const startsAtOnce = 3
 
 /**
  * Starts the node, the nine pods and the scraper; resolves when every exporter sees its redis.
- * @throws Error with the reason when this machine cannot run containers (`whyNoNode`)
+ * @throws Error with the reason when this machine cannot run containers (`whyNoNode`), or the signal's when it is
+ * aborted; nothing is left behind then
  */
-export async function startRedisPods(): Promise<RedisPods> {
+export async function startRedisPods({ signal }: { signal?: AbortSignal } = {}): Promise<RedisPods> {
   const node = await startTestNode(redisPackages)
   try {
-    const pods = await startPods(node)
+    const pods = await startPods(node, signal)
     await Promise.all(pods.map(untilUp))
     const scraper = startScraper(pods.map(metricsUrl), scrapeEveryMs)
     return {
@@ -70,7 +71,7 @@ export async function startRedisPods(): Promise<RedisPods> {
 
 const metricsUrl = (pod: RunningPod): string => `http://${pod.ip}:${exporterPort}/metrics`
 
-async function startPods(node: TestNode): Promise<RunningPod[]> {
+async function startPods(node: TestNode, signal?: AbortSignal): Promise<RunningPod[]> {
   const certificates = makeCertificates(join(node.dir, 'tls'))
   const [redisImage, exporterImage] = await Promise.all([
     node.packImage({
@@ -85,6 +86,7 @@ async function startPods(node: TestNode): Promise<RunningPod[]> {
   const queue = specs.entries()
   const worker = async (): Promise<void> => {
     for (const [i, spec] of queue) {
+      signal?.throwIfAborted()
       const pod = await node.runPod(spec)
       await pod.untilLog('redis', /Ready to accept connections/)
       await pod.exec('redis', ['/bin/warm-up'])

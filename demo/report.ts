@@ -1,0 +1,63 @@
+// What the demo prints of an incident, and the files it leaves.
+import { mkdirSync, writeFileSync } from 'node:fs'
+import { join, resolve } from 'node:path'
+import type { IncidentDetail } from '../src/api/shapes.ts'
+import { printDurationMs } from '../src/lib/units.ts'
+import { printTarget } from '../src/model/target.ts'
+import { say } from './stage.ts'
+import type { Watch } from './watch.ts'
+
+export const root = resolve(import.meta.dirname, '..')
+const out = join(root, 'demo', 'out')
+
+/** @param beganMs when the load began that made it spike */
+export async function printIncident(watch: Watch, detail: IncidentDetail, beganMs: number): Promise<void> {
+  const { incident, captures } = detail
+  const { target } = incident
+  const at = (ms: number): string => new Date(ms).toISOString().slice(11, 23)
+  const after = (ms: number): string => `${ms >= beganMs ? '+' : ''}${printDurationMs(ms - beganMs)}`
+  say(`\n${incident.trigger.reason}`)
+  say(`  spike began        ${at(incident.onsetMs)}  (${after(incident.onsetMs)} after the load began)`)
+  say(`  noticed            ${at(incident.noticedMs)}  (${after(incident.noticedMs)})`)
+  if (incident.endedMs) say(`  spike ended        ${at(incident.endedMs)}  (${after(incident.endedMs)})`)
+  if (incident.evidenceMs) say(`  evidence complete  ${at(incident.evidenceMs)}  (${after(incident.evidenceMs)})`)
+  if (target.pod) {
+    say(`  pod                ${target.namespace}/${target.pod}, of ${target.workload}`)
+    say(`  container          ${target.container} (${target.containerId?.slice(0, 12)})`)
+  } else say(`  process            ${printTarget(target)}`)
+  await printThreads(watch, incident.id)
+  const quality = captures[0]?.quality
+  if (quality) say(`  samples            ${quality.samples}, ${quality.lostSamples} lost, event ${quality.event}`)
+  say('\nBusiest functions during the spike, share of its CPU:')
+  for (const row of incident.top.slice(0, 5)) {
+    say(`  ${(row.selfShare * 100).toFixed(1).padStart(5)} %  ${row.function}`)
+  }
+  say(`\n${watch.url}/incidents/${incident.id}`)
+  say(`go tool pprof -top '${watch.url}/api/v1/incidents/${incident.id}/pprof?phase=during'`)
+}
+
+const mostThreads = 3
+/** The rest of a program's threads did some thousandths each. */
+const leastShare = 0.01
+
+async function printThreads({ client }: Watch, id: string): Promise<void> {
+  const answer = await client.get('/api/v1/incidents/{id}/threads', { params: { id }, query: { phase: 'during' } })
+  const rows = answer.rows.filter((row) => row.isTarget)
+  const whole = rows.reduce((sum, row) => sum + row.value, 0)
+  const busy = rows.filter((row) => row.value >= whole * leastShare).slice(0, mostThreads)
+  for (const [i, { thread, tid, pid, value }] of busy.entries()) {
+    const who = `${thread}, thread ${tid} of process ${pid}`
+    say(`  ${(i === 0 ? 'busiest threads' : '').padEnd(19)}${who}: ${((value / whole) * 100).toFixed(0)} %`)
+  }
+}
+
+/** Writes the page and the picture; `name` goes between: `incident.html`, `incident-pod.html`. */
+export async function keepIncident({ client }: Watch, { incident }: IncidentDetail, name = ''): Promise<void> {
+  mkdirSync(out, { recursive: true })
+  const params = { id: incident.id }
+  const html = await client.bytes('/api/v1/incidents/{id}/export.html', { params })
+  writeFileSync(join(out, `incident${name}.html`), new Uint8Array(await html.arrayBuffer()))
+  const svg = await client.bytes('/api/v1/incidents/{id}/flame.svg', { params, query: { phase: 'during' } })
+  writeFileSync(join(out, `flame${name}.svg`), new Uint8Array(await svg.arrayBuffer()))
+  say(`Written: demo/out/incident${name}.html (one file, opens offline), demo/out/flame${name}.svg`)
+}
