@@ -3,6 +3,7 @@ import { availableParallelism } from 'node:os'
 import { join } from 'node:path'
 import type { Logger } from 'pino'
 import type { ServerMessage } from '../api/messages.ts'
+import { createDwarfProbe } from '../capture/perf-dwarf.ts'
 import { allProbes } from '../capture/plan-probes.ts'
 import { asFailure, type Failure, failures } from '../model/errors.ts'
 import { printTarget, type Target } from '../model/target.ts'
@@ -10,7 +11,7 @@ import { Recorder, type RecorderOptions, type RecorderStatus } from '../ring/rec
 import { UsageRing } from '../ring/usage-ring.ts'
 import { openCgroupView } from '../target/cgroup-view.ts'
 import { CpuUsage } from '../target/cpu-usage.ts'
-import { startInventory } from '../target/inventory.ts'
+import { type Inventory, startInventory } from '../target/inventory.ts'
 import type { SpikeRule } from '../trigger/spike.ts'
 import { answerQuestion } from './answers.ts'
 import { monotonicMs, WallClock } from './clock.ts'
@@ -50,9 +51,13 @@ export interface Agent {
   close(graceMs?: number): Promise<void>
 }
 
-/** Under which key the usage of a target is kept. */
-function seriesKey({ containerId, pid, startTicks }: Target): string {
+/** Under which key the usage of a target is kept; that of a pod is the sum of its containers'. */
+function seriesKey({ kind, containerId, pid, startTicks, pod, namespace }: Target, inventory: Inventory): string {
   if (containerId) return `c:${containerId}`
+  if (kind === 'container' && pod !== undefined) {
+    const own = inventory.containers().filter((each) => each.pod.name === pod && each.pod.namespace === namespace)
+    if (own.length > 0) return own.map(({ id }) => `c:${id}`).join('+')
+  }
   return pid === undefined ? 'machine' : `p:${pid}:${startTicks}`
 }
 
@@ -94,6 +99,7 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
   const inventory = startInventory({ log, ...(options.criSocket ? { criSocket: options.criSocket } : {}) })
   const usage = new CpuUsage({ node, onContainer: (id) => inventory.notice(id) })
   const usageRing = new UsageRing({ stepMs: options.usageIntervalMs, keepMs: options.recorder.keepMs + 60_000 })
+  const cgroups = openCgroupView()
   const episodes = new Episodes({
     node,
     version: options.version,
@@ -101,12 +107,22 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
     recorder,
     spool,
     clock,
-    probes: createProbes({ probes: allProbes, cgroups: openCgroupView(), nowMs: () => clock.nowMs() }),
+    probes: createProbes({
+      probes: allProbes,
+      dwarf: createDwarfProbe({
+        perf: options.recorder.perf,
+        event: options.recorder.event,
+        hz: options.recorder.deepHz,
+        cgroups,
+      }),
+      cgroups,
+      nowMs: () => clock.nowMs(),
+    }),
     lookBackMs: options.lookBackMs,
     forMs: options.forMs,
     series: (key, fromMs, toMs) =>
       [
-        ...(key === 'machine' ? [] : [usageRing.slice(key, 'target', { fromMs, toMs })]),
+        ...(key === 'machine' ? [] : [usageRing.sum(key.split('+'), 'target', { fromMs, toMs })]),
         usageRing.slice('machine', 'machine', { fromMs, toMs }),
       ].filter((series) => series !== undefined),
     onIncident: (incident) =>
@@ -166,7 +182,7 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
         deep: episodes.mayGoDeep(found),
         options: probeOptions,
       }
-      const key = seriesKey(order.target)
+      const key = seriesKey(order.target, inventory)
       const whyGone = watchTarget(found, { usage, inventory })
       const hooks = whyGone ? { whyGone } : {}
       void episodes.capture(order, key, hooks).catch(problem('a capture could not be kept'))

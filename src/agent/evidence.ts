@@ -149,7 +149,7 @@ async function recordRing(
   const notes = order.deep ? [] : ['two deep captures run on this node already: recorded at the always-on rate']
   const about = { probe: 'ring', startedMs: requestedMs }
   try {
-    if (deep) await recorder.beginDeep()
+    if (deep) await recorder.beginDeep(order.options.hz)
     await pause(order.forMs, stop)
     // Frozen before the deep recording ends: its samples are drained with the ring's, then it may go.
     const frozen = await recorder
@@ -158,8 +158,13 @@ async function recordRing(
         toMs: clock.nowMs(),
         wallOffsetMs: clock.offsetMs,
         comments: [`spikecam ${options.version}`, `host ${options.node}`, `trigger ${order.trigger.reason}`],
+        ...(order.target.kind === 'process' && order.target.pid !== undefined ? { family: order.target.pid } : {}),
       })
       .finally(() => (deep ? recorder.endDeep() : undefined))
+    const { hz } = order.options
+    if (deep && hz !== undefined && frozen.deepHz !== undefined && frozen.deepHz !== hz) {
+      notes.push(`not at ${hz} Hz: it joined the deep recording of another capture, at ${frozen.deepHz} Hz`)
+    }
     const isEmpty = frozen.samples === 0
     const outcome = isEmpty ? 'empty' : frozen.partial ? 'partial' : 'ok'
     const message = isEmpty ? 'no samples: the machine was idle, or nothing was being recorded' : frozen.partial

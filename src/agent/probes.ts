@@ -3,7 +3,7 @@
 
 import { createContextProbe } from '../capture/context.ts'
 import { makePlan, type Plan, type PlanOptions, type ProbeSet, type Step } from '../capture/plan.ts'
-import { type Finding, runProbe } from '../capture/probe.ts'
+import { type Finding, type Probe, runProbe } from '../capture/probe.ts'
 import { type CaptureKind, isCaptureKind, type ProbeOptions, type ProbeResult } from '../model/capture.ts'
 import { asFailure, Failure } from '../model/errors.ts'
 import type { Target } from '../model/target.ts'
@@ -40,12 +40,13 @@ const abandonAfterMs = 5000
 
 export interface ProbesOptions {
   readonly probes: ProbeSet
+  readonly dwarf: Probe
   readonly cgroups: CgroupView
   readonly nowMs: () => number
 }
 
-export function createProbes({ probes, cgroups, nowMs }: ProbesOptions): Probes {
-  const planOptions: PlanOptions = { context: createContextProbe({ cgroups, nowMs }), probes, cgroups }
+export function createProbes({ probes, dwarf, cgroups, nowMs }: ProbesOptions): Probes {
+  const planOptions: PlanOptions = { context: createContextProbe({ cgroups, nowMs }), probes, dwarf, cgroups }
   return {
     plan: ({ kind, ...order }) => makePlan({ ...order, kind: requireKind(kind) }, planOptions),
     run: async ({ steps, settled, notes }, options, signal) => {

@@ -1,7 +1,7 @@
 // What a capture of some kind means for a process: which probes, by what the process is. One table, so that nobody has
 // to guess which engine will look, and none is swapped for a lesser one.
 import { setTimeout as sleep } from 'node:timers/promises'
-import { type CaptureKind, captureKinds, defaultForMs, type ProbeResult } from '../model/capture.ts'
+import { type CaptureKind, captureKinds, defaultForMs, type ProbeOptions, type ProbeResult } from '../model/capture.ts'
 import { Failure } from '../model/errors.ts'
 import { printTarget, type Runtime, type Target } from '../model/target.ts'
 import type { CgroupView } from '../target/cgroup-view.ts'
@@ -50,6 +50,7 @@ export interface PlanRequest {
   /** True when nothing may attach now: the node's share of deep looks is used up. */
   readonly onlyContext: boolean
   readonly forMs: number
+  readonly options?: ProbeOptions
 }
 
 export interface Step {
@@ -73,6 +74,8 @@ export interface Plan {
 export interface PlanOptions {
   readonly context: Probe
   readonly probes: ProbeSet
+  /** In place of a program's own probe, for who wants stacks by debug information. */
+  readonly dwarf: Probe
   readonly cgroups: CgroupView
   readonly proc?: string
 }
@@ -90,6 +93,13 @@ export async function makePlan(request: PlanRequest, options: PlanOptions): Prom
   const hasRing = withRing.includes(kind)
   const plan = { hasRing, steps: [context], settled: [], notes: [] }
   if (kind === 'context' || request.onlyContext) return plan
+  if (kind === 'cpu' && request.options?.stacks === 'dwarf') {
+    if (target.kind !== 'node') {
+      return { ...plan, steps: [context, { probe: options.dwarf, kind, durationMs: forMs, target }] }
+    }
+    const message = '--stacks dwarf copies 1.6 MB a second for each busy CPU: it is for one pod, container or process'
+    return { ...plan, settled: [{ probe: options.dwarf.name, outcome: 'skipped', message }] }
+  }
   if (target.kind === 'node') {
     const message = `${kind} is taken of a process or a container, and a whole node was asked for`
     return hasRing ? plan : { ...plan, settled: [{ probe: kind, outcome: 'skipped', message }] }

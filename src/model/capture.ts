@@ -20,6 +20,7 @@ export const mediaTypes = {
   hprof: 'application/vnd.openjdk.hprof',
   threads: 'application/vnd.spikecam.threads+json',
   json: 'application/json',
+  goTrace: 'application/vnd.go.trace',
   text: 'text/plain; charset=utf-8',
 } as const
 
@@ -60,8 +61,26 @@ export const defaultForMs: Readonly<Record<CaptureKind, number>> = {
 
 /** How a probe is to do it, where who asks knows better than what looking around would find. */
 export const ProbeOptions = z.object({
+  /** Stack samples per second and CPU while it runs; what the agent is set to without. */
+  hz: z.number().int().min(1).max(10_000).optional(),
+  /** How stacks of the target are walked: `fp` by frame pointers, `dwarf` by debug information, at a cost. */
+  stacks: z.enum(['fp', 'dwarf']).optional(),
   /** Why a guard (such as memory head-room for a heap dump) is to be overridden, in the words of who asks; recorded. */
   force: z.string().min(1).max(500).optional(),
+  /** Go: where the program serves pprof, in its own network; it is looked for without. */
+  pprofPort: z.number().int().min(1).max(65_535).optional(),
+  /** Go: path of the index, `/debug/pprof/` without. */
+  pprofPath: z.string().startsWith('/').max(500).optional(),
+  /** Go: found by trying without. */
+  pprofScheme: z.enum(['http', 'https']).optional(),
+  /** Go: PEM files for TLS, by their path in the file system of the target, or on the node as `agent:/PATH`. */
+  pprofCa: z.string().max(1000).optional(),
+  pprofCert: z.string().max(1000).optional(),
+  pprofKey: z.string().max(1000).optional(),
+  /** Go: name that the program's certificate must have, where it is not the address that is connected to. */
+  pprofServerName: z.string().max(253).optional(),
+  /** Go: take any certificate of the program; said in the result. */
+  pprofSkipVerify: z.boolean().optional(),
   /** Java: how many threads the table of the busiest has; 50 without. */
   busiestThreads: z.number().int().min(1).max(10_000).optional(),
   /** Java: dumps of all threads, spread over the time of the capture; 2 without. */

@@ -16,6 +16,14 @@ test('a reading fills the slots it covers; what was not measured is null', () =>
   expect(usage.slice('p:9:9', 'x', { fromMs: 0, toMs: 1 })).toBeUndefined()
 })
 
+test('containers of a pod are added up; what was not measured of one counts for nothing', () => {
+  const usage = ring()
+  usage.record('a', { fromMs: 1000, toMs: 1400, cores: 0.5 })
+  usage.record('b', { fromMs: 1200, toMs: 1400, cores: 0.25 })
+  expect(usage.sum(['a', 'b', 'c'], 'pod', { fromMs: 1000, toMs: 1600 })?.cores).toEqual([0.5, 0.75, null])
+  expect(usage.sum(['x', 'y'], 'pod', { fromMs: 0, toMs: 1 })).toBeUndefined()
+})
+
 test('old slots are gone after one round', () => {
   const usage = ring()
   for (let t = 0; t < 6000; t += 200) usage.record('a', { fromMs: t, toMs: t + 200, cores: t / 1000 })

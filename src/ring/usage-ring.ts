@@ -58,6 +58,18 @@ export class UsageRing {
     return { name, startMs: first * this.#stepMs, stepMs: this.#stepMs, cores }
   }
 
+  /** What several keys used together; null where none of them was measured, undefined when none was ever seen. */
+  sum(keys: readonly string[], name: string, range: { fromMs: number; toMs: number }): UsageSeries | undefined {
+    const parts = keys.map((key) => this.slice(key, name, range)).filter((series) => series !== undefined)
+    const first = parts[0]
+    if (!first || parts.length === 1) return first
+    const cores = first.cores.map((_, i) => {
+      const known = parts.map((part) => part.cores[i] ?? null).filter((value) => value !== null)
+      return known.length === 0 ? null : Math.round(known.reduce((sum, value) => sum + value, 0) * 1000) / 1000
+    })
+    return { ...first, cores }
+  }
+
   /** Forgets targets whose newest reading is older than what the ring keeps. */
   sweep(nowMs: number): void {
     const oldest = Math.floor(nowMs / this.#stepMs) - this.#length
