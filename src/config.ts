@@ -605,6 +605,21 @@ export const optionTable = {
     help: 'Ask only the agent of this node. [all of them]',
     commands: [...targeted, 'top'],
   },
+  hz: {
+    flag: 'hz',
+    type: 'number',
+    range: [1, 10_000],
+    help: 'Stack samples per second and CPU while it records. [the --deep-hz of the agent]',
+    commands: ['capture'],
+  },
+  stacks: {
+    flag: 'stacks',
+    type: 'choice',
+    choices: ['fp', 'dwarf'],
+    default: 'fp',
+    help: 'How stacks are walked: fp by frame pointers; dwarf by debug information, of the target only, at a cost.',
+    commands: ['capture'],
+  },
   detach: {
     flag: 'detach',
     type: 'boolean',

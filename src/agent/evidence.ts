@@ -11,6 +11,7 @@ import {
   type ProbeResult,
 } from '../model/capture.ts'
 import { asFailure, Failure } from '../model/errors.ts'
+import { fileStem, scopeOf } from '../model/file-name.ts'
 import { stateOf } from '../model/outcome.ts'
 import type { Target } from '../model/target.ts'
 import type { Trigger } from '../model/trigger.ts'
@@ -98,7 +99,8 @@ export async function captureEvidence(
       const artifact: Artifact = {
         id: newId('art-'),
         captureId: capture.id,
-        name: `${fileStem(options.node, fromMs)}.${name}`,
+        // What the ring and the usage files hold is of the whole node, whoever was asked for.
+        name: `${fileStem(options.node, fromMs, isOfNode(probe) ? 'node' : scopeOf(order.target))}.${name}`,
         mediaType,
         sizeBytes: bytes.length,
         sha256: createHash('sha256').update(bytes).digest('hex'),
@@ -219,6 +221,8 @@ async function runProbes(
   }
 }
 
+const isOfNode = (probe: string): boolean => probe === 'ring' || probe === 'usage'
+
 /** With the process in the name where several were looked at, or two files would have the same one. */
 function draftsOf(ran: readonly Ran[]): Draft[] {
   const processes = new Set(ran.map(({ pid }) => pid).filter((pid) => pid !== undefined))
@@ -229,12 +233,6 @@ function draftsOf(ran: readonly Ran[]): Draft[] {
       probe: result.probe,
     })),
   )
-}
-
-/** `vm1.20261121_031500_UTC.node`: host, time and scope, as people who sort files by name expect. */
-export function fileStem(node: string, ms: number): string {
-  const [date = '', time = ''] = new Date(ms).toISOString().split('T')
-  return `${node.replace(/[^\w.-]/g, '_')}.${date.replaceAll('-', '')}_${time.slice(0, 8).replaceAll(':', '')}_UTC.node`
 }
 
 function pause(ms: number, stop: AbortSignal): Promise<void> {

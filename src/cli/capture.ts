@@ -7,8 +7,8 @@ import { printDurationMs } from '../lib/units.ts'
 import type { Capture } from '../model/capture.ts'
 import { asFailure, exitCodes, Failure } from '../model/errors.ts'
 import { printTarget } from '../model/target.ts'
+import { saveCapture } from './capture-files.ts'
 import { connect } from './connect.ts'
-import { downloadAll } from './download.ts'
 import { renderCapture, renderTopRows } from './get.ts'
 import { printCores } from './inventory-text.ts'
 import { isFolder, note, type Output, readOutput, writeBytes, writeForm, writeOut } from './output.ts'
@@ -39,6 +39,10 @@ export async function runCapture({ args, options }: Config): Promise<number> {
     ...parseTarget(target, options),
     lookBackMs: options.lookBackMs,
     forMs: options.forMs,
+    options: {
+      ...(options.hz === undefined ? {} : { hz: options.hz }),
+      ...(options.stacks === 'dwarf' ? { stacks: options.stacks } : {}),
+    },
     reason: 'asked for on the command line',
   }
   const client = connect(options)
@@ -183,7 +187,9 @@ async function deliver(client: Client, { detail, top, output }: Outcome): Promis
     if (output.form === 'name') return writeOut(`${detail.capture.id}\n`)
     return writeForm(detail, output.form as 'json' | 'yaml')
   }
-  if (isFolder(output.file)) return downloadAll(client, detail.artifacts, output.file)
+  if (isFolder(output.file)) {
+    return saveCapture(client, detail, { folder: output.file, hasStacks: top !== undefined })
+  }
   await writeBytes(output.file, await fetchAs(client, detail, output.file))
 }
 

@@ -43,11 +43,25 @@ export interface Evidence {
   readonly artifact: Artifact
 }
 
+export interface EvidenceChoice {
+  /** Of this capture; without it of the first that has a profile. */
+  readonly captureId?: string | undefined
+  /** Only the target's own stacks are wanted, of the whole time: those by debug information are the better ones. */
+  readonly isOfTarget?: boolean
+}
+
+/** Stacks of the target alone, without times (capture/perf-dwarf.ts). */
+const dwarfProbe = 'perf-dwarf'
+
 /**
- * The profile that stands for an incident: of the first capture that has one, or of the capture that is asked for.
+ * The profile that stands for an incident.
  * @throws Failure NOT_FOUND when there is none (yet), or its bytes were dropped
  */
-export async function findEvidence(catalog: Catalog, incidentId: string, captureId?: string): Promise<Evidence> {
+export async function findEvidence(
+  catalog: Catalog,
+  incidentId: string,
+  { captureId, isOfTarget = false }: EvidenceChoice = {},
+): Promise<Evidence> {
   const captures = (await catalog.listCaptures({ incidentId, limit: maxCaptures })).reverse()
   const wanted = captureId === undefined ? captures : captures.filter(({ id }) => id === captureId)
   if (captureId !== undefined && wanted.length === 0) {
@@ -56,7 +70,9 @@ export async function findEvidence(catalog: Catalog, incidentId: string, capture
   const artifacts = await catalog.artifactsOf(wanted.map(({ id }) => id))
   const profiles = artifacts.filter(({ mediaType }) => mediaType === mediaTypes.pprof)
   for (const capture of wanted) {
-    const artifact = profiles.find((each) => each.captureId === capture.id && each.evictedMs === undefined)
+    const own = profiles.filter((each) => each.captureId === capture.id && each.evictedMs === undefined)
+    const dwarf = own.find(({ probe }) => probe === dwarfProbe)
+    const artifact = (isOfTarget ? dwarf : undefined) ?? own.find(({ probe }) => probe !== dwarfProbe) ?? dwarf
     if (artifact) return { capture, artifact }
   }
   const evicted = profiles.find(({ evictedMs }) => evictedMs !== undefined)
@@ -130,7 +146,7 @@ export function createEvidenceDesk(options: EvidenceOptions): EvidenceDesk {
 
   const countFunctions = async (incident: Incident): Promise<{ top: TopRow[]; message?: string }> => {
     try {
-      const { capture, artifact } = await findEvidence(catalog, incident.id)
+      const { capture, artifact } = await findEvidence(catalog, incident.id, { isOfTarget: true })
       const request = {
         captureId: capture.id,
         artifactId: artifact.id,

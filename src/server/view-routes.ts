@@ -28,7 +28,9 @@ export function mountViews(app: App, { store, analyst }: ServerContext): void {
 
   const resolve = async (id: string, query: ViewQuery) => {
     const incident = await requireIncident(catalog, id)
-    const { capture, artifact } = await findEvidence(catalog, id, query.capture)
+    const isWhole = (query.phase === 'during' || query.phase === 'all') && !query.diff
+    const isOfTarget = isWhole && query.scope === 'target' && query.pid === undefined && query.tid === undefined
+    const { capture, artifact } = await findEvidence(catalog, id, { captureId: query.capture, isOfTarget })
     const baseRange = query.diff ? baselineRange(incident, capture) : undefined
     if (query.diff && !baseRange) {
       throw new Failure('EMPTY', 'the capture holds no quiet second before the rise to compare with')
