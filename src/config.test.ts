@@ -84,7 +84,7 @@ test.each([
   ['up --event cycle', 'USAGE: --event: expected one of auto, cycles, cpu-clock, not "cycle"'],
   ['up --listen 7575', 'USAGE: --listen: expected an address such as 127.0.0.1:7575, not "7575"'],
   ['up now', 'USAGE: "now" is one word too many: spikecam up'],
-  ['top', 'USAGE: something is missing: spikecam top FILE'],
+  ['flame', 'USAGE: something is missing: spikecam flame FILE'],
   ['diff a', 'USAGE: one more word is missing: spikecam diff BEFORE AFTER'],
 ])('%s is refused', (words, message) => {
   expect(failure(() => read(words))).toBe(message)

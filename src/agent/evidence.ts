@@ -165,7 +165,8 @@ async function recordRing(
       .finally(() => (deep ? recorder.endDeep() : undefined))
     const { hz } = order.options
     if (deep && hz !== undefined && frozen.deepHz !== undefined && frozen.deepHz !== hz) {
-      notes.push(`not at ${hz} Hz: it joined the deep recording of another capture, at ${frozen.deepHz} Hz`)
+      const why = 'another deep recording runs at that rate, or kernel.perf_event_max_sample_rate allows no more'
+      notes.push(`recorded at ${frozen.deepHz} Hz and not at ${hz}: ${why}`)
     }
     const isEmpty = frozen.samples === 0
     const outcome = isEmpty ? 'empty' : frozen.partial ? 'partial' : 'ok'

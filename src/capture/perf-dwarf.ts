@@ -19,7 +19,7 @@ import type { Profile } from '../profile/profile.ts'
 import type { CgroupView } from '../target/cgroup-view.ts'
 import { startTicksOf } from '../target/process-identity.ts'
 import { processesOf } from './context-processes.ts'
-import { type CpuEvent, hasHardwareCycles, perfFailure } from './perf.ts'
+import { type CpuEvent, hasHardwareCycles, maxSampleHz, perfFailure } from './perf.ts'
 import type { Probe, ProbeRequest, ProbeYield } from './probe.ts'
 import { runTool, startTool } from './run.ts'
 
@@ -49,7 +49,7 @@ export function createDwarfProbe(options: DwarfProbeOptions): Probe {
 async function runDwarf(request: ProbeRequest, options: DwarfProbeOptions): Promise<ProbeYield> {
   const { target, durationMs, signal } = request
   const pids = livingPids(target, options.cgroups)
-  const hz = request.options.hz ?? options.hz
+  const hz = Math.min(request.options.hz ?? options.hz, maxSampleHz())
   const event: CpuEvent = options.event === 'auto' ? (hasHardwareCycles() ? 'cycles' : 'cpu-clock') : options.event
   const folder = await mkdtemp(join(tmpdir(), 'spikecam-dwarf-'))
   const file = join(folder, 'perf.data')

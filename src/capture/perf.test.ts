@@ -1,7 +1,7 @@
 import { once } from 'node:events'
 import { resolve } from 'node:path'
 import { expect, test } from 'vitest'
-import { perfFailure, perfVersion, startPerf } from './perf.ts'
+import { maxSampleHz, perfFailure, perfVersion, startPerf } from './perf.ts'
 import { runTool, startTool } from './run.ts'
 
 const fake = (name: string): string => resolve(import.meta.dirname, '../../test/fake-bin', name)
@@ -16,6 +16,12 @@ test('a perf that is not there is told apart from one that may not record', asyn
   expect(failure.code).toBe('PERF_FORBIDDEN')
   expect(failure.advice).toContain('perf_event_paranoid')
   expect(await perfVersion(fake('perf-denied'))).toBe('6.1.0')
+  const full = await startPerf({ hz: 49, event: 'cpu-clock', perf: fake('perf-mlock') })
+  const atLimit = perfFailure(await full.ended)
+  expect(atLimit).toMatchObject({ code: 'PERF_MLOCK', exit: 7 })
+  expect(atLimit.advice).toContain('sysctl kernel.perf_event_mlock_kb')
+  expect(maxSampleHz()).toBeGreaterThan(0)
+  expect(maxSampleHz('/nowhere')).toBe(Number.POSITIVE_INFINITY)
 })
 
 test('a perf that answers nothing is killed, and a drain does not wait for it for ever', async () => {

@@ -3,7 +3,7 @@
 // A perf that writes to a pipe hands its data over only when a ring fills (5 to 18 s late at 99 Hz). With
 // `--control fd:CTL,ACK` it drains every ring at once when it reads `ping\n` and answers `ack\n`, so a drain every
 // 2 s and one at the trigger give complete and current data at the cost of a large ring (perf-record(1), --control).
-import { existsSync, readdirSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import type { Duplex, Readable } from 'node:stream'
 import { Failure } from '../model/errors.ts'
 import { runTool, startTool, type ToolEnd } from './run.ts'
@@ -40,6 +40,12 @@ export interface PerfProcess {
 export function hasHardwareCycles(devices = '/sys/bus/event_source/devices'): boolean {
   if (!existsSync(devices)) return false
   return readdirSync(devices).some((name) => /^(cpu|cpu_core|cpu_atom|armv\d+_.*pmu.*|armv8_pmuv3.*)$/.test(name))
+}
+
+/** The most samples per second that the kernel takes; asked for more, perf takes fewer and only warns. */
+export function maxSampleHz(path = '/proc/sys/kernel/perf_event_max_sample_rate'): number {
+  const text = existsSync(path) ? readFileSync(path, 'utf8') : ''
+  return Number.parseInt(text, 10) || Number.POSITIVE_INFINITY
 }
 
 /** Arguments of the recorder; kept apart so that a test and `doctor` can show them. */
@@ -134,16 +140,16 @@ export async function startPerf(options: PerfOptions): Promise<PerfProcess> {
 export function perfFailure(end: Pick<ToolEnd, 'exitCode' | 'signal' | 'stderrTail'>): Failure {
   const text = end.stderrTail
   const details = { stderr: text, exitCode: end.exitCode, signal: end.signal }
+  // "Permission error mapping pages. Consider increasing /proc/sys/kernel/perf_event_mlock_kb, …" (builtin-record.c)
+  if (/perf_event_mlock_kb|failed to mmap with \d+ \(Cannot allocate memory\)/.test(text)) {
+    const message = 'perf may lock no more memory for its rings: another perf may have used up what this user has'
+    return new Failure('PERF_MLOCK', message, { details })
+  }
   if (/perf_event_paranoid|Permission denied|Operation not permitted|No permission/i.test(text)) {
     return new Failure('PERF_FORBIDDEN', 'perf may not record the whole machine', { details })
   }
   if (/perf not found for kernel|linux-tools|command not found/i.test(text)) {
     return new Failure('TOOL_MISSING', 'perf is only a wrapper here and finds no perf for this kernel', { details })
-  }
-  if (/mlock|Cannot allocate memory|mmap/i.test(text)) {
-    return new Failure('PERF_FORBIDDEN', 'perf may not lock the memory that its rings need (perf_event_mlock_kb)', {
-      details,
-    })
   }
   const how = end.signal ? `was killed by ${end.signal}` : `ended with code ${end.exitCode}`
   const last = text.trim().split('\n').at(-1)

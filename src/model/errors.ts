@@ -37,7 +37,11 @@ export const failures = {
     advice: 'Open the server under the address it listens on, or name the other one with --public-url.',
   },
   CROSS_ORIGIN: { status: 403, exit: 7, advice: 'Only pages of this server may change something; use its own UI.' },
-  NOT_FOUND: { status: 404, exit: 4, advice: 'Run `spikecam list` to see what exists.' },
+  NOT_FOUND: {
+    status: 404,
+    exit: 4,
+    advice: 'Run `spikecam list` for incidents, `spikecam ps` for pods and processes.',
+  },
   TARGET_GONE: { status: 404, exit: 4, advice: 'The process ended; what the ring holds of it can still be captured.' },
   EMPTY: {
     status: 422,
@@ -50,6 +54,11 @@ export const failures = {
     status: 403,
     exit: 7,
     advice: 'Run as root, or run: sysctl kernel.perf_event_paranoid=-1 (or give the process CAP_PERFMON).',
+  },
+  PERF_MLOCK: {
+    status: 403,
+    exit: 7,
+    advice: 'Run: sysctl kernel.perf_event_mlock_kb=4096 (1 MiB for each CPU and perf), or give it CAP_IPC_LOCK.',
   },
   TOOL_MISSING: { status: 424, exit: 7, advice: 'Install the named tool: on Debian `apt-get install linux-perf`.' },
   PORT_IN_USE: { status: 500, exit: 2, advice: 'Choose another address with --listen, or stop the other program.' },

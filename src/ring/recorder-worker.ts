@@ -1,10 +1,11 @@
 // The worker thread of the recorder: keeps one perf running for ever, a second one while a capture wants more, and
 // answers the main thread.
 import type { MessagePort } from 'node:worker_threads'
-import { type CpuEvent, hasHardwareCycles } from '../capture/perf.ts'
+import { type CpuEvent, hasHardwareCycles, maxSampleHz } from '../capture/perf.ts'
 import { backoffMs } from '../lib/backoff.ts'
 import { asFailure, type Failure } from '../model/errors.ts'
 import { createSymbolizer, type LiveSymbolizer } from '../symbols/live-symbolizer.ts'
+import { collectGarbage } from './collect-garbage.ts'
 import { freezeStreams } from './freeze.ts'
 import { type ContainerPlace, ProcessPlaces } from './place-by-process.ts'
 import type { Frozen, RecorderCommand, RecorderEvent, RecorderOptions, RecorderStatus } from './recorder.ts'
@@ -119,7 +120,8 @@ class RecorderWorker {
     return ring.failure
   }
 
-  #startStream(hz: number): Promise<SampleStream> {
+  #startStream(wantedHz: number): Promise<SampleStream> {
+    const hz = Math.min(wantedHz, maxSampleHz())
     const { perf } = this.#options
     return SampleStream.start({
       hz,
@@ -158,6 +160,10 @@ class RecorderWorker {
         const ring = this.#ring ? [this.#ring, ...this.#pastRings] : this.#pastRings
         const sources = { deep, ring, eventFallback: this.#eventFallback, notes: this.#symbolizer.notes }
         return freezeStreams(sources, command.request)
+      }
+      case 'trim': {
+        collectGarbage()
+        return undefined
       }
       case 'close': {
         this.#closed = true
