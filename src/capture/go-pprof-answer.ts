@@ -1,0 +1,115 @@
+// What a Go program answered when it was asked for a profile, judged by what it is and not by what it says it is.
+import { promisify } from 'node:util'
+import { gunzip, gzip } from 'node:zlib'
+import { mediaTypes } from '../model/capture.ts'
+import { Failure } from '../model/errors.ts'
+import { matchesCountedGoroutines } from '../profile/goroutines-counted.ts'
+import { matchesGoroutineStacks } from '../profile/goroutines-stacks.ts'
+import { matchesGzip } from '../profile/gzip.ts'
+import { decodePprof } from '../profile/pprof-decode.ts'
+import type { Profile } from '../profile/profile.ts'
+import { excerpt, type HttpAnswer } from './http-get.ts'
+import type { Finding } from './probe.ts'
+
+/** One question to pprof. */
+export interface Ask {
+  /** Behind the index: `heap?seconds=10`. */
+  readonly query: string
+  readonly form: 'profile' | 'counted' | 'stacks' | 'trace'
+  /** Of the finding. */
+  readonly name: string
+  /** What it says when there is nothing in it. */
+  readonly emptyWhy: string
+  /** The difference between two moments, not the state of one. */
+  readonly isDelta?: boolean
+  /** How long the program looks before it answers. */
+  readonly seconds?: number
+}
+
+export type Judged =
+  | { readonly finding: Finding; readonly isCut: boolean }
+  /** Well formed, and nothing in it. */
+  | { readonly empty: string }
+  /** The program has no such profile. */
+  | { readonly absent: string }
+
+/** As much as Go itself writes of goroutines at most; a heap profile of this size would have a million call stacks. */
+export const maxBodyBytes = 64 * 1024 * 1024
+const maxUnzippedBytes = 512 * 1024 * 1024
+
+/** @throws Failure UNEXPECTED_ANSWER, PROFILER_BUSY, ENDPOINT_REFUSED, REFUSED, TOO_LARGE */
+export async function judgeAnswer(ask: Ask, answer: HttpAnswer): Promise<Judged> {
+  if (answer.status !== 200) return judgeRefusal(ask, answer)
+  const { body, cut } = answer
+  if (ask.form === 'profile' || cut === 'closed') refuseCut(ask, answer)
+  const isCut = cut !== undefined
+  switch (ask.form) {
+    case 'profile':
+      return judgeProfile(ask, body)
+    case 'trace':
+      // `go 1.26 trace` and NULs, 16 bytes (internal/trace in Go).
+      if (!/^go 1\.\d+ trace\0+/.test(body.toString('latin1', 0, 16))) throw unexpected(ask, body)
+      return { finding: { name: ask.name, mediaType: mediaTypes.goTrace, bytes: body }, isCut }
+    case 'counted':
+      if (!matchesCountedGoroutines(body)) throw unexpected(ask, body)
+      return { finding: { name: ask.name, mediaType: mediaTypes.text, bytes: body }, isCut }
+    case 'stacks':
+      if (!matchesGoroutineStacks(body.subarray(0, 64 * 1024))) throw unexpected(ask, body)
+      return { finding: { name: ask.name, mediaType: mediaTypes.text, bytes: body }, isCut }
+  }
+}
+
+/**
+ *   500 Could not enable CPU profiling: cpu profiling already in use
+ *   400 profile duration exceeds server's WriteTimeout
+ *   404 Unknown profile
+ */
+function judgeRefusal({ query }: Ask, { status, body }: HttpAnswer): Judged {
+  const said = excerpt(body)
+  if (/profiling already in use|tracing is already enabled/i.test(said)) {
+    throw new Failure('PROFILER_BUSY', `${query} answers ${status}: ${said}`)
+  }
+  if (/exceeds server's WriteTimeout/i.test(said)) {
+    throw new Failure(
+      'REFUSED',
+      `${query} answers ${status}: ${said}; the program's server hangs up sooner: take a shorter --for`,
+    )
+  }
+  if (status === 404) return { absent: `the program serves no ${query.replace(/\?.*/, '')} (404: ${said})` }
+  const code = status === 401 || status === 403 ? 'ENDPOINT_REFUSED' : 'UNEXPECTED_ANSWER'
+  throw new Failure(code, `${query} answers ${status}: ${said}`)
+}
+
+function refuseCut({ query }: Ask, { cut, body }: HttpAnswer): void {
+  if (cut === undefined) return
+  if (cut === 'size') throw new Failure('TOO_LARGE', `${query} is larger than ${maxBodyBytes >> 20} MiB`)
+  throw new Failure(
+    'UNEXPECTED_ANSWER',
+    `${query}: the connection ended after ${body.length} bytes, in the middle of it`,
+  )
+}
+
+const unexpected = ({ query, form }: Ask, body: Uint8Array, cause?: unknown): Failure => {
+  const wanted = { profile: 'a profile', trace: 'a trace', counted: 'counted goroutines', stacks: 'goroutines' }[form]
+  const got = matchesGzip(body) ? 'compressed data of another kind' : excerpt(body) || 'nothing'
+  return new Failure('UNEXPECTED_ANSWER', `${query} answers with something that is not ${wanted}: ${got}`, { cause })
+}
+
+async function judgeProfile(ask: Ask, body: Buffer): Promise<Judged> {
+  let profile: Profile
+  try {
+    const bytes = matchesGzip(body) ? await promisify(gunzip)(body, { maxOutputLength: maxUnzippedBytes }) : body
+    profile = decodePprof(bytes)
+  } catch (cause) {
+    throw unexpected(ask, body, cause)
+  }
+  // Go before 1.17 takes no notice of `seconds` here and gives the state of the moment.
+  if (ask.isDelta && profile.durationNanos === 0n) return { absent: 'this Go gives no differences; 1.17 and later do' }
+  if (profile.samples.length === 0) return { empty: ask.emptyWhy }
+  const bytes = matchesGzip(body) ? body : await promisify(gzip)(body)
+  return { finding: { name: ask.name, mediaType: mediaTypes.pprof, bytes }, isCut: false }
+}
+
+/** `goroutine profile: total 12` */
+export const countOfGoroutines = (counted: Uint8Array): number =>
+  Number(/^goroutine profile: total (\d+)/.exec(new TextDecoder().decode(counted.subarray(0, 100)))?.[1] ?? 0)

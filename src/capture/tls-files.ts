@@ -1,0 +1,92 @@
+// Certificates and keys for TLS from the file system of the target, where a program with mTLS has its own, or from files of
+// the node: read, and checked to be what they are named for before anybody is connected to.
+import { createPrivateKey, type KeyObject, X509Certificate } from 'node:crypto'
+import { Failure } from '../model/errors.ts'
+import { readInside } from '../target/inside-root.ts'
+import type { TlsCredentials } from './tls-connect.ts'
+import type { TlsAttempt } from './tls-problem.ts'
+
+/** Where the files are: a path in the file system of the target, or `agent:/PATH` on the node. */
+export interface TlsPaths {
+  readonly ca?: string | undefined
+  readonly cert?: string | undefined
+  /** The same as `cert` without: both may be in one file. */
+  readonly key?: string | undefined
+}
+
+export interface TlsFiles extends TlsCredentials, Pick<TlsAttempt, 'shown' | 'caFrom'> {}
+
+/** A bundle of all public authorities has 220 kB. */
+const maxFileBytes = 1024 * 1024
+const ofAgent = 'agent:'
+
+/**
+ * @param pid whose file system is meant; undefined when all files are of this machine
+ * @throws Failure USAGE that names the option, the file and what is wrong with it
+ */
+export function readTlsFiles(pid: number | undefined, { ca, cert, key }: TlsPaths): TlsFiles {
+  if (key !== undefined && cert === undefined) throw wrong('--pprof-key', key, 'needs a --pprof-cert beside it')
+  const read = (option: string, path: string): Buffer => readPem(pid, option, path)
+  const authorities = ca === undefined ? undefined : read('--pprof-ca', ca)
+  if (ca !== undefined && authorities) parseCertificate('--pprof-ca', ca, authorities)
+  if (cert === undefined) return authorities ? { ca: authorities, caFrom: ca as string } : {}
+  const chain = read('--pprof-cert', cert)
+  const secret = key === undefined ? chain : read('--pprof-key', key)
+  const certificate = parseCertificate('--pprof-cert', cert, chain)
+  const keyOption = key === undefined ? '--pprof-cert' : '--pprof-key'
+  const privateKey = parseKey(keyOption, key ?? cert, secret)
+  if (!certificate.checkPrivateKey(privateKey)) {
+    throw wrong(keyOption, key ?? cert, `is not the key of the certificate ${cert}`)
+  }
+  return {
+    ...(authorities ? { ca: authorities, caFrom: ca as string } : {}),
+    cert: chain,
+    key: secret,
+    shown: { certificate, from: cert },
+  }
+}
+
+const wrong = (option: string, path: string, problem: string, cause?: unknown): Failure =>
+  new Failure('USAGE', `${option} ${path} ${problem}`, { cause })
+
+const reasons: Readonly<Record<string, string>> = {
+  ENOENT: 'is not there',
+  EACCES: 'may not be read by this user',
+  ENOTDIR: 'is not there',
+  EISDIR: 'is a folder',
+  EINVAL: 'is no regular file',
+  EFBIG: 'is too large for a certificate',
+  ELOOP: 'is a loop of links',
+}
+
+function readPem(pid: number | undefined, option: string, path: string): Buffer {
+  const isOfTarget = pid !== undefined && !path.startsWith(ofAgent)
+  const name = path.startsWith(ofAgent) ? path.slice(ofAgent.length) : path
+  if (!name.startsWith('/')) throw wrong(option, path, 'must be an absolute path')
+  try {
+    return readInside(isOfTarget ? pid : process.pid, name, maxFileBytes)
+  } catch (cause) {
+    const { code = '', message } = cause as NodeJS.ErrnoException
+    const where = isOfTarget ? 'in the file system of the target' : 'on the node'
+    throw wrong(option, path, `${reasons[code] ?? `cannot be read: ${message}`} (${where})`, cause)
+  }
+}
+
+/** The first one in the file: of a chain that is the own one. */
+function parseCertificate(option: string, path: string, pem: Buffer): X509Certificate {
+  try {
+    return new X509Certificate(pem)
+  } catch (cause) {
+    const isKey = pem.includes('PRIVATE KEY-----')
+    throw wrong(option, path, isKey ? 'is a private key, not a certificate' : 'is no PEM certificate', cause)
+  }
+}
+
+function parseKey(option: string, path: string, pem: Buffer): KeyObject {
+  try {
+    return createPrivateKey(pem)
+  } catch (cause) {
+    const isLocked = /ENCRYPTED/.test(pem.toString('latin1'))
+    throw wrong(option, path, isLocked ? 'is locked with a pass phrase' : 'holds no PEM private key', cause)
+  }
+}
