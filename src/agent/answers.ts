@@ -102,8 +102,12 @@ function whoBurns(sources: AnswerSources): Answer {
   for (const now of busiest) {
     if (rows.length >= maxUsageRows) break
     if (!now.key.startsWith('c:') && now.cores < leastOutsideCores) continue
-    const target = usage.target(now.key)
-    if (target) rows.push({ ...liveUsage(now, sources), target: inventory.describe(target) })
+    const found = usage.target(now.key)
+    if (!found) continue
+    const target = inventory.describe(found)
+    // The pause process of a pod is a container to the kernel, and nothing that anybody wants to see idle.
+    if (target.pod !== undefined && target.container === undefined && now.cores < leastOutsideCores) continue
+    rows.push({ ...liveUsage(now, sources), target })
   }
   return { about: 'usage', cpus: availableParallelism(), cores: usage.machineCores, rows }
 }

@@ -31,7 +31,7 @@ export function renderProcesses(rows: readonly InventoryRow[], isWide: boolean):
         printCores(process.cores),
         String(process.threads),
         printRuntime(process),
-        row.container?.name ?? (row.pod ? '(pause)' : (process.containerId?.slice(0, 12) ?? '')),
+        row.container?.name ?? (row.pod ? '' : (process.containerId?.slice(0, 12) ?? '')),
         podName(row),
         ...(isWide
           ? [
@@ -48,27 +48,40 @@ export function renderProcesses(rows: readonly InventoryRow[], isWide: boolean):
   return renderTable(columns, lines)
 }
 
-/** Blocks of facts: the pod, its container, and a table of its processes; of one process everything. */
+/** Each pod with its containers and what runs in them; where it is one process, everything about that. */
 export function renderWhois(rows: readonly InventoryRow[]): string {
-  return rows.map(renderRow).join('\n')
+  let lastPod: string | undefined
+  const blocks: string[] = []
+  for (const row of rows.toSorted(byPlace)) {
+    const pod = row.pod && `${row.node}/${row.pod.id}`
+    if (pod === undefined || pod !== lastPod) blocks.push(facts(placeFacts(row)).join('\n'))
+    lastPod = pod
+    const rest = renderContents(row)
+    if (rest) blocks.push(pod === undefined ? rest : indent(rest))
+  }
+  return `${blocks.join('\n\n')}\n`
 }
 
-function renderRow(row: InventoryRow): string {
+function placeFacts(row: InventoryRow): Fact[] {
+  const { node, pod } = row
+  if (!pod) return [['node', node]]
+  return [
+    ['pod', podName(row)],
+    ['node', node],
+    ['workload', pod.workload],
+    ['ip', pod.ips.join(', ') + (pod.hostNetwork ? ' (network of the host)' : '')],
+    ['pod uid', pod.uid],
+    ['sandbox', pod.id],
+    ['labels', pairs(pod.labels)],
+    ['annotations', pairs(pod.annotations)],
+  ]
+}
+
+function renderContents(row: InventoryRow): string {
   const { pod, container, usage, processes } = row
   const only = processes.length === 1 ? processes[0] : undefined
+  const unnamed = only?.containerId && !pod ? `${only.containerId} (no runtime names it)` : undefined
   const lines = facts([
-    ['node', row.node],
-    ...(pod
-      ? ([
-          ['pod', podName(row)],
-          ['workload', pod.workload],
-          ['ip', pod.ips.join(', ') + (pod.hostNetwork ? ' (network of the host)' : '')],
-          ['pod uid', pod.uid],
-          ['sandbox', pod.id],
-          ['labels', pairs(pod.labels)],
-          ['annotations', pairs(pod.annotations)],
-        ] satisfies Fact[])
-      : []),
     ...(container
       ? ([
           ['container', container.name],
@@ -79,12 +92,12 @@ function renderRow(row: InventoryRow): string {
           ['cgroup', container.cgroup],
           ['memory', container.memoryLimitBytes ? `at most ${printBytes(container.memoryLimitBytes)}` : undefined],
         ] satisfies Fact[])
-      : [['container', only?.containerId ? `${only.containerId} (no runtime names it)` : undefined] satisfies Fact]),
+      : [['container', pod && only ? 'none: the process that holds the pod together' : unnamed] satisfies Fact]),
     ['cpu', usage && printUsage(usage, container?.cpuRequestCores)],
     ...(only ? processFacts(only, container === undefined) : []),
   ])
-  if (only || processes.length === 0) return `${lines.join('\n')}\n`
-  return `${lines.join('\n')}\n\n${indent(renderProcesses([row], false))}`
+  if (only || processes.length === 0) return lines.join('\n')
+  return [...lines, '', renderProcesses([row], false).trimEnd()].join('\n')
 }
 
 function processFacts(process: ProcessInfo, isWithCgroup: boolean): Fact[] {

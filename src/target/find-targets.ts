@@ -88,7 +88,9 @@ export function nearNames(containers: readonly Container[], name: string): strin
   const workloads = containers.map(({ pod }) => pod.workload)
   const known =
     query.kind === 'pod'
-      ? [...pods, ...containers.map(({ pod }) => `${pod.namespace}/${pod.name}`)]
+      ? query.namespace === undefined
+        ? pods
+        : containers.map(({ pod }) => `${pod.namespace}/${pod.name}`)
       : query.kind === 'workload'
         ? workloads
         : query.kind === 'word'

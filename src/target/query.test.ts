@@ -36,6 +36,7 @@ test('every way to name a container, and near misses', () => {
     'pod/cart-0',
     'cart-0',
     'app',
+    'cart',
     'shop/cart-0',
     'shop/cart-0/app',
     'pod/cart-0/app',
@@ -47,7 +48,7 @@ test('every way to name a container, and near misses', () => {
   for (const text of [
     '10.4.2.1',
     '1be3',
-    'cart',
+    'car',
     'test/cart-0',
     'shop/cart-0/sidecar',
     'deploy/cart',

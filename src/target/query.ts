@@ -15,7 +15,7 @@ export type Query =
   | { readonly kind: 'id'; readonly prefix: string }
   | { readonly kind: 'workload'; readonly workload: string }
   | { readonly kind: 'pod'; readonly namespace?: string; readonly pod: string; readonly container?: string }
-  /** One word: the beginning of an id, or the name of a pod or container. */
+  /** One word: the beginning of an id, or the name of a pod, a workload or a container. */
   | { readonly kind: 'word'; readonly word: string }
 
 /** Long names as kubectl takes them, to the short ones of workload.ts. */
@@ -66,9 +66,16 @@ export function meansPod(query: Query, pod: Pod): boolean {
     case 'pod':
       return pod.name === query.pod && (query.namespace ?? pod.namespace) === pod.namespace && !query.container
     case 'word':
-      return pod.name === query.word || (idText.test(query.word) && pod.id.startsWith(query.word))
+      // `cart` is also deploy/cart, whatever its kind.
+      return (
+        pod.name === query.word ||
+        isNameOf(pod.workload, query.word) ||
+        (idText.test(query.word) && pod.id.startsWith(query.word))
+      )
   }
 }
+
+const isNameOf = (workload: string, word: string): boolean => workload.slice(workload.indexOf('/') + 1) === word
 
 /** True when the query means this container, be it through its pod. */
 export function meansContainer(query: Query, container: Container): boolean {

@@ -1,0 +1,45 @@
+// Whose samples a view shows, for every way in which a target may be named.
+import { expect, test } from 'vitest'
+import { drawProfile } from '../../test/drawn-stacks.ts'
+import type { Target } from '../model/target.ts'
+import { topView } from './profile-views.ts'
+
+const id = 'a'.repeat(64)
+const other = 'b'.repeat(64)
+/** One pod of two containers, a child of pid 10, and a program outside. */
+const profile = drawProfile(
+  [
+    `main;app 1 {pid=10 tid=10 cgroup=/kubepods/pod1/${id} family=10}`,
+    `main;child 1 {pid=11 tid=11 cgroup=/kubepods/pod1/${id} family=10}`,
+    `main;nested 1 {pid=12 tid=12 cgroup=/kubepods/pod1/${id}/inner}`,
+    `main;sidecar 1 {pid=20 tid=20 cgroup=/kubepods/pod1/${other}}`,
+    `main;scope 1 {pid=25 tid=25 cgroup=/kubepods.slice/cri-containerd-${'c'.repeat(64)}.scope}`,
+    'main;sshd 1 {pid=30 tid=30 cgroup=/system.slice/ssh}',
+  ].join('\n'),
+  ['samples/count'],
+)
+const functionsOf = (target: Omit<Target, 'node'>): string[] => {
+  const who = { kind: 'target' as const, target: { node: 'vm1', ...target } }
+  const request = { captureId: 'cap-1', artifactId: 'art-1', who, range: { fromMs: 0, toMs: 1 } }
+  return topView(profile, request, 100)
+    .rows.filter((row) => row.self > 0)
+    .map((row) => row.function)
+    .sort()
+}
+
+test('a container is its id, with what it made below; a pod is its folder', () => {
+  expect(functionsOf({ kind: 'container', containerId: id })).toEqual(['app', 'child', 'nested'])
+  expect(functionsOf({ kind: 'container', containerId: id, cgroup: '/of/another/hierarchy' })).toHaveLength(3)
+  expect(functionsOf({ kind: 'container', containerId: 'c'.repeat(64) })).toEqual(['scope'])
+  expect(functionsOf({ kind: 'container', cgroup: '/kubepods/pod1' })).toEqual(['app', 'child', 'nested', 'sidecar'])
+})
+
+test('a process has its children with it where they were marked', () => {
+  expect(functionsOf({ kind: 'process', pid: 10 })).toEqual(['app', 'child'])
+  expect(functionsOf({ kind: 'process', pid: 11 })).toEqual(['child'])
+  expect(functionsOf({ kind: 'node' })).toHaveLength(6)
+})
+
+test('a target that says nothing of itself has no samples, rather than those of the whole node', () => {
+  expect(() => functionsOf({ kind: 'container', pod: 'cart-0' })).toThrow('no sample of the target')
+})
