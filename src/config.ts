@@ -53,14 +53,24 @@ export const commands = {
     args: 'KIND [TARGET]',
     count: [1, 2],
     output: 'json|yaml|name|FILE|DIR/|-',
-    summary: 'Record now: the seconds before this moment, from the ring, and the seconds after it.',
+    summary: 'Look now: CPU stacks of the seconds before and after, threads, goroutines, heap, or all of it.',
     details:
-      'KIND is cpu.\nTARGET is pod/NAME, NAMESPACE/POD, deploy/NAME, sts/NAME, ds/NAME, container/ID (the beginning will do), pid/N with\n' +
-      'the children that it forks, node or node/NAME; or -l LABELS. Without one it is the node. Of several the one that\n' +
-      'uses most CPU right now is taken, and the others are named. A pod is all of its containers unless -c names one.\n' +
-      'With -o FILE the name says what is written: .pb.gz, .folded, .svg, .html or .perf.data; - is pprof.\n' +
+      'KIND is cpu, threads, goroutines, heap, allocs, mutex, block, trace, context, or bundle for all that\n' +
+      'fits. What the process is decides who looks, and the answer says who did: perf, Go pprof, the JVM,\n' +
+      'Node, py-spy, or /proc alone.\n' +
+      'TARGET is pod/NAME, NAMESPACE/POD, deploy/NAME, sts/NAME, ds/NAME, container/ID (the beginning will\n' +
+      'do), pid/N with the children that it forks, node or node/NAME; or -l LABELS. Without one it is the\n' +
+      'node. Of several the one that uses most CPU right now is taken, and the others are named. A pod is\n' +
+      'all of its containers unless -c names one.\n' +
+      'With -o FILE the name says what is written: the file that ends alike, or .pb.gz, .folded, .svg or\n' +
+      '.html made of it; - is the first one, of cpu as pprof. DIR/ gets all files.\n' +
       'Ctrl-C ends the recording early and keeps what there is; a second Ctrl-C leaves at once.',
-    examples: ['spikecam capture cpu pid/4242 --for 20s', 'spikecam capture cpu node --for 5s -o - > node.pb.gz'],
+    examples: [
+      'spikecam capture cpu pid/4242 --for 20s',
+      'spikecam capture cpu node --for 5s -o - > node.pb.gz',
+      'spikecam capture threads deploy/cart',
+      'spikecam capture bundle pod/cart-0 -o evidence/',
+    ],
   },
   ps: {
     group: 'ask',
@@ -554,9 +564,8 @@ export const optionTable = {
   forMs: {
     flag: 'for',
     type: 'duration',
-    default: '30s',
     range: [1000, 600_000],
-    help: 'How long to record from now on.',
+    help: 'How long to look from now on. [30s for cpu and bundle, 2s for threads, 10s for heap and the like, trace 5s]',
     commands: ['capture'],
   },
   lookBackMs: {
@@ -618,6 +627,25 @@ export const optionTable = {
     choices: ['fp', 'dwarf'],
     default: 'fp',
     help: 'How stacks are walked: fp by frame pointers; dwarf by debug information, of the target only, at a cost.',
+    commands: ['capture'],
+  },
+  force: {
+    flag: 'force',
+    type: 'text',
+    hint: 'REASON',
+    help: 'Override a guard, such as the one before a dump of a whole heap; the reason is recorded.',
+    commands: ['capture'],
+  },
+  gil: {
+    flag: 'gil',
+    type: 'boolean',
+    help: "Python: only threads that hold the interpreter's lock.",
+    commands: ['capture'],
+  },
+  blocking: {
+    flag: 'blocking',
+    type: 'boolean',
+    help: 'Python: stop the process for each look, for stacks that are whole.',
     commands: ['capture'],
   },
   detach: {

@@ -68,6 +68,8 @@ export async function collectContext(
   const cgroup = isNode ? undefined : CgroupLook.open(lead, cgroups, proc)
   const busyBefore = busyTicks(proc)
   const before = look(pids, !isNode, performance.now(), proc)
+  // At once: what other probes open is not the target's.
+  const sockets = isNode ? undefined : summarizeSockets(pids.slice(0, maxSocketOwners), proc)
   await sleep(windowMs, undefined, { signal }).catch(() => undefined) // stopped: a shorter window is still one
   // Asked again, for what was started meanwhile.
   const later = processesOf(target, cgroups, proc).pids
@@ -79,14 +81,13 @@ export async function collectContext(
   const uptimeSeconds = Number.parseFloat(readIfThere(`${proc}/uptime`))
   const processes = processRows(before, after, { proc, absolute: cgroups.absolute, uptimeSeconds })
   const threadCount = [...after.processes.values()].reduce((sum, each) => sum + each.threads, 0)
-  const sockets = isNode ? undefined : summarizeSockets(later.slice(0, maxSocketOwners), proc)
   const notes: string[] = []
   const left = after.processes.size - processes.length
   if (left > 0) notes.push(`${left} less busy processes are not listed`)
   if (isNode) notes.push('threads and sockets are listed of a process or container, not of a whole node')
   else if (after.threads.size === 0 && threadCount > 0)
     notes.push(`${threadCount} threads are too many to look at each`)
-  if (sockets && (sockets.isCut || later.length > maxSocketOwners)) notes.push('not all sockets were looked at')
+  if (sockets && (sockets.isCut || pids.length > maxSocketOwners)) notes.push('not all sockets were looked at')
   return {
     version: 1,
     atMs: nowMs(),

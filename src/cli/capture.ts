@@ -4,10 +4,20 @@ import type { CaptureAccepted, CaptureDetail, CaptureRequest, TopAnswer } from '
 import type { Config } from '../config.ts'
 import { nearest } from '../lib/nearest.ts'
 import { printDurationMs } from '../lib/units.ts'
-import type { Capture } from '../model/capture.ts'
+import {
+  type Capture,
+  type CaptureKind,
+  captureKinds,
+  defaultForMs,
+  isCaptureKind,
+  type ProbeOptions,
+} from '../model/capture.ts'
 import { asFailure, exitCodes, Failure } from '../model/errors.ts'
+import { exitOf } from '../model/outcome.ts'
 import { printTarget } from '../model/target.ts'
+import { renderFindings } from './capture-answer.ts'
 import { saveCapture } from './capture-files.ts'
+import { fetchAs } from './capture-form.ts'
 import { connect } from './connect.ts'
 import { renderCapture, renderTopRows } from './get.ts'
 import { printCores } from './inventory-text.ts'
@@ -22,28 +32,19 @@ const graceMs = 120_000
 /** Enough to see who it was; the page and the files have the rest. */
 const shownFunctions = 10
 
-const kinds = ['cpu'] as const
-
 export async function runCapture({ args, options }: Config): Promise<number> {
   const output = readOutput(options.output, ['json', 'yaml', 'name'], { files: true })
-  const [kind, target] = args as [string, string?]
-  if (!(kinds as readonly string[]).includes(kind)) {
-    const near = nearest(kind, kinds)
-    throw new Failure(
-      'USAGE',
-      `there is no capture of "${kind}"${near ? `; did you mean "${near}"?` : `; there is: ${kinds.join(', ')}`}`,
-    )
-  }
+  const [word, target] = args as [string, string?]
+  const kind = requireKind(word)
+  const forMs = options.forMs ?? defaultForMs[kind]
+  const wishes = probeOptions(options)
   const request: CaptureRequest = {
-    kind: 'cpu',
+    kind,
     ...parseTarget(target, options),
     lookBackMs: options.lookBackMs,
-    forMs: options.forMs,
-    options: {
-      ...(options.hz === undefined ? {} : { hz: options.hz }),
-      ...(options.stacks === 'dwarf' ? { stacks: options.stacks } : {}),
-    },
+    forMs,
     reason: 'asked for on the command line',
+    ...(Object.keys(wishes).length > 0 ? { options: wishes } : {}),
   }
   const client = connect(options)
   if (options.dryRun) return dryRun(client, request)
@@ -52,15 +53,33 @@ export async function runCapture({ args, options }: Config): Promise<number> {
   if (request.select) note(describeChoice(accepted))
   if (options.detach) {
     await writeOut(`${id}\n`)
-    note(`Recording for ${printDurationMs(options.forMs)}; see it with: spikecam get ${id}`)
+    note(`Recording for ${printDurationMs(forMs)}; see it with: spikecam get ${id}`)
     return 0
   }
-  const { detail, interrupted } = await follow(client, id, options.forMs)
+  const { detail, interrupted } = await follow(client, id, forMs)
   const top = await topOf(client, detail)
   await deliver(client, { detail, top, output })
   if (interrupted) return exitCodes.interrupted
-  if (detail.capture.state === 'complete' && top === undefined) throw emptyFailure(detail.capture)
-  return exitOf(detail)
+  if (kind === 'cpu' && detail.capture.state === 'complete' && top === undefined) throw emptyFailure(detail.capture)
+  return exitOf(detail.capture)
+}
+
+/** @throws Failure USAGE */
+function requireKind(word: string): CaptureKind {
+  if (isCaptureKind(word)) return word
+  const near = nearest(word, captureKinds)
+  const hint = near ? `; did you mean "${near}"?` : `; there is: ${captureKinds.join(', ')}`
+  throw new Failure('USAGE', `there is no capture of "${word}"${hint}`)
+}
+
+function probeOptions({ hz, stacks, force, gil, blocking }: Config['options']): ProbeOptions {
+  return {
+    ...(hz === undefined ? {} : { hz }),
+    ...(stacks === 'dwarf' ? { stacks } : {}),
+    ...(force === undefined ? {} : { force }),
+    ...(gil ? { gil } : {}),
+    ...(blocking ? { blocking } : {}),
+  }
 }
 
 /** The whole node was recorded; that says nothing yet about the one process that was asked for. */
@@ -182,7 +201,11 @@ interface Outcome {
 }
 
 async function deliver(client: Client, { detail, top, output }: Outcome): Promise<void> {
-  if (output === undefined) return writeOut(renderCapture(detail) + (top ? `\n${renderTopRows(top.rows)}` : ''))
+  if (output === undefined) {
+    const found = await renderFindings(client, detail)
+    const parts = [renderCapture(detail), top && renderTopRows(top.rows), found].filter(Boolean)
+    return writeOut(parts.join('\n'))
+  }
   if ('form' in output) {
     if (output.form === 'name') return writeOut(`${detail.capture.id}\n`)
     return writeForm(detail, output.form as 'json' | 'yaml')
@@ -191,31 +214,4 @@ async function deliver(client: Client, { detail, top, output }: Outcome): Promis
     return saveCapture(client, detail, { folder: output.file, hasStacks: top !== undefined })
   }
   await writeBytes(output.file, await fetchAs(client, detail, output.file))
-}
-
-/** Bytes in the form that the name asks for: pprof unless it says otherwise. */
-async function fetchAs(client: Client, { capture, artifacts }: CaptureDetail, name: string): Promise<Uint8Array> {
-  const { incidentId } = capture
-  const view = { params: { id: incidentId ?? '' }, query: { phase: 'all', capture: capture.id } } as const
-  let response: Response
-  if (/perf\.data$/.test(name)) {
-    const raw = artifacts.find((artifact) => artifact.name.endsWith('.perf.data'))
-    if (!raw) throw new Failure('EMPTY', `${capture.id} has no perf.data`)
-    response = await client.bytes('/api/v1/artifacts/{id}/content', { params: { id: raw.id } })
-  } else if (incidentId === undefined)
-    throw new Failure('EMPTY', `${capture.id} belongs to no incident; give a folder to get its files`)
-  else if (/\.svg$/.test(name)) response = await client.bytes('/api/v1/incidents/{id}/flame.svg', view)
-  else if (/\.folded$/.test(name)) response = await client.bytes('/api/v1/incidents/{id}/folded', view)
-  else if (/\.html$/.test(name))
-    response = await client.bytes('/api/v1/incidents/{id}/export.html', { params: view.params })
-  else response = await client.bytes('/api/v1/incidents/{id}/pprof', view)
-  return new Uint8Array(await response.arrayBuffer())
-}
-
-function exitOf({ capture }: CaptureDetail): number {
-  if (capture.state === 'complete') return 0
-  if (capture.state === 'refused') return exitCodes.refused
-  if (capture.state === 'cancelled') return exitCodes.interrupted
-  if (capture.probes.length > 0 && capture.probes.every((probe) => probe.outcome === 'empty')) return exitCodes.empty
-  return exitCodes.partial
 }

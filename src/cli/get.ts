@@ -106,8 +106,10 @@ function captureLines(capture: Capture): string[] {
     )
   }
   for (const probe of capture.probes) {
-    if (probe.outcome !== 'ok')
-      lines.push(...facts([[probe.probe, `${probe.outcome}: ${probe.message ?? probe.code ?? ''}`]]))
+    const { outcome, message, code, of } = probe
+    if (outcome !== 'ok' && message !== undefined && message === capture.message) continue
+    const text = outcome === 'ok' ? message : `${outcome}: ${message ?? code ?? ''}`
+    lines.push(...facts([[probe.probe, text && (of ? `${of}: ${text}` : text)]]))
   }
   return lines
 }
