@@ -41,6 +41,9 @@ export type CaptureKind = (typeof captureKinds)[number]
 
 export const isCaptureKind = (text: string): text is CaptureKind => (captureKinds as readonly string[]).includes(text)
 
+/** Kinds that have the stacks of the ring, from before they were asked for; the others begin then. */
+export const kindsWithRing: readonly string[] = ['cpu', 'bundle']
+
 /**
  * How long each kind looks unless somebody says otherwise. What is there at once (a dump, a heap) is taken at once; its
  * time is the window for CPU per thread.

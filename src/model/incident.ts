@@ -24,6 +24,8 @@ export const Incident = z.object({
   target: Target,
   trigger: Trigger,
   state: z.enum(incidentStates),
+  /** What kind of capture somebody asked for, where it began with that. */
+  asked: z.string().optional(),
   /** When the rise began, as far as the usage series shows. */
   onsetMs: z.number(),
   /** When it was noticed. */

@@ -3,7 +3,7 @@ import type { Logger } from 'pino'
 import type { CaptureAccepted, CaptureRequest } from '../api/shapes.ts'
 import { newId } from '../lib/ids.ts'
 import { printDurationMs } from '../lib/units.ts'
-import { type Capture, type CaptureKind, captureVersion, defaultForMs } from '../model/capture.ts'
+import { type Capture, captureVersion, defaultForMs, kindsWithRing } from '../model/capture.ts'
 import { asFailure, Failure } from '../model/errors.ts'
 import { incidentVersion } from '../model/incident.ts'
 import type { TargetCandidate, TargetSelector } from '../model/inventory.ts'
@@ -45,8 +45,6 @@ export interface CaptureDesk {
 const defaultGraceMs = 60_000
 /** After the end of a recording: symbols, compression and the upload of some 10 MB over a slow link. */
 const deliveryMs = 10 * 60_000
-/** Kinds that have the stacks of the ring in front; the others begin now. */
-const withRing: readonly CaptureKind[] = ['cpu', 'bundle']
 const defaultLookBackMs = 60_000
 /** How often silent agents are looked for: a small part of the time that they are given. */
 const sweepEveryMs = (graceMs: number): number => Math.min(5000, Math.max(50, graceMs / 10))
@@ -88,7 +86,7 @@ export function createCaptureDesk(options: CaptureDeskOptions): CaptureDesk {
   const start: CaptureDesk['start'] = async (request) => {
     const { target, others } = await chooseTarget(request)
     const { kind, options, forMs = defaultForMs[kind] } = request
-    const lookBackMs = withRing.includes(kind) ? (request.lookBackMs ?? defaultLookBackMs) : 0
+    const lookBackMs = kindsWithRing.includes(kind) ? (request.lookBackMs ?? defaultLookBackMs) : 0
     const now = nowMs()
     const id = newId('cap-', now)
     const incidentId = newId('inc-', now)
@@ -144,6 +142,7 @@ export function createCaptureDesk(options: CaptureDeskOptions): CaptureDesk {
       state: 'capturing',
       onsetMs: capture.fromMs,
       noticedMs: now,
+      asked: kind,
       top: [],
     })
     await documents().keepCapture(capture)

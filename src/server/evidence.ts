@@ -1,7 +1,7 @@
 // Draws the conclusion once the evidence of an incident is there: its busiest functions, and its state.
 import type { Logger } from 'pino'
 import type { TopAnswer } from '../api/shapes.ts'
-import { type Artifact, type Capture, mediaTypes } from '../model/capture.ts'
+import { type Artifact, type Capture, kindsWithRing, mediaTypes } from '../model/capture.ts'
 import { asFailure, Failure } from '../model/errors.ts'
 import type { Incident, TopRow } from '../model/incident.ts'
 import type { Catalog } from '../store/catalog.ts'
@@ -71,8 +71,11 @@ export async function findEvidence(
   const profiles = artifacts.filter(({ mediaType }) => mediaType === mediaTypes.pprof)
   for (const capture of wanted) {
     const own = profiles.filter((each) => each.captureId === capture.id && each.evictedMs === undefined)
-    const dwarf = own.find(({ probe }) => probe === dwarfProbe)
-    const artifact = (isOfTarget ? dwarf : undefined) ?? own.find(({ probe }) => probe !== dwarfProbe) ?? dwarf
+    const of = (isWanted: (probe: string) => boolean): Artifact | undefined => own.find(({ probe }) => isWanted(probe))
+    const dwarf = of((probe) => probe === dwarfProbe)
+    // Of a heap or of threads, where nobody asked for CPU.
+    const other = of((probe) => probe !== dwarfProbe)
+    const artifact = (isOfTarget ? dwarf : undefined) ?? of((probe) => probe === 'ring') ?? other ?? dwarf
     if (artifact) return { capture, artifact }
   }
   const evicted = profiles.find(({ evictedMs }) => evictedMs !== undefined)
@@ -123,7 +126,8 @@ export function createEvidenceDesk(options: EvidenceOptions): EvidenceDesk {
     if (!incident || captures.length === 0 || captures.some(({ state }) => isActive(state))) return
     const state = incidentState(captures.map((capture) => capture.state))
     const found = await countFunctions(withSpan(incident, captures))
-    const message = found.message ?? captures.find((capture) => capture.message)?.message
+    const hasStacks = captures.some(({ kind }) => kindsWithRing.includes(kind))
+    const message = (hasStacks ? found.message : undefined) ?? captures.find((capture) => capture.message)?.message
     const concluded = await catalog.updateIncident(id, (old) => {
       if (!old) return undefined
       const { message: _, ...rest } = withSpan(old, captures)
