@@ -60,7 +60,7 @@ export interface Frozen {
 /** Main thread to worker. */
 export type RecorderCommand =
   | { readonly type: 'begin-deep'; readonly call: number; readonly hz?: number }
-  | { readonly type: 'end-deep' | 'close'; readonly call: number }
+  | { readonly type: 'end-deep' | 'trim' | 'close'; readonly call: number }
   | { readonly type: 'freeze'; readonly call: number; readonly request: FreezeRequest }
 
 /** Worker to main thread. */
@@ -175,6 +175,11 @@ export class Recorder {
     await this.#call({ type: 'end-deep' })
   }
 
+  /** Gives back memory that the recorder does not need. */
+  async trim(): Promise<void> {
+    await this.#call({ type: 'trim' })
+  }
+
   /** Cuts a span out of the ring, complete up to this moment: perf is drained first. */
   async freeze(request: FreezeRequest): Promise<Frozen> {
     return (await this.#call({ type: 'freeze', request })) as Frozen
@@ -191,7 +196,7 @@ export class Recorder {
   #call(
     command:
       | { type: 'begin-deep'; hz?: number }
-      | { type: 'end-deep' | 'close' }
+      | { type: 'end-deep' | 'trim' | 'close' }
       | { type: 'freeze'; request: FreezeRequest },
   ): Promise<Frozen | undefined> {
     const call = this.#nextCall++

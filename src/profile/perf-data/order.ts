@@ -21,8 +21,8 @@ export interface OrderedSink {
 /** First room, in records. Small: growing early, before code is compiled for good, spares compiling it twice. */
 const firstCapacity = 64
 
-/** Records that may wait for a drain that does not come: two seconds of 5 000 new processes a second, 20 MB. */
-const mostWaiting = 150_000
+/** Records that may wait for a drain that does not come: a second of 2 500 new processes, 4 MB. */
+const mostWaiting = 40_000
 
 export class TimeOrder implements KernelRecordSink, Upcoming {
   /** Records that came after a younger one had been delivered; they are delivered late, not dropped. */
