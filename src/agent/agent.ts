@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import type { Logger } from 'pino'
 import type { ServerMessage } from '../api/messages.ts'
 import { createDwarfProbe } from '../capture/perf-dwarf.ts'
-import { allProbes } from '../capture/plan-probes.ts'
+import { createProbeSet } from '../capture/plan-probes.ts'
 import { asFailure, type Failure, failures } from '../model/errors.ts'
 import { printTarget, type Target } from '../model/target.ts'
 import { collectGarbage } from '../ring/collect-garbage.ts'
@@ -112,7 +112,9 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
     spool,
     clock,
     probes: createProbes({
-      probes: allProbes,
+      probes: createProbeSet({
+        annotationsOf: ({ pid }) => (pid === undefined ? undefined : inventory.containerOf({ pid })?.pod.annotations),
+      }),
       dwarf: createDwarfProbe({
         perf: options.recorder.perf,
         event: options.recorder.event,

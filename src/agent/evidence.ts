@@ -6,6 +6,7 @@ import {
   type Artifact,
   type Capture,
   captureVersion,
+  kindsWithRing,
   mediaTypes,
   type ProbeOptions,
   type ProbeResult,
@@ -45,6 +46,9 @@ export interface EvidenceOptions {
   /** Usage of the target and of the machine over a span. */
   series(fromMs: number, toMs: number): UsageSeries[]
 }
+
+/** How much of the usage before a capture belongs to one that has no stacks of that time. */
+const usageBeforeMs = 60_000
 
 /** A file on its way to the server. */
 interface Draft {
@@ -100,7 +104,7 @@ export async function captureEvidence(
         id: newId('art-'),
         captureId: capture.id,
         // What the ring and the usage files hold is of the whole node, whoever was asked for.
-        name: `${fileStem(options.node, fromMs, isOfNode(probe) ? 'node' : scopeOf(order.target))}.${name}`,
+        name: nameOf(name, fileStem(options.node, fromMs, isOfNode(probe) ? 'node' : scopeOf(order.target))),
         mediaType,
         sizeBytes: bytes.length,
         sha256: createHash('sha256').update(bytes).digest('hex'),
@@ -114,7 +118,7 @@ export async function captureEvidence(
   await put()
 
   // The plan may take a moment; what the ring holds and what it goes on to record does not wait for it.
-  const hasRing = order.kind === 'cpu' || order.kind === 'bundle'
+  const hasRing = kindsWithRing.includes(order.kind)
   const ringPart = hasRing ? recordRing(order, stop, { ...options, requestedMs }) : undefined
   const probing = runProbes(order, stop, { probes, clock })
   const after: number[] = []
@@ -128,7 +132,12 @@ export async function captureEvidence(
   const { ran, refusal } = await probing
   if (!ring) capture = { ...capture, fromMs: requestedMs, toMs: clock.nowMs() }
   const results = [...(ring ? [ring.result] : []), ...ran.map(({ result }) => result)]
-  after.push(...(await keep(draftsOf(ran))))
+  after.push(
+    ...(await keep([
+      ...(ring ? [] : [usageDraft(requestedMs - usageBeforeMs, clock.nowMs(), options)]),
+      ...draftsOf(ran),
+    ])),
+  )
   const state = refusal ? { state: 'refused' as const, message: refusal.message } : endOf(order.kind, results, stop)
   capture = { ...capture, ...state, probes: results }
   return { capture, seq: await put(after) }
@@ -171,7 +180,6 @@ async function recordRing(
     const isEmpty = frozen.samples === 0
     const outcome = isEmpty ? 'empty' : frozen.partial ? 'partial' : 'ok'
     const message = isEmpty ? 'no samples: the machine was idle, or nothing was being recorded' : frozen.partial
-    const usage = new TextEncoder().encode(JSON.stringify({ series: options.series(frozen.fromMs, frozen.toMs) }))
     return {
       facts: {
         fromMs: frozen.fromMs,
@@ -183,7 +191,7 @@ async function recordRing(
       },
       result: { ...about, outcome, ...(message ? { message } : {}), endedMs: clock.nowMs() },
       drafts: [
-        { name: 'usage.json', mediaType: mediaTypes.usage, probe: 'usage', bytes: usage },
+        usageDraft(frozen.fromMs, frozen.toMs, options),
         { name: 'pb.gz', mediaType: mediaTypes.pprof, probe: 'ring', bytes: frozen.pprof },
         ...frozen.perfData.map(({ hz, fromMs, bytes }) => ({
           name: `${hz}hz.perf.data`,
@@ -205,14 +213,29 @@ async function recordRing(
   }
 }
 
+const withPid = (name: string, pid: number): string =>
+  name.startsWith('stacks/') ? name.replace(/(\.\w+)$/, `-${pid}$1`) : `pid${pid}.${name}`
+
+/** What the chart of the incident shows. */
+function usageDraft(fromMs: number, toMs: number, { series }: Pick<EvidenceOptions, 'series'>): Draft {
+  const bytes = new TextEncoder().encode(JSON.stringify({ series: series(fromMs, toMs) }))
+  return { name: 'usage.json', mediaType: mediaTypes.usage, probe: 'usage', bytes }
+}
+
+/** `stacks/2026-11-21/shop/cart-0-app-03-15-00.log` is a path that people know; all else begins with host and time. */
+const nameOf = (name: string, stem: string): string => (name.startsWith('stacks/') ? name : `${stem}.${name}`)
+
 /** Never rejects. `refusal`: a guard said no to all of it. */
 async function runProbes(
   order: CaptureOrder,
   stop: AbortSignal,
   { probes, clock }: Pick<EvidenceOptions, 'probes' | 'clock'>,
 ): Promise<{ ran: Ran[]; refusal?: Failure }> {
-  const { kind, target, forMs, options, trigger, deep } = order
-  const isAutomatic = trigger.kind !== 'manual'
+  const { kind, target, forMs, trigger, deep } = order
+  const isAutomatic = trigger.kind === 'spike'
+  // Only a person overrides a guard.
+  const { force, ...rest } = order.options
+  const options = { ...rest, ...(force !== undefined && trigger.kind === 'manual' ? { force } : {}) }
   try {
     const plan = await probes.plan({ kind, target, forMs, options, isAutomatic, onlyContext: isAutomatic && !deep })
     return { ran: await probes.run(plan, options, stop) }
@@ -230,7 +253,7 @@ function draftsOf(ran: readonly Ran[]): Draft[] {
   return ran.flatMap(({ result, findings, pid }) =>
     findings.map((finding) => ({
       ...finding,
-      name: processes.size > 1 && pid !== undefined ? `pid${pid}.${finding.name}` : finding.name,
+      name: processes.size > 1 && pid !== undefined ? withPid(finding.name, pid) : finding.name,
       probe: result.probe,
     })),
   )

@@ -1,7 +1,11 @@
 // Every probe of a process under the name that the plan's table has for it.
+import { type GoPprofOptions, goPprofProbe } from './go-pprof.ts'
+import { jvmThreads } from './jvm-threads.ts'
 import { nodeCpu, nodeHeap } from './node-profile.ts'
 import type { ProbeSet } from './plan.ts'
 import { perfMap } from './python-perf-map.ts'
 import { pySpy } from './python-spy.ts'
 
-export const allProbes: ProbeSet = { nodeCpu, nodeHeap, pySpy, perfMap }
+export function createProbeSet(go: GoPprofOptions): ProbeSet {
+  return { goPprof: goPprofProbe(go), jvmThreads, nodeCpu, nodeHeap, pySpy, perfMap }
+}

@@ -1,7 +1,14 @@
 // What a capture of some kind means for a process: which probes, by what the process is. One table, so that nobody has
 // to guess which engine will look, and none is swapped for a lesser one.
 import { setTimeout as sleep } from 'node:timers/promises'
-import { type CaptureKind, captureKinds, defaultForMs, type ProbeOptions, type ProbeResult } from '../model/capture.ts'
+import {
+  type CaptureKind,
+  captureKinds,
+  defaultForMs,
+  kindsWithRing,
+  type ProbeOptions,
+  type ProbeResult,
+} from '../model/capture.ts'
 import { Failure } from '../model/errors.ts'
 import { printTarget, type Runtime, type Target } from '../model/target.ts'
 import type { CgroupView } from '../target/cgroup-view.ts'
@@ -12,29 +19,38 @@ import type { Probe } from './probe.ts'
 
 /** Probes of a process by the name under which the table has them. */
 export type ProbeSet = Readonly<Record<ProbeName, Probe>>
-export type ProbeName = 'nodeCpu' | 'nodeHeap' | 'pySpy' | 'perfMap'
+export type ProbeName = 'goPprof' | 'jvmThreads' | 'nodeCpu' | 'nodeHeap' | 'pySpy' | 'perfMap'
 
 type ByKind = Partial<Record<CaptureKind, readonly ProbeName[]>>
+type ByRuntime = Readonly<Partial<Record<Runtime, ByKind>>>
 
 /** Which probes of a process carry out which kind. Where a kind has no row the process has nothing of the sort. */
-const table: Readonly<Partial<Record<Runtime, ByKind>>> = {
+const table: ByRuntime = {
+  go: {
+    goroutines: ['goPprof'],
+    heap: ['goPprof'],
+    allocs: ['goPprof'],
+    mutex: ['goPprof'],
+    block: ['goPprof'],
+    trace: ['goPprof'],
+  },
+  jvm: { threads: ['jvmThreads'] },
+  // perf knows no JavaScript and no Python names unless the program was started for it.
   node: { cpu: ['nodeCpu'], heap: ['nodeHeap'], allocs: ['nodeHeap'] },
   python: { cpu: ['pySpy', 'perfMap'], threads: ['pySpy'] },
 }
 
 /** What a bundle asks of each: all that neither stops the process for long nor writes out its memory. */
-const bundle: Readonly<Partial<Record<Runtime, readonly CaptureKind[]>>> = {
-  node: ['cpu'],
-  python: ['threads', 'cpu'],
+const bundle: ByRuntime = {
+  go: { cpu: ['goPprof'], goroutines: ['goPprof'], heap: ['goPprof'], mutex: ['goPprof'], block: ['goPprof'] },
+  jvm: { threads: ['jvmThreads'] },
+  node: { cpu: ['nodeCpu'] },
+  python: { threads: ['pySpy'], cpu: ['pySpy', 'perfMap'] },
 }
 
-/** What a spike gets by itself, besides the stacks of the ring and the context. */
-const automatic: Readonly<Partial<Record<Runtime, readonly CaptureKind[]>>> = {}
+/** What a spike gets by itself, besides the stacks of the ring and the context: what costs next to nothing. */
+const automatic: ByRuntime = { jvm: { threads: ['jvmThreads'] } }
 
-/** Kinds that begin with the stacks of the ring. */
-const withRing: readonly CaptureKind[] = ['cpu', 'bundle']
-/** Kinds that look as long as was asked for; the others of a bundle keep to their own time. */
-const asLongAsAsked: readonly CaptureKind[] = ['cpu', 'bundle']
 /** Dumps are taken of several processes of a container at once; what records for a while, of the busiest alone. */
 const ofSeveral: readonly CaptureKind[] = ['threads', 'goroutines']
 /** Enough for a container with a wrapper and a worker or two; DESIGN: at most 2 deep captures on a node, 10 when set. */
@@ -90,7 +106,7 @@ interface Candidate {
 export async function makePlan(request: PlanRequest, options: PlanOptions): Promise<Plan> {
   const { kind, target, forMs } = request
   const context: Step = { probe: options.context, kind: 'context', durationMs: defaultForMs.context, target }
-  const hasRing = withRing.includes(kind)
+  const hasRing = kindsWithRing.includes(kind)
   const plan = { hasRing, steps: [context], settled: [], notes: [] }
   if (kind === 'context' || request.onlyContext) return plan
   if (kind === 'cpu' && request.options?.stacks === 'dwarf') {
@@ -105,31 +121,31 @@ export async function makePlan(request: PlanRequest, options: PlanOptions): Prom
     return hasRing ? plan : { ...plan, settled: [{ probe: kind, outcome: 'skipped', message }] }
   }
   const candidates = findCandidates(target, options)
-  const kindsOf = (runtime: Runtime): readonly CaptureKind[] =>
-    request.isAutomatic
-      ? (automatic[runtime] ?? [])
-      : kind === 'bundle'
-        ? (bundle[runtime] ?? [])
-        : table[runtime]?.[kind]
-          ? [kind]
-          : []
-  const fitting = candidates.filter(({ runtime }) => kindsOf(runtime).length > 0)
+  const usesOf = ({ runtime }: Candidate): [CaptureKind, readonly ProbeName[]][] => {
+    // A program of another language that serves pprof all the same, as its owner says.
+    const row = request.options?.pprofPort === undefined ? runtime : 'go'
+    if (request.isAutomatic) return entriesOf(automatic[row])
+    if (kind === 'bundle') return entriesOf(bundle[row])
+    const names = table[row]?.[kind]
+    return names ? [[kind, names]] : []
+  }
+  const fitting = candidates.filter((each) => usesOf(each).length > 0)
   if (fitting.length === 0) {
     const message = whyNone(kind, target, candidates)
     return hasRing ? plan : { ...plan, settled: [{ probe: kind, outcome: 'skipped', message }] }
   }
   const ranked = fitting.length === 1 ? fitting : await busiestFirst(fitting, options.proc)
   const most = ofSeveral.includes(kind) ? mostProcesses : 1
-  const chosen = ranked.slice(0, most)
-  const steps = chosen.flatMap((candidate) =>
-    kindsOf(candidate.runtime).flatMap((each) =>
-      (table[candidate.runtime]?.[each] ?? []).map(
+  const isOneOfSeveral = candidates.length > 1 || target.kind === 'container'
+  const steps = ranked.slice(0, most).flatMap((candidate) =>
+    usesOf(candidate).flatMap(([each, names]) =>
+      names.map(
         (name): Step => ({
           probe: options.probes[name],
           kind: each,
-          durationMs: each === kind || asLongAsAsked.includes(each) ? forMs : Math.min(forMs, defaultForMs[each]),
+          durationMs: each === kind || each === 'cpu' ? forMs : Math.min(forMs, defaultForMs[each]),
           target: candidate.target,
-          ...(candidates.length > 1 || target.kind === 'container' ? { of: printProcess(candidate.target) } : {}),
+          ...(isOneOfSeveral ? { of: printProcess(candidate.target) } : {}),
         }),
       ),
     ),
@@ -138,6 +154,9 @@ export async function makePlan(request: PlanRequest, options: PlanOptions): Prom
   const notes = left.length > 0 ? [`not looked at: ${left.join(', ')}; name one with --process`] : []
   return { ...plan, steps: [context, ...steps], notes }
 }
+
+const entriesOf = (row: ByKind | undefined): [CaptureKind, readonly ProbeName[]][] =>
+  Object.entries(row ?? {}) as [CaptureKind, readonly ProbeName[]][]
 
 /** Every process of the target with what it is. A target that is one process means that one and not its children. */
 function findCandidates(target: Target, { cgroups, proc = '/proc' }: PlanOptions): Candidate[] {
@@ -191,7 +210,9 @@ function whyNone(kind: CaptureKind, target: Target, candidates: readonly Candida
   const takes = fits.length > 0 ? `; it is taken of ${fits.map((runtime) => runtimeNames[runtime]).join(', ')}` : ''
   const kinds = captureKinds.filter((each) => candidates.some(({ runtime }) => table[runtime]?.[each]))
   const instead = `; of this one there is: ${[...new Set<string>(['cpu', ...kinds, 'context'])].join(', ')}`
-  return `${printTarget(target)} is ${found}, which has no ${kind} that can be looked at from outside${takes}${instead}`
+  const [only] = candidates
+  const who = target.kind === 'process' && only ? printProcess(only.target) : printTarget(target)
+  return `${who} is ${found}, which has no ${kind} that can be looked at from outside${takes}${instead}`
 }
 
 const runtimeNames: Readonly<Record<Runtime, string>> = {

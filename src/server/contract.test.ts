@@ -39,7 +39,7 @@ describe('errors are {code, message, advice} everywhere', () => {
       '/api/v1/captures',
       { method: 'POST', headers: asJson, body: '{}' },
       'BAD_REQUEST',
-      /^body kind: .*body target: /,
+      /^body kind: .*"bundle"/,
     ],
     ['no JSON at all', '/api/v1/captures', { method: 'POST', body: 'kind=cpu' }, 'BAD_REQUEST', /Media Type/],
     [
