@@ -1,8 +1,8 @@
 // Reads perf.data as it arrives: a file (header, records, feature sections) or the stream of `perf record -o -`,
 // whole or cut off anywhere. Kernel records go to a sink with their time; what perf says of the recording is kept here.
-import { Decompress } from 'fzstd'
 import { Failure } from '../../model/errors.ts'
 import type { Loss } from '../profile.ts'
+import { ZstdStream } from '../zstd-stream.ts'
 import type { Events } from './events.ts'
 import { type RecordingInfo, readAttrRecord, readBuildId, readFeature } from './features.ts'
 import { type FileHeader, fileHeaderBytes, headerSizeOf, pipeHeaderBytes, readAttrs, readFileHeader } from './header.ts'
@@ -27,13 +27,6 @@ const freelyUnpackedBytes = 64 << 20
 const mostGain = 1000
 /** Largest window: that of level 20. `perf record -z` asks for level 1, which needs 512 KB. */
 const mostWindowBytes = 32 << 20
-/**
- * The decompressor moves its whole window for every block. Blocks of nothing would make it move terabytes: this much is
- * free (two seconds of moving), and what the packed bytes may cost beyond it is what a quiet machine's small blocks need.
- */
-const freeMoves = 16 * 2 ** 30
-const movesPerPackedByte = 8192
-
 export class PerfReader {
   readonly events: Events
   readonly info: RecordingInfo = { buildIds: new Map() }
@@ -41,7 +34,7 @@ export class PerfReader {
   private readonly sink: KernelRecordSink
   private readonly pool: BlockPool
   private readonly records: RecordStream
-  private unpacked: { stream: RecordStream; zstd: Decompress } | undefined
+  private unpacked: { stream: RecordStream; zstd: ZstdStream } | undefined
   private packedBytes = 0
   private unpackedBytes = 0
   private phase: 'magic' | 'header' | 'records' | 'features' = 'magic'
@@ -229,7 +222,7 @@ export class PerfReader {
 
   /** All COMPRESSED records together are one zstd stream, and a record may begin in one and end in another. */
   private unpack(data: Uint8Array): void {
-    this.unpacked ??= this.openUnpacked(data)
+    this.unpacked ??= this.openUnpacked()
     const { stream, zstd } = this.unpacked
     this.packedBytes += data.length
     if (stream.isBroken) {
@@ -239,52 +232,23 @@ export class PerfReader {
     try {
       zstd.push(data)
     } catch (cause) {
-      if (cause instanceof Failure) throw cause
+      if (cause instanceof Failure && cause.code === 'TOO_LARGE') throw cause
       // Damaged: what was unpacked so far is kept, the rest is counted.
       stream.isBroken = true
       stream.unreadBytes += data.length
     }
   }
 
-  private openUnpacked(first: Uint8Array): { stream: RecordStream; zstd: Decompress } {
-    const window = zstdWindowBytes(first)
-    if (window > mostWindowBytes) {
-      throw new Failure(
-        'TOO_LARGE',
-        `perf.data: unpacking needs a window of ${window} bytes, the limit is ${mostWindowBytes}`,
-      )
-    }
+  private openUnpacked(): { stream: RecordStream; zstd: ZstdStream } {
     const stream = new RecordStream({ record: (block, at) => this.record(block, at) }, this.pool)
-    let moved = 0
-    const zstd = new Decompress((unpacked) => {
+    const take = (unpacked: Uint8Array): void => {
       this.unpackedBytes += unpacked.length
-      moved += window
-      if (moved > freeMoves + movesPerPackedByte * this.packedBytes) {
-        throw new Failure('TOO_LARGE', 'perf.data: unpacking would take too long, its blocks are nearly empty')
-      }
       if (this.unpackedBytes > freelyUnpackedBytes && this.unpackedBytes > mostGain * this.packedBytes) {
         throw new Failure('TOO_LARGE', `perf.data: unpacks to more than ${mostGain} times its size`)
       }
       if (stream.isBroken) stream.unreadBytes += unpacked.length
       else stream.push(unpacked)
-    })
-    return { stream, zstd }
+    }
+    return { stream, zstd: new ZstdStream({ take, maxWindowBytes: mostWindowBytes }) }
   }
-}
-
-/** Window that a zstd frame asks for (RFC 8878, 3.1.1.1); 0 when these bytes begin no frame. */
-function zstdWindowBytes(frame: Uint8Array): number {
-  if (frame.length < 14 || frame[0] !== 0x28 || frame[1] !== 0xb5 || frame[2] !== 0x2f || frame[3] !== 0xfd) return 0
-  const descriptor = frame[4] as number
-  const isSingleSegment = (descriptor & 0x20) !== 0
-  if (!isSingleSegment) {
-    const byte = frame[5] as number
-    const base = 2 ** (10 + (byte >> 3))
-    return base + (base / 8) * (byte & 7)
-  }
-  const dictionaryBytes = [0, 1, 2, 4][descriptor & 3] as number
-  const sizeBytes = [1, 2, 4, 8][descriptor >> 6] as number
-  let size = 0
-  for (let i = sizeBytes - 1; i >= 0; i--) size = size * 256 + ((frame[5 + dictionaryBytes + i] as number) ?? 0)
-  return size
 }
