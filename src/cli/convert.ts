@@ -2,7 +2,7 @@
 import { basename } from 'node:path'
 import { gzipSync } from 'node:zlib'
 import type { Config, Options } from '../config.ts'
-import { renderSvg } from '../flame/svg.ts'
+import { drawnShare, renderSvg } from '../flame/svg.ts'
 import { nearest } from '../lib/nearest.ts'
 import { Failure } from '../model/errors.ts'
 import { buildCallTree } from '../profile/call-tree.ts'
@@ -106,7 +106,7 @@ const withDefault = (profile: Profile, sampleType: number): Profile =>
   sampleType === profile.defaultType ? profile : { ...profile, defaultType: sampleType }
 
 function drawSvg({ profile, sampleType }: ProfileView, title: string): string {
-  const tree = buildCallTree(profile, { sampleType })
+  const tree = buildCallTree(profile, { sampleType, leastShare: drawnShare })
   if (tree.length <= 1) throw new Failure('EMPTY', `${title} has no samples to draw`)
   return renderSvg(tree, {
     title,

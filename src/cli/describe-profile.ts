@@ -59,19 +59,27 @@ export interface SymbolQuality {
 export function symbolQuality({ samples, stacks, locations, mappings }: Profile): SymbolQuality {
   const timesByStack = new Float64Array(stacks.length)
   for (let sample = 0; sample < samples.length; sample++) timesByStack[samples.stack[sample]!]! += 1
-  const unnamedBy = new Map<number, number>()
+  const { lineOffsets } = locations
+  const isUnnamed = Uint8Array.from(locations.mapping, (_, i) => (lineOffsets[i] === lineOffsets[i + 1] ? 1 : 0))
+  /** By location. */
+  const unnamed = new Float64Array(locations.length)
   let frames = 0
   for (let stack = 0; stack < stacks.length; stack++) {
     const times = timesByStack[stack]!
-    if (times === 0) continue
-    for (let at = stacks.offsets[stack]!; at < stacks.offsets[stack + 1]!; at++) {
-      frames += times
+    const end = times === 0 ? 0 : stacks.offsets[stack + 1]!
+    const from = stacks.offsets[stack]!
+    if (end > from) frames += times * (end - from)
+    for (let at = from; at < end; at++) {
       const location = stacks.locations[at]!
-      if (locations.lineOffsets[location] !== locations.lineOffsets[location + 1]) continue
-      const mapping = locations.mapping[location]!
-      unnamedBy.set(mapping, (unnamedBy.get(mapping) ?? 0) + times)
+      if (isUnnamed[location] === 1) unnamed[location]! += times
     }
   }
+  const unnamedBy = new Map<number, number>()
+  unnamed.forEach((times, location) => {
+    if (times === 0) return
+    const mapping = locations.mapping[location]!
+    unnamedBy.set(mapping, (unnamedBy.get(mapping) ?? 0) + times)
+  })
   const worst = [...unnamedBy]
     .map(([mapping, count]) => ({ module: mappings[mapping]?.file || '[unknown]', frames: count }))
     .sort((a, b) => b.frames - a.frames)

@@ -1,6 +1,6 @@
 // `spikecam flame`: a flame graph as one file that opens anywhere.
 import type { Config } from '../config.ts'
-import { renderSvg } from '../flame/svg.ts'
+import { drawnShare, renderSvg } from '../flame/svg.ts'
 import { Failure } from '../model/errors.ts'
 import { buildCallTree } from '../profile/call-tree.ts'
 import { describeLosses, describeProfile } from './describe-profile.ts'
@@ -14,7 +14,12 @@ export async function runFlame({ args, options }: Config): Promise<number> {
   const place = output && 'file' in output ? output.file : '-'
   const source = await readProfile(args[0]!, options)
   const { profile, sampleType } = viewForPeople(source.profile, options)
-  const tree = buildCallTree(profile, { sampleType, rootBy: options.rootBy, invert: options.invert })
+  const tree = buildCallTree(profile, {
+    sampleType,
+    rootBy: options.rootBy,
+    invert: options.invert,
+    leastShare: drawnShare,
+  })
   if (tree.length <= 1) throw new Failure('EMPTY', `${source.name} has no samples`)
   const svg = renderSvg(tree, {
     title: options.title ?? source.name,

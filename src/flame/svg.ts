@@ -51,6 +51,9 @@ const minWidthPx = 0.25
 const topPx = 84
 const marginPx = 12
 
+/** `leastShare` of a call tree that is only drawn, in the default width: what is lighter cannot be seen. */
+export const drawnShare = minWidthPx / (defaultWidthPx - 2 * marginPx)
+
 /**
  * @param tree with `base` it is drawn as a diff: widths are `total`, colours the change against `base`
  * @returns the text of a complete SVG file

@@ -2,7 +2,8 @@
 // Nodes are columns in depth-first preorder (a parent before its children, siblings heaviest first),
 // so the subtree of node i is the index range (i, end[i]) and layout needs no pointers.
 import type { FrameKind } from './frame-kind.ts'
-import { type FrameKeys, FrameTable, framesOf, type LocationFrames } from './frames.ts'
+import { type FrameKeys, FrameTable, framesOf } from './frames.ts'
+import { HeavyWalk, type Walk } from './heavy-walk.ts'
 import { int64At, wordsOf } from './int64.ts'
 import type { Profile } from './profile.ts'
 import { type RootBy, rootFrames } from './roots.ts'
@@ -37,25 +38,36 @@ export interface CallTreeOptions {
   readonly rootBy?: RootBy
   /** From the function that ran to its callers: the first row is self time by function. */
   readonly invert?: boolean
+  /**
+   * Nodes that weigh less than this share of all are not entered: what they called counts as their own. For a picture of
+   * known width, where that cannot be seen; a large tree then costs a tenth.
+   */
+  readonly leastShare?: number
 }
 
 /** Builds the tree of a profile; the cost grows with samples plus frames of *different* stacks. */
 export function buildCallTree(profile: Profile, options: CallTreeOptions = {}): CallTree {
-  const { sampleType = profile.defaultType, filter, rootBy = 'none', invert = false } = options
+  const { sampleType = profile.defaultType, filter, rootBy = 'none', invert = false, leastShare = 0 } = options
   const frames = framesOf(profile)
   const { keys, paths, pathOf } = rootFrames(profile, frames.keys, rootBy)
   const trie = new Trie()
   const way: Walk = { trie, frames, profile }
   const weights = new StackWeights(profile, sampleType)
+  const heavy = leastShare > 0 ? new HeavyWalk(way, invert) : undefined
   samplesByPath(profile, { pathOf, pathCount: paths.length, filter }).forEach((samples, path) => {
     let root = 0
     for (const frame of paths[path]!) root = trie.child(root, frame)
     for (const sample of samples) weights.add(sample)
     weights.drain((stack, weight) => {
+      if (heavy) {
+        heavy.add(root, stack, weight)
+        return
+      }
       const node = invert ? walkInverted(way, root, stack) : walk(way, root, stack)
       trie.add(node, weight)
     })
   })
+  heavy?.walk(leastShare)
   return {
     frames: keys,
     unit: profile.sampleTypes[sampleType]?.unit ?? '',
@@ -123,12 +135,6 @@ function samplesByPath(
     lists[path]![filled[path]!++] = wanted[i] as number
   }
   return lists
-}
-
-interface Walk {
-  readonly trie: Trie
-  readonly frames: LocationFrames
-  readonly profile: Profile
 }
 
 /** From the root to the function that ran. @returns the last node */

@@ -49,6 +49,8 @@ function makeFrames(
   const modules = mappings.map(({ file }) => moduleName(file))
   const offsets = new Uint32Array(locations.length + 1)
   const rows: number[] = []
+  /** From mapping + 1 to the row of what has no name in it. */
+  const unnamed = new Int32Array(mappings.length + 1).fill(-1)
   /** From function to its row, per module: one lookup by number for the common case of a function seen before. */
   const byFunction = new Map<number, number>()
   for (let i = 0; i < locations.length; i++) {
@@ -58,9 +60,13 @@ function makeFrames(
     const first = locations.lineOffsets[i]!
     const end = locations.lineOffsets[i + 1]!
     if (first === end) {
-      const name = module === '' ? '[unknown]' : module.startsWith('[') ? module : `[${module}]`
-      const row = table.intern({ name, module, kind: () => frameKind({ name: '', file, source: '' }) })
-      wasCalled[row] = true
+      let row = unnamed[mapping + 1] as number
+      if (row < 0) {
+        const name = module === '' ? '[unknown]' : module.startsWith('[') ? module : `[${module}]`
+        row = table.intern({ name, module, kind: () => frameKind({ name: '', file, source: '' }) })
+        wasCalled[row] = true
+        unnamed[mapping + 1] = row
+      }
       rows.push(row)
     }
     for (let line = first; line < end; line++) {

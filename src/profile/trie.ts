@@ -51,6 +51,17 @@ export class Trie {
     return made
   }
 
+  /** A child that is known to be new; `child` does not find it. */
+  append(node: number, frame: number): number {
+    if ((this.depth[node] as number) >= maxDepth) return node
+    if (this.length === this.frame.length) this.grow()
+    const made = this.length++
+    this.frame[made] = frame
+    this.parent[made] = node
+    this.depth[made] = (this.depth[node] as number) + 1
+    return made
+  }
+
   frameOf(node: number): number {
     return this.frame[node] as number
   }

@@ -31,15 +31,21 @@ export function readBytes(source: ByteSource, offset: number, length: number): U
   return bytes.subarray(0, source.readInto(bytes, offset))
 }
 
+/** Most names are read into this one and made text at once. */
+const nameBytes = new Uint8Array(usualNameBytes)
+
 /** @returns the NUL-terminated bytes at `offset` as text, at most `maxNameBytes` of them */
 export function readCString(source: ByteSource, offset: number): string {
-  let length = usualNameBytes
-  for (;;) {
-    const bytes = readBytes(source, offset, length)
+  if (!(offset >= 0) || offset >= source.size) return ''
+  const count = source.readInto(nameBytes, offset)
+  const usualEnd = nameBytes.indexOf(0)
+  if (usualEnd >= 0 && usualEnd < count) return decodeName(nameBytes.subarray(0, usualEnd))
+  if (count < usualNameBytes) return decodeName(nameBytes.subarray(0, count))
+  for (let length = usualNameBytes * 8; ; length *= 8) {
+    const bytes = readBytes(source, offset, Math.min(length, maxNameBytes))
     const end = bytes.indexOf(0)
     if (end >= 0) return decodeName(bytes.subarray(0, end))
-    if (bytes.length < length || length >= maxNameBytes) return decodeName(bytes)
-    length = Math.min(maxNameBytes, length * 8)
+    if (bytes.length < length) return decodeName(bytes)
   }
 }
 

@@ -16,11 +16,16 @@ const chunkBytes = 1 << 20
 /** A file name and its checksum. */
 const maxLinkBytes = 4096
 
-/**
- * @param path of the stripped file, as its process sees it
- * @param roots root folders to look under: the process's, then the node's
- */
-export function debugFileFinder({ path, roots }: { path: string; roots: readonly string[] }): FindDebugFile {
+interface DebugFileOptions {
+  /** Of the stripped file, as its process sees it. */
+  readonly path: string
+  /** Root folders to look under: the process's, then the node's. */
+  readonly roots: readonly string[]
+  /** Reads what was found through a cache. */
+  readonly over?: (source: ByteSource) => ByteSource
+}
+
+export function debugFileFinder({ path, roots, over = (source) => source }: DebugFileOptions): FindDebugFile {
   return (file) => {
     const names: string[] = []
     if (file.buildId && file.buildId.length > 2) {
@@ -33,7 +38,7 @@ export function debugFileFinder({ path, roots }: { path: string; roots: readonly
     }
     for (const root of roots) {
       for (const name of names) {
-        const found = openDebugFile(`${root}${name}`, file, link?.checksum)
+        const found = openDebugFile(`${root}${name}`, file, { checksum: link?.checksum, over })
         if (found) return found
       }
     }
@@ -41,10 +46,14 @@ export function debugFileFinder({ path, roots }: { path: string; roots: readonly
   }
 }
 
-function openDebugFile(path: string, stripped: Elf, checksum: number | undefined) {
+interface Wanted extends Required<Pick<DebugFileOptions, 'over'>> {
+  readonly checksum: number | undefined
+}
+
+function openDebugFile(path: string, stripped: Elf, { checksum, over }: Wanted) {
   const source = openFile(path, { followLinks: true })
   if (!source) return undefined
-  const debug = readElf(source)
+  const debug = readElf(over(source))
   const fits =
     debug !== undefined &&
     hasSymtab(debug) &&

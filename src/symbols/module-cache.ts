@@ -1,10 +1,12 @@
 // The files with code that were seen, each opened once however many processes map it.
 import type { PerfMapping } from '../profile/symbolizer.ts'
+import type { ByteSource } from './byte-source.ts'
 import { debugFileFinder } from './debug-files.ts'
 import { type Executable, openExecutable } from './executable.ts'
 import type { FrameDetail } from './go-table.ts'
 import { mappedFileKey } from './mapped-file.ts'
 import type { OpenFile } from './open-file.ts'
+import { PageCache } from './page-cache.ts'
 
 /** A default limit of 1024 descriptors must also hold pipes, sockets and, for some files, a debug file each. */
 const maxOpenFiles = 384
@@ -33,6 +35,7 @@ interface Slot {
 export class ModuleCache {
   private readonly slots = new Map<string, Slot>()
   private readonly options: ModuleCacheOptions
+  private readonly pages = new PageCache()
   /** From inode to device of what is open; two devices with one inode are rare, and then looked up the longer way. */
   private readonly openInodes = new Map<number, string>()
   private openFiles = 0
@@ -71,8 +74,11 @@ export class ModuleCache {
     this.slots.set(key, slot)
     if (slot.executable === undefined) {
       const { detail, debugRoots } = this.options
-      const findDebugFile = debugFileFinder({ path: mapping.path, roots: debugRoots(mapping) })
-      slot.executable = openExecutable(slot.file, { findDebugFile, detail }) ?? null
+      const over = (source: ByteSource): ByteSource => this.pages.over(source)
+      const findDebugFile = debugFileFinder({ path: mapping.path, roots: debugRoots(mapping), over })
+      const { file } = slot
+      const source = { ...over(file), close: () => file.close() }
+      slot.executable = openExecutable(source, { findDebugFile, detail }) ?? null
     }
     return slot.executable ?? undefined
   }

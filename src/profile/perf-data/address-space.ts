@@ -51,6 +51,17 @@ export class AddressSpace {
     if (this.before && this.table.ranges.includes(range)) this.before = undefined
   }
 
+  /** Nothing of the new program has run yet: samples may still have the stack of the one before. */
+  get isInsideExec(): boolean {
+    return this.before !== undefined
+  }
+
+  /** `settle` for the mapping at an address. */
+  settleAt(address: number): void {
+    const range = this.find(address)
+    if (range) this.settle(range)
+  }
+
   find(address: number): MappedRange | undefined {
     const { ranges, last } = this.table
     const hit = ranges[last]

@@ -24,14 +24,14 @@ export async function parsePerfData(
   options: ParsePerfDataOptions = {},
 ): Promise<Profile> {
   if (input instanceof Uint8Array) return parsePerfDataBytes(input, options)
-  const recording = new PerfRecording({ keepsAddresses: options.keepsAddresses ?? true })
+  const recording = new PerfRecording({ keepsAddresses: options.keepsAddresses ?? true, forgetsChains: true })
   for await (const piece of input) recording.push(piece)
   return finish(recording, options)
 }
 
 /** The same for bytes in memory, at once. */
 export function parsePerfDataBytes(bytes: Uint8Array, options: ParsePerfDataOptions = {}): Profile {
-  const recording = new PerfRecording({ keepsAddresses: options.keepsAddresses ?? true })
+  const recording = new PerfRecording({ keepsAddresses: options.keepsAddresses ?? true, forgetsChains: true })
   recording.push(bytes)
   return finish(recording, options)
 }

@@ -13,10 +13,10 @@ import { RowArena } from './row-arena.ts'
 
 /** Markers lie in the last page of the address space (perf_event.h, PERF_CONTEXT_MAX = -4095). */
 const lastMarker = -4095
-const context = { user: -512, userDeferred: -640, guestUser: -2560 }
+export const context = { user: -512, userDeferred: -640, guestUser: -2560 }
 
-const isMarker = (low: number, high: number): boolean => high === -1 && low < 0 && low >= lastMarker
-const isKernelMarker = (low: number): boolean =>
+export const isMarker = (low: number, high: number): boolean => high === -1 && low < 0 && low >= lastMarker
+export const isKernelMarker = (low: number): boolean =>
   low !== context.user && low !== context.guestUser && low !== context.userDeferred
 
 /** In `bound`, where there is no row of `ranges`. */
@@ -26,7 +26,7 @@ const marker = -2
 const garbage = -3
 
 /** User addresses end here with 5-level paging (Documentation/arch/x86/x86_64/5level-paging.rst): 2^56. */
-const userEnd = 2 ** 56
+export const userEnd = 2 ** 56
 
 /** Bit of a stack's key: its first frames are kernel code although no marker says so. */
 const kernelStart = 1 << 31

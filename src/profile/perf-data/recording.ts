@@ -25,8 +25,10 @@ import { Events, type PerfEvent } from './events.ts'
 import type { RecordingInfo } from './features.ts'
 import type { ForkLog } from './fork-log.ts'
 import { type CodePlace, FrameTable } from './frame-table.ts'
+import type { MappedRange } from './mapped-file.ts'
 import { TimeOrder } from './order.ts'
 import { PlaceCache } from './place-cache.ts'
+import { PlaceStacks } from './place-stacks.ts'
 import { type InternContext, RawStacks } from './raw-stacks.ts'
 import { PerfReader } from './reader.ts'
 import { BlockPool, type RecordBlock } from './record-block.ts'
@@ -50,6 +52,11 @@ export interface RecordingOptions {
    * file every round is a delivery of its own, too short to find many.
    */
   readonly skipsUnsampled?: boolean
+  /**
+   * The recording is read once, named once at its end, and not written again: call chains are not kept, which takes a
+   * third of the memory.
+   */
+  readonly forgetsChains?: boolean
 }
 
 /** Default of /proc/sys/kernel/perf_event_max_stack: chains of this many frames were cut there. */
@@ -63,6 +70,8 @@ export class PerfRecording {
   private readonly sideBand: SideBand
   private readonly unsampled = new UnsampledProcesses()
   private raw = new RawStacks()
+  /** Takes the place of `raw` where chains are not kept. */
+  private once: PlaceStacks | undefined
   /** Rows of frame rows, leaf first; key 1 = was cut at the depth limit. */
   private readonly stacks = new RowArena()
   private pending = new SampleColumns()
@@ -74,8 +83,10 @@ export class PerfRecording {
   /** Samples whose fields do not fit into their record. */
   private malformed = 0
 
-  constructor({ noticed, keepsAddresses = false, skipsUnsampled = false }: RecordingOptions = {}) {
+  constructor(options: RecordingOptions = {}) {
+    const { noticed, keepsAddresses = false, skipsUnsampled = false, forgetsChains = false } = options
     this.frames = new FrameTable(keepsAddresses)
+    if (forgetsChains) this.once = new PlaceStacks(this.frames, () => this.mostDepth)
     const pool = new BlockPool()
     const events = new Events()
     const pidWord = (words: Int32Array, at: number): number => events.pidWord(words, at)
@@ -119,11 +130,15 @@ export class PerfRecording {
    * @param symbolizer the machine's symbols; without one, stacks consist of addresses
    */
   symbolizeNew(symbolizer: Symbolizer | undefined): void {
+    if (this.once) {
+      for (const range of this.once.ranges) this.tellBuildId(range)
+      if (symbolizer) this.frames.askNames(symbolizer)
+      this.once.resolve(this.stacks)
+      return
+    }
     const fresh = this.raw.unresolved
     const second = Math.floor(this.latestNs / 1e9)
-    for (const range of this.raw.ranges) {
-      if (range && !range.file.buildId) range.file.buildId = this.reader.info.buildIds.get(range.path) || undefined
-    }
+    for (const range of this.raw.ranges) if (range) this.tellBuildId(range)
     // Two passes: all unknown places are asked for together, then stacks are made of the answers.
     let words = 0
     for (let i = 0; i < fresh.length; i++) words += this.raw.frameCount(fresh[i] as number) + 1
@@ -153,7 +168,7 @@ export class PerfRecording {
   takeSamples(untilNs = Number.POSITIVE_INFINITY): SampleBatch {
     const { batch, rest } = this.pending.split(
       untilNs,
-      (raw) => this.raw.resolvedOf(raw),
+      (stack) => (this.once ?? this.raw).resolvedOf(stack),
       (id) => this.sideBand.cgroupPath(id),
     )
     this.pending = rest
@@ -191,6 +206,7 @@ export class PerfRecording {
   /** Forgets all raw stacks: the recording is complete, and what is known of it has been resolved. */
   forgetRawStacks(): void {
     this.raw = new RawStacks()
+    this.once = undefined
   }
 
   /** Frame rows of a resolved stack, leaf first. A view: valid until the next `symbolizeNew` or `compact`. */
@@ -278,7 +294,7 @@ export class PerfRecording {
     const timeNs = this.now[0] as number
     if (timeNs > this.latestNs) this.latestNs = timeNs
     if (this.unsampled.isAbout(block.words, at)) return
-    if (this.sideBand.read(timeNs, block, at)) this.raw.distrust()
+    if (this.sideBand.read(timeNs, block, at)) (this.once ?? this.raw).distrust()
   }
 
   private sample(block: RecordBlock, at: number): void {
@@ -295,12 +311,21 @@ export class PerfRecording {
     context.user = task.process.space
     context.startsInKernel = fields.startsInKernel
     context.second = timeNs / 1e9
-    fields.rawStack = this.raw.intern(block.words, fields.chainFrom, fields.chainTo, context)
+    fields.rawStack = (this.once ?? this.raw).intern(block.words, fields.chainFrom, fields.chainTo, context)
     this.pending.push(timeNs, task, fields)
   }
 
   private isTruncated(id: number): boolean {
-    const limit = this.events[0]?.attr.maxStack || defaultMaxStack
+    const limit = this.mostDepth
     return this.raw.frameCount(id) >= limit && this.raw.addressCount(id) >= limit
+  }
+
+  private get mostDepth(): number {
+    return this.events[0]?.attr.maxStack || defaultMaxStack
+  }
+
+  /** What only stands at the end of the file. */
+  private tellBuildId({ file, path }: MappedRange): void {
+    if (!file.buildId) file.buildId = this.reader.info.buildIds.get(path) || undefined
   }
 }

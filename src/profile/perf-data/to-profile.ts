@@ -208,13 +208,18 @@ class Tables {
     const places: CodePlace[] = []
     const locations = new Uint32Array(offsets[stackIds.length] as number)
     for (let i = 0; i < stackIds.length; i++) {
-      const id = stackIds[i] as number
       const from = offsets[i] as number
       const depth = (offsets[i + 1] as number) - from
+      if (depth === 0) continue
+      const rows = recording.stackOf(stackIds[i] as number)
       for (let frame = 0; frame < depth; frame++) {
-        const place = recording.placeAt(id, frame)
-        if (rowOfPlace[place] === -1) rowOfPlace[place] = places.push(recording.frame(place)) - 1
-        locations[from + frame] = rowOfPlace[place] as number
+        const place = rows[frame] as number
+        let row = rowOfPlace[place] as number
+        if (row === -1) {
+          row = places.push(recording.frame(place)) - 1
+          rowOfPlace[place] = row
+        }
+        locations[from + frame] = row
       }
     }
     return { ...placeTables(places), stacks: { length: stackIds.length, offsets, locations } }

@@ -1,0 +1,155 @@
+// Grows a tree from the top, group by group, and leaves what has become too light to be seen: of a million nodes a
+// picture shows some thousands. Stacks that share their first frames are one group; a group is split by the next frame.
+import type { LocationFrames } from './frames.ts'
+import type { Profile } from './profile.ts'
+import type { Trie } from './trie.ts'
+
+/** What it takes to walk a stack. */
+export interface Walk {
+  readonly trie: Trie
+  readonly frames: LocationFrames
+  readonly profile: Profile
+}
+
+/** Rows from..to of the order below, which all came through `node` and have `depth` frames behind them. */
+interface Group {
+  readonly from: number
+  readonly to: number
+  readonly node: number
+  readonly depth: number
+}
+
+export class HeavyWalk {
+  private readonly way: Walk
+  private readonly invert: boolean
+  private readonly stacks: number[] = []
+  private readonly nodes: number[] = []
+  private readonly weights: number[] = []
+
+  /** @param invert from the function that ran to its callers */
+  constructor(way: Walk, invert: boolean) {
+    this.way = way
+    this.invert = invert
+  }
+
+  /** A stack of so much weight hangs below a node. Stacks of one node are added one behind the other. */
+  add(node: number, stack: number, weight: number): void {
+    this.nodes.push(node)
+    this.stacks.push(stack)
+    this.weights.push(weight)
+  }
+
+  /** @param leastShare what a node must weigh to be entered, as a share of all that was added */
+  walk(leastShare: number): void {
+    const { trie, frames } = this.way
+    const weight = Float64Array.from(this.weights)
+    const least = weight.reduce((sum, each) => sum + Math.abs(each), 0) * leastShare
+    const { sequence, start } = this.sequences()
+    /** Rows of what was added, so that each group is one range of it. */
+    const order = Uint32Array.from(weight, (_, i) => i)
+    const spare = new Uint32Array(order.length)
+    /** By row of `order`: which part it goes to, 0 = it ends here. */
+    const part = new Uint32Array(order.length)
+    /** From frame to the part of the group that goes on with it. */
+    const partOf = new Uint32Array(frames.keys.length)
+    // By part; there are at most as many as frames.
+    const frameOf = new Int32Array(frames.keys.length + 1)
+    const count = new Uint32Array(frames.keys.length + 1)
+    const sum = new Float64Array(frames.keys.length + 1)
+    const size = new Float64Array(frames.keys.length + 1)
+    const place = new Uint32Array(frames.keys.length + 1)
+    const pending = this.roots()
+    for (let group = pending.pop(); group; group = pending.pop()) {
+      const { from, to, node, depth } = group
+      let parts = 0
+      for (let row = from; row < to; row++) {
+        const i = order[row] as number
+        const at = (start[i] as number) + depth
+        const value = weight[i] as number
+        if (at === start[i + 1]) {
+          part[row] = 0
+          trie.add(node, value)
+          continue
+        }
+        const frame = sequence[at] as number
+        let number = partOf[frame] as number
+        if (number === 0) {
+          number = ++parts
+          partOf[frame] = number
+          frameOf[number] = frame
+          count[number] = 0
+          sum[number] = 0
+          size[number] = 0
+        }
+        part[row] = number
+        count[number] = (count[number] as number) + 1
+        sum[number] = (sum[number] as number) + value
+        size[number] = (size[number] as number) + Math.abs(value)
+      }
+      let next = from
+      for (let number = 1; number <= parts; number++) {
+        const frame = frameOf[number] as number
+        partOf[frame] = 0
+        const child = trie.append(node, frame)
+        if ((size[number] as number) < least) {
+          trie.add(child, sum[number] as number)
+          count[number] = 0
+          continue
+        }
+        place[number] = next
+        pending.push({ from: next, to: next + (count[number] as number), node: child, depth: depth + 1 })
+        next += count[number] as number
+      }
+      // Most groups go on as one, in the order they have.
+      if (next === from || (parts === 1 && next === to)) continue
+      for (let row = from; row < to; row++) {
+        const number = part[row] as number
+        if (number === 0 || count[number] === 0) continue
+        spare[place[number]!++] = order[row] as number
+      }
+      order.set(spare.subarray(from, next), from)
+    }
+  }
+
+  /** What hangs below one node, as a group each. */
+  private roots(): Group[] {
+    const { nodes } = this
+    const groups: Group[] = []
+    for (let from = 0, to = 1; from < nodes.length; to++) {
+      if (nodes[to] === nodes[from]) continue
+      groups.push({ from, to, node: nodes[from] as number, depth: 0 })
+      from = to
+    }
+    return groups
+  }
+
+  /** Frames of stack i are sequence[start[i] .. start[i+1]], in the order of the walk. */
+  private sequences(): { sequence: Int32Array; start: Uint32Array } {
+    const { frames, profile } = this.way
+    const { offsets, locations } = profile.stacks
+    const start = new Uint32Array(this.stacks.length + 1)
+    let length = 0
+    this.stacks.forEach((stack, i) => {
+      for (let at = offsets[stack] as number; at < (offsets[stack + 1] as number); at++) {
+        const location = locations[at] as number
+        length += (frames.offsets[location + 1] as number) - (frames.offsets[location] as number)
+      }
+      start[i + 1] = length
+    })
+    const sequence = new Int32Array(length)
+    // Locations are leaf first; from the root they are written from the end.
+    const step = this.invert ? 1 : -1
+    this.stacks.forEach((stack, i) => {
+      let to = this.invert ? (start[i] as number) : (start[i + 1] as number) - 1
+      for (let at = offsets[stack] as number; at < (offsets[stack + 1] as number); at++) {
+        const location = locations[at] as number
+        const end = frames.offsets[location + 1] as number
+        for (let row = frames.offsets[location] as number; row < end; row++) {
+          sequence[to] = frames.rows[row] as number
+          to += step
+        }
+      }
+    })
+    return { sequence, start }
+  }
+}

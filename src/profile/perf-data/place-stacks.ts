@@ -1,0 +1,138 @@
+// Call chains of a recording that is read once, from a file: each becomes the places that its addresses lie in as soon
+// as it is met, and the addresses themselves are not kept. Ten million frames then take 40 MB, where raw-stacks.ts, which
+// can also give them back, takes 120.
+import type { AddressSpace } from './address-space.ts'
+import { type FrameTable, unknownPlace } from './frame-table.ts'
+import type { MappedRange } from './mapped-file.ts'
+import { context, type InternContext, isKernelMarker, isMarker, userEnd } from './raw-stacks.ts'
+import { RowArena } from './row-arena.ts'
+
+/** Entries of the cache of addresses, 2 MB: what fits into a second-level cache or so. */
+const cacheSize = 1 << 17
+/** A record holds 16 383 words, and every frame takes two. */
+const mostFrames = 8192
+/** Names are asked for once, at the end: all places are of one moment. */
+const oneMoment = 0
+
+export class PlaceStacks {
+  /** Mappings that were met. */
+  readonly ranges = new Set<MappedRange>()
+  private readonly frames: FrameTable
+  private readonly mostDepth: () => number
+  /** Chains that were met, without their words; the number is the row of `stackOf`. */
+  private chains = new RowArena({ keepsRows: false })
+  private stackOf = new Int32Array(64)
+  /** Rows of places, leaf first; key 1 = was cut at the depth limit. */
+  private readonly stacks = new RowArena()
+  private resolved: Int32Array = new Int32Array(0)
+  /** Entries [address low, high, key of the space, place]; a newer one takes an older one's room. Key 0 = free. */
+  private readonly cache = new Int32Array(cacheSize * 4)
+  private readonly rows = new Int32Array(mostFrames)
+
+  /** @param mostDepth chains of so many frames were cut there; asked late, because the first events come before it is known */
+  constructor(frames: FrameTable, mostDepth: () => number) {
+    this.frames = frames
+    this.mostDepth = mostDepth
+  }
+
+  get size(): number {
+    return this.stacks.size
+  }
+
+  /** Number of the stack that a call chain is. */
+  intern(words: Int32Array, from: number, to: number, where: InternContext): number {
+    const { chains } = this
+    // The sign tells them apart: keys are positive.
+    const id = chains.intern(words, from, to, where.startsInKernel ? -where.user.key : where.user.key)
+    if (!chains.wasNew) return this.stackOf[id] as number
+    if (id >= this.stackOf.length) {
+      const larger = new Int32Array(this.stackOf.length * 2)
+      larger.set(this.stackOf)
+      this.stackOf = larger
+    }
+    const stack = this.place(words, from, to, where)
+    this.stackOf[id] = stack
+    return stack
+  }
+
+  /** Kernel code was loaded or unloaded: equal chains may mean other code from now on. */
+  distrust(): void {
+    this.chains = new RowArena({ keepsRows: false })
+    this.cache.fill(0)
+  }
+
+  /** Makes stacks of functions of the stacks of places, once these have their names. */
+  resolve(into: RowArena): void {
+    const { stacks, frames, rows } = this
+    this.resolved = new Int32Array(stacks.limit)
+    for (let id = 0; id < stacks.limit; id++) {
+      const block = stacks.block(id)
+      const start = stacks.start(id)
+      const length = stacks.length(id)
+      for (let i = 0; i < length; i++) rows[i] = frames.standFor(block[start + i] as number)
+      this.resolved[id] = into.intern(rows, 0, length, stacks.key(id))
+    }
+  }
+
+  resolvedOf(stack: number): number {
+    return this.resolved[stack] ?? -1
+  }
+
+  private place(words: Int32Array, from: number, to: number, { user, kernel, startsInKernel }: InternContext): number {
+    const { rows, cache } = this
+    let space = startsInKernel ? kernel : user
+    let isFirstOfUser = true
+    let isDeferred = false
+    let length = 0
+    /** First frame that cannot be an address, as long as no code follows it. */
+    let nonsense = -1
+    for (let at = from; at < to; at += 2) {
+      const low = words[at] as number
+      const high = words[at + 1] as number
+      if (isMarker(low, high)) {
+        space = isKernelMarker(low) ? kernel : user
+        isDeferred = low === context.userDeferred
+        continue
+      }
+      if (isDeferred) continue
+      const { key } = space
+      const hash = Math.imul(low ^ Math.imul(high ^ Math.imul(key, 0x9e3779b1), 0x85ebca6b), 0xc2b2ae35)
+      const entry = ((hash ^ (hash >>> 15)) & (cacheSize - 1)) << 2
+      let row: number
+      if (cache[entry] === low && cache[entry + 1] === high && cache[entry + 2] === key)
+        row = cache[entry + 3] as number
+      else {
+        row = this.rowOf(space, low, high)
+        cache[entry] = low
+        cache[entry + 1] = high
+        cache[entry + 2] = key
+        cache[entry + 3] = row
+      }
+      if (row !== unknownPlace) nonsense = -1
+      else if (nonsense < 0 && space === user && !isUserAddress(low, high)) nonsense = length
+      if (isFirstOfUser && space === user) {
+        isFirstOfUser = false
+        if (user.isInsideExec) user.settleAt(addressOf(low, high))
+      }
+      rows[length++] = row
+    }
+    // So many frames and markers as the kernel wrote; those that are not places are few.
+    const isCut = length >= this.mostDepth()
+    return this.stacks.intern(rows, 0, nonsense >= 0 ? nonsense : length, isCut ? 1 : 0)
+  }
+
+  private rowOf(space: AddressSpace, low: number, high: number): number {
+    const address = addressOf(low, high)
+    const range = space.find(address)
+    if (range === undefined) return unknownPlace
+    this.ranges.add(range)
+    return this.frames.rowOf(range, address, oneMoment)
+  }
+}
+
+const addressOf = (low: number, high: number): number => high * 4294967296 + (low >>> 0)
+
+function isUserAddress(low: number, high: number): boolean {
+  const address = addressOf(low, high)
+  return address >= 0 && address < userEnd
+}
