@@ -189,6 +189,13 @@ export const commands = {
     count: [0, 0],
     output: 'json|yaml',
     summary: 'Check whether this machine can be recorded, and say what to do where it cannot.',
+    details:
+      'With --tls it looks at one address instead: the certificates it presents, and what is wrong with them or with\n' +
+      'ours. pid/N:PORT is connected to inside the network of that process, pid/N means every port it listens on.',
+    examples: [
+      'spikecam doctor',
+      'spikecam doctor --tls pid/4242:2379 --pprof-ca /etc/etcd/ca.crt --pprof-cert /etc/etcd/client.crt --pprof-key /etc/etcd/client.key',
+    ],
   },
 } as const satisfies Record<string, CommandRow>
 
@@ -457,6 +464,41 @@ export const optionTable = {
     hint: 'FORM',
     help: 'Another form of the answer, or a place for it; - is stdout.',
     commands: printers,
+  },
+  tls: {
+    flag: 'tls',
+    type: 'text',
+    hint: 'HOST:PORT|pid/N[:PORT]',
+    help: 'Show what this address presents for TLS, and what is wrong with it.',
+    commands: ['doctor'],
+  },
+  pprofCa: {
+    flag: 'pprof-ca',
+    type: 'text',
+    hint: 'PATH',
+    help: 'Authority to trust: a PEM file in the file system of the target, or on its node as agent:PATH. [those of the machine]',
+    commands: ['doctor'],
+  },
+  pprofCert: {
+    flag: 'pprof-cert',
+    type: 'text',
+    hint: 'PATH',
+    help: 'Client certificate to show, likewise.',
+    commands: ['doctor'],
+  },
+  pprofKey: {
+    flag: 'pprof-key',
+    type: 'text',
+    hint: 'PATH',
+    help: 'Its private key, likewise. [in the file of the certificate]',
+    commands: ['doctor'],
+  },
+  pprofServerName: {
+    flag: 'pprof-server-name',
+    type: 'text',
+    hint: 'NAME',
+    help: 'Name that the certificate of the program must have. [the address]',
+    commands: ['doctor'],
   },
   to: {
     flag: 'to',

@@ -29,7 +29,10 @@ const allowed: Record<string, { may: string[]; why: string }> = {
     why: 'main: wires the node side',
   },
   server: { may: ['trigger', 'store', 'profile', 'flame', 'api'], why: 'main: wires the server side' },
-  cli: { may: ['profile', 'symbols', 'flame', 'api', 'trigger'], why: 'main: a client of the API and of local files' },
+  cli: {
+    may: ['profile', 'symbols', 'flame', 'api', 'trigger', 'target', 'capture'],
+    why: 'main: a client of the API and of local files; doctor looks at this machine',
+  },
   ui: { may: ['profile', 'flame', 'api'], why: 'main: runs in a browser' },
 }
 /** Files outside a folder: the bin that picks a main, and the option table that only mains and the bin read. */

@@ -61,6 +61,7 @@ async function trusted(connection: Duplex, endpoint: PprofEndpoint, timeoutMs: n
   }, timeoutMs)
   try {
     const session = await openTls(connection, attempt.host, endpoint.files)
+    if (session.refusal) throw session.refusal
     if (session.distrust === undefined || endpoint.skipVerify) return session.socket
     session.socket.destroy()
     throw new Failure('TLS_REFUSED', explainDistrust(session.distrust, session.chain, attempt))

@@ -47,16 +47,17 @@ export async function findPprof(
     return { ...(await tryPort(process, port, place)), by: 'as named' }
   }
   if (ports.length === 0) throw new Skipped('the process listens on no TCP port, so it serves no pprof')
-  // Of a pod with several containers the annotation may mean another one: then it is looked for as without.
   const meant = annotated && ports.find(({ port }) => port === annotated.pprofPort)
   if (meant && annotated && !annotated.isHint) {
     return { ...(await tryPort(process, meant, { ...annotated, ...place })), by: `by annotation ${annotated.by}` }
   }
+  // Of a pod with several containers the annotated port may be another one's: then it is looked for as without.
+  const known = annotated && annotated.pprofPort === undefined ? { ...annotated, ...place } : place
   const reasons = new Map<number, Failure>()
   const done = new AbortController()
   const tryOne = async (port: ListeningPort): Promise<FoundPprof> => {
     try {
-      return { ...(await tryPort(process, port, place, done.signal)), by: `among ${ports.length} listening` }
+      return { ...(await tryPort(process, port, known, done.signal)), by: `among ${ports.length} listening` }
     } catch (error) {
       if (error instanceof Failure) reasons.set(port.port, error)
       throw error

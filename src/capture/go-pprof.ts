@@ -8,6 +8,7 @@ import { annotatedPprof } from './go-pprof-annotations.ts'
 import { type Ask, countOfGoroutines, type Judged, judgeAnswer, maxBodyBytes } from './go-pprof-answer.ts'
 import { askEndpoint, printEndpoint } from './go-pprof-endpoint.ts'
 import { type FoundPprof, findPprof } from './go-pprof-find.ts'
+import { listeningPorts } from './listening-sockets.ts'
 import { type Finding, type Probe, type ProbeRequest, type ProbeYield, Skipped } from './probe.ts'
 
 export interface GoPprofOptions {
@@ -76,9 +77,12 @@ export function goPprofProbe({ annotationsOf }: GoPprofOptions = {}): Probe {
 
   const placeOf = (process: ProcessKey, { target, options }: ProbeRequest): Promise<FoundPprof> => {
     const annotated = annotatedPprof(annotationsOf?.(target) ?? {})
-    const isTold = options.pprofPort !== undefined || (annotated && !annotated.isHint)
+    const isAnnotated = (): boolean =>
+      annotated !== undefined &&
+      !annotated.isHint &&
+      listeningPorts(process.pid).some(({ port }) => port === annotated.pprofPort)
     const { runtime } = detectRuntime(process.pid)
-    if (runtime !== 'go' && !isTold) {
+    if (runtime !== 'go' && options.pprofPort === undefined && !isAnnotated()) {
       const what = runtime === 'unknown' ? 'a program that could not be looked at' : `a ${runtime} program`
       throw new Skipped(
         `not a Go program but ${what}; if it serves pprof all the same, name its port with --pprof-port`,

@@ -2,9 +2,10 @@
 // speaks against it. The probe refuses on the same facts that `doctor --tls` prints.
 import { X509Certificate } from 'node:crypto'
 import { once } from 'node:events'
+import { isIP } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { setImmediate, setTimeout as sleep } from 'node:timers/promises'
-import { type ConnectionOptions, connect, type DetailedPeerCertificate, type TLSSocket } from 'node:tls'
+import { connect, type DetailedPeerCertificate, type TLSSocket } from 'node:tls'
 
 /** What we know of the other side and show of ourselves; PEM. */
 export interface TlsCredentials {
@@ -15,14 +16,19 @@ export interface TlsCredentials {
 }
 
 export interface TlsSession {
+  /** Ready to be spoken over, unless there is a refusal. */
   readonly socket: TLSSocket
+  /** Why the other side, or OpenSSL, ended it: an Error of Node that `explainTls` knows. */
+  readonly refusal: Error | undefined
   /** `TLSv1.3` */
-  readonly protocol: string
-  readonly cipher: string
-  /** As presented, the program's own certificate first. */
+  readonly protocol: string | undefined
+  readonly cipher: string | undefined
+  /** As presented, the program's own certificate first; then the authority if we know it. Empty when it came to none. */
   readonly chain: readonly X509Certificate[]
   /** OpenSSL's or Node's name for what is wrong with it, such as `CERT_HAS_EXPIRED`; undefined when it is to be trusted. */
   readonly distrust: string | undefined
+  /** False when it was refused before `distrust` could be judged, as TLS 1.2 does. */
+  readonly isJudged: boolean
 }
 
 /** A chain longer than this is none: the longest that public authorities make has four. */
@@ -34,35 +40,60 @@ const maxChain = 10
 const verdictMs = 250
 
 /**
- * Speaks TLS to whoever is at the other end, trusted or not.
+ * Speaks TLS to whoever is at the other end, trusted or not. Never throws for what the other side does.
  * @param host what the certificate must be for: a name, or the address that was connected to
- * @throws Error of Node or OpenSSL when there is no session: `explainTls` knows what they mean
  */
 export async function openTls(stream: Duplex, host: string, { ca, cert, key }: TlsCredentials): Promise<TlsSession> {
-  const options: ConnectionOptions = {
+  const socket = connect({
     socket: stream,
     host,
     // A server takes only names (RFC 6066, 3); Node compares an address with the certificate by `host`.
-    ...(/^[\d.]+$|:/.test(host) ? {} : { servername: host }),
+    ...(isIP(host) ? {} : { servername: host }),
     ...(ca ? { ca } : {}),
     ...(cert ? { cert } : {}),
     ...(key ? { key } : {}),
     rejectUnauthorized: false,
     minVersion: 'TLSv1.2',
+  })
+  // Where TLS 1.2 refuses, the certificate has come; it can be read only while the error is told.
+  let chain: X509Certificate[] = []
+  const readChain = (): void => {
+    chain = chainOf(socket.getPeerCertificate(true))
   }
-  const socket = connect(options)
-  await once(socket, 'secureConnect')
-  const protocol = socket.getProtocol() ?? 'unknown'
-  if (protocol === 'TLSv1.3') await untilVerdict(socket)
+  socket.once('error', readChain)
+  socket.on('error', () => undefined) // later ones are told to who speaks over it
+  let refusal: Error | undefined
+  let isJudged = false
+  try {
+    await handshake(socket)
+    isJudged = true
+    readChain()
+    if (socket.getProtocol() === 'TLSv1.3') await untilVerdict(socket)
+  } catch (error) {
+    refusal = error as Error
+  }
   const distrust = socket.authorizationError as Error | string | undefined | null
   return {
     socket,
-    protocol,
-    cipher: socket.getCipher().standardName,
-    chain: chainOf(socket.getPeerCertificate(true)),
+    refusal,
+    protocol: socket.getProtocol() ?? undefined,
+    cipher: refusal ? undefined : socket.getCipher()?.standardName,
+    chain,
+    isJudged,
     distrust: distrust ? (typeof distrust === 'string' ? distrust : codeOf(distrust)) : undefined,
   }
 }
+
+/** @throws Error of Node, also when the other side hangs up without a word */
+async function handshake(socket: TLSSocket): Promise<void> {
+  await new Promise<void>((resolve, reject) => {
+    socket.once('secureConnect', resolve)
+    socket.once('error', reject)
+    socket.once('close', () => reject(hungUp()))
+  })
+}
+
+const hungUp = (): Error => Object.assign(new Error('the other side hung up'), { code: 'ECONNRESET' })
 
 /** @throws Error when the server's word is an alert, or when it hangs up without one */
 async function untilVerdict(socket: TLSSocket): Promise<void> {
@@ -70,7 +101,7 @@ async function untilVerdict(socket: TLSSocket): Promise<void> {
   const { signal } = done
   const closed = async (): Promise<never> => {
     await once(socket, 'close', { signal })
-    throw Object.assign(new Error('closed right after the handshake'), { code: 'ECONNRESET' })
+    throw hungUp()
   }
   const waits = [once(socket, 'session', { signal }), sleep(verdictMs, undefined, { signal }), closed()]
   try {
@@ -86,10 +117,10 @@ async function untilVerdict(socket: TLSSocket): Promise<void> {
 const codeOf = (error: Error): string => (error as NodeJS.ErrnoException).code ?? error.message
 
 /** Node links each certificate to its issuer; a root is linked to itself. */
-function chainOf(leaf: DetailedPeerCertificate): X509Certificate[] {
+function chainOf(leaf: DetailedPeerCertificate | null): X509Certificate[] {
   const chain: X509Certificate[] = []
   const seen = new Set<string>()
-  for (let next: DetailedPeerCertificate | undefined = leaf; next?.raw && chain.length < maxChain; ) {
+  for (let next: DetailedPeerCertificate | null | undefined = leaf; next?.raw && chain.length < maxChain; ) {
     if (seen.has(next.fingerprint256)) break
     seen.add(next.fingerprint256)
     chain.push(new X509Certificate(next.raw))

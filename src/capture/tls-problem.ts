@@ -33,7 +33,6 @@ const purposes: Readonly<Record<string, string>> = {
   '1.3.6.1.5.5.7.3.1': 'serverAuth',
   '1.3.6.1.5.5.7.3.2': 'clientAuth',
 }
-const clientAuth = '1.3.6.1.5.5.7.3.2'
 
 /**
  * Why there was no TLS session, one sentence with the next step; undefined when it was not for TLS.
@@ -77,11 +76,15 @@ function explainAlert(alert: number, { address, shown }: TlsAttempt): string {
   return `${said} with the client certificate ${from}`
 }
 
+/** Extended key usage by name where it has one; empty = not restricted. Node calls it `keyUsage`. */
+export const purposesOf = (certificate: X509Certificate | undefined): string[] =>
+  ((certificate?.keyUsage ?? []) as readonly string[]).map((each) => purposes[each] ?? each)
+
 /** What makes a certificate useless for a client, whoever signed it. */
 export function problemOfClient(certificate: X509Certificate, nowMs = Date.now()): string | undefined {
-  const usage = certificate.keyUsage as readonly string[] | undefined // of the *extended* key usage, in Node
-  if (usage && !usage.includes(clientAuth)) {
-    return `is only for ${usage.map((each) => purposes[each] ?? each).join(', ')}, and a client's needs clientAuth (extended key usage)`
+  const usage = purposesOf(certificate)
+  if (usage.length > 0 && !usage.includes('clientAuth')) {
+    return `is only for ${usage.join(', ')}, and a client's needs clientAuth (extended key usage)`
   }
   return problemOfTime(certificate, nowMs)
 }
@@ -115,8 +118,7 @@ export function explainDistrust(code: string, chain: readonly X509Certificate[],
       return late === leaf ? `${its} ${problem}` : `${its} is signed by ${nameOf(late?.subject)}, which ${problem}`
     }
     case 'INVALID_PURPOSE': {
-      const usage = ((leaf?.keyUsage ?? []) as readonly string[]).map((each) => purposes[each] ?? each)
-      return `${its} is only for ${usage.join(', ')}, and a server's needs serverAuth (extended key usage)`
+      return `${its} is only for ${purposesOf(leaf).join(', ')}, and a server's needs serverAuth (extended key usage)`
     }
     case 'UNABLE_TO_VERIFY_LEAF_SIGNATURE':
     case 'UNABLE_TO_GET_ISSUER_CERT':

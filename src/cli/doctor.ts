@@ -10,6 +10,13 @@ import { readOutput, writeForm, writeOut } from './output.ts'
 /** @returns 0, or the exit code of the first check that failed */
 export async function runDoctor({ options }: Config): Promise<number> {
   const output = readOutput(options.output, ['json', 'yaml'])
+  if (options.tls !== undefined) {
+    const { answersOf, exitOfTls, renderTls } = await import('./doctor-tls.ts')
+    const answers = await answersOf(options)
+    if (output && 'form' in output) await writeForm(answers, output.form as 'json' | 'yaml')
+    else await writeOut(renderTls(answers))
+    return exitOfTls(answers)
+  }
   const checks = checkMachine(readFacts(options.perf, options.dataDir))
   if (output && 'form' in output) await writeForm(checks, output.form as 'json' | 'yaml')
   else await writeOut(renderChecks(checks))

@@ -11,6 +11,7 @@ const packages = {
   'redis-server': ['redis-server', 'redis-cli'],
   'prometheus-redis-exporter': ['prometheus-redis-exporter'],
   openssl: ['openssl'],
+  'etcd-server': ['etcd'],
 } as const
 export type DebianPackage = keyof typeof packages
 
