@@ -81,7 +81,7 @@ function createFor({ uid, gid }: JvmProcess, path: string): void {
 
 /** Argument: the name. Descriptor 3 is the folder. */
 const create = `
-try { require('node:fs').closeSync(require('node:fs').openSync('/proc/self/fd/3/' + process.argv[1], 'wx', 0o600)) }
+try { require('node:fs').closeSync(require('node:fs').openSync('/proc/self/fd/3/' + require('node:process').argv[1], 'wx', 0o600)) }
 catch (error) { process.stderr.write(String(error.code)); process.exitCode = 1 }
 `
 

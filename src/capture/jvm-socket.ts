@@ -108,7 +108,7 @@ const notPermitted = (cause: Error): Failure =>
 /** Arguments: the request, in base64. Descriptor 3 is the socket. */
 const client = `
 const socket = require('node:net').connect('/proc/self/fd/3')
-socket.once('connect', () => socket.write(Buffer.from(process.argv[1], 'base64')))
+socket.once('connect', () => socket.write(Buffer.from(require('node:process').argv[1], 'base64')))
 socket.once('error', (error) => { process.stderr.write(String(error.code)); process.exitCode = 1 })
 socket.pipe(process.stdout)
 `

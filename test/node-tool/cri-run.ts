@@ -44,9 +44,13 @@ message LinuxContainerResources {
   int64 cpu_shares = 3;
   int64 memory_limit_in_bytes = 4;
 }
+message Capability { repeated string add_capabilities = 1; repeated string drop_capabilities = 2; }
 message LinuxContainerSecurityContext {
+  Capability capabilities = 1;
   NamespaceOption namespace_options = 3;
   Int64Value run_as_user = 5;
+  bool readonly_rootfs = 7;
+  bool no_new_privs = 11;
   repeated string masked_paths = 13;
 }
 message LinuxContainerConfig { LinuxContainerResources resources = 1; LinuxContainerSecurityContext security_context = 2; }

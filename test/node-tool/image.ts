@@ -2,7 +2,16 @@
 // for a shell. No registry.
 import { execFileSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
-import { copyFileSync, existsSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import {
+  chmodSync,
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
 import { dirname, join } from 'node:path'
 
 export interface ImageSpec {
@@ -58,6 +67,7 @@ export function packImage(spec: ImageSpec, archive: string): string {
   const work = `${archive}.work`
   const root = join(work, 'root')
   for (const name of ['bin', 'tmp', 'proc', 'sys', 'dev', 'etc']) mkdirSync(join(root, name), { recursive: true })
+  chmodSync(join(root, 'tmp'), 0o1777) // as in every image
   for (const applet of applets) symlinkSync('busybox', join(root, 'bin', applet))
   writeFileSync(join(root, 'etc/passwd'), 'root:x:0:0:root:/:/bin/sh\nnobody:x:65534:65534:nobody:/:/bin/sh\n')
   for (const program of ['/bin/busybox', ...(spec.programs ?? [])]) {

@@ -18,6 +18,9 @@ export interface ContainerSpec {
   readonly cpuRequest?: number
   readonly memoryLimitBytes?: number
   readonly uid?: number
+  /** No capability, and no way to gain one: what the restricted pod security standard asks for. */
+  readonly isRestricted?: boolean
+  readonly hasReadOnlyRoot?: boolean
 }
 
 export interface PodSpec {
@@ -103,6 +106,8 @@ export function asKubelet(spec: PodSpec, cgroupRoot: string, logRoot: string): K
         securityContext: {
           namespaceOptions,
           ...(container.uid === undefined ? {} : { runAsUser: { value: container.uid } }),
+          ...(container.isRestricted ? { capabilities: { dropCapabilities: ['ALL'] }, noNewPrivs: true } : {}),
+          readonlyRootfs: container.hasReadOnlyRoot ?? false,
           maskedPaths: ['/proc/kcore', '/proc/keys', '/proc/timer_list', '/sys/firmware'],
         },
       },
