@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { printDurationMs } from '../src/lib/units.ts'
 import { keepIncident, printIncident, root } from './report.ts'
-import { firstLine, type Stage, say } from './stage.ts'
+import { type Stage, say } from './stage.ts'
 import { catchSpike, type Watch } from './watch.ts'
 
 /** Long enough for a baseline that the jump can be compared with. */
@@ -13,13 +13,16 @@ const idleMs = Number(process.env.DEMO_IDLE_SECONDS ?? 15) * 1000
 /** @returns the id of the incident */
 export async function showCoupons(stage: Stage, watch: Watch): Promise<string> {
   say('\nStarting a coupon service (Node) and a checksum loop (native) …')
-  const service = stage.start(process.execPath, [
+  const service = stage.start('the coupon service', process.execPath, [
     '--perf-basic-prof',
     '--interpreted-frames-native-stack',
     join(root, 'demo', 'coupon-service.ts'),
   ])
-  const url = `http://127.0.0.1:${await firstLine(service, 'the coupon service')}/check`
-  stage.start('/bin/sh', ['-c', 'while :; do head -c 20000000 /dev/zero | sha256sum >/dev/null; sleep 1; done'])
+  const url = `http://127.0.0.1:${await service.says(/^(\d+)\n/)}/check`
+  stage.start('the checksum loop', '/bin/sh', [
+    '-c',
+    'while :; do head -c 20000000 /dev/zero | sha256sum >/dev/null; sleep 1; done',
+  ])
 
   say(`Letting them idle for ${printDurationMs(idleMs)} …`)
   const untilMs = performance.now() + idleMs

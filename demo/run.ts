@@ -1,6 +1,7 @@
 // `make demo`: the product's whole story on this machine in a minute or two. Real programs spike, Spikecam notices by
 // itself, and what it kept is shown: first a Node service, and where this machine can run containers, one pod of nine.
 import { join } from 'node:path'
+import { Failure } from '../src/model/errors.ts'
 import { nodePackages, whyNoNode } from '../test/node-tool/packages.ts'
 import { showCoupons } from './coupons.ts'
 import { type RedisPods, redisPackages, startRedisPods } from './pods/redis-pods.ts'
@@ -64,7 +65,8 @@ try {
   }
 } catch (error) {
   exitCode = stop.signal.aborted ? 130 : 1
-  const text = error instanceof DemoFailure ? error.message : (error as Error).stack
+  const isTold = error instanceof DemoFailure || error instanceof Failure
+  const text = isTold ? error.message : (error as Error).stack
   process.stderr.write(exitCode === 1 ? `\nThe demo failed: ${text}\n` : `\nThe demo was ${text}; cleaning up\n`)
 }
 try {

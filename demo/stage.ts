@@ -8,6 +8,15 @@ export const say = (text: string): void => void process.stdout.write(`${text}\n`
 /** What went wrong, for people; anything else that is thrown is a mistake of ours and shown with its stack. */
 export class DemoFailure extends Error {}
 
+/** A program that was started. */
+export interface Actor {
+  readonly pid: number
+  /** The first group of a pattern in what it writes. @throws DemoFailure with all it wrote when it ends before */
+  says(pattern: RegExp): Promise<string>
+  /** Never resolves. @throws DemoFailure when it ends by itself */
+  readonly gone: Promise<never>
+}
+
 export class Stage {
   readonly #takeDowns: (() => Promise<void> | void)[] = []
 
@@ -16,11 +25,34 @@ export class Stage {
     this.#takeDowns.push(takeDown)
   }
 
-  start(command: string, args: readonly string[]): ChildProcess {
+  /** @param name for messages */
+  start(name: string, command: string, args: readonly string[]): Actor {
     const child = spawn(command, args, { stdio: ['ignore', 'pipe', 'pipe'], detached: true })
-    child.stderr?.resume()
     this.atEnd(() => end(child))
-    return child
+    let text = ''
+    let onText = (): void => undefined
+    for (const stream of [child.stdout, child.stderr]) {
+      stream.on('data', (chunk: Buffer) => {
+        text = (text + chunk.toString()).slice(-mostText)
+        onText()
+      })
+    }
+    const gone = new Promise<never>((_, reject) => {
+      child.once('error', (error) => reject(new DemoFailure(`${name} cannot be started: ${error.message}`)))
+      child.once('close', (code) => reject(new DemoFailure(`${name} ended with code ${code}:\n${text.trim()}`)))
+    })
+    gone.catch(() => undefined) // nobody may be waiting for it
+    const says = (pattern: RegExp): Promise<string> => {
+      const said = new Promise<string>((resolve) => {
+        onText = () => {
+          const match = pattern.exec(text)
+          if (match) resolve(match[1] as string)
+        }
+        onText()
+      })
+      return Promise.race([said, gone])
+    }
+    return { pid: child.pid ?? -1, says, gone }
   }
 
   /** @throws AggregateError of what could not be taken down; the rest is, all the same */
@@ -37,6 +69,8 @@ export class Stage {
   }
 }
 
+/** The end of what a program wrote explains why it ended. */
+const mostText = 4000
 /** Spikecam takes a few seconds to keep what it has; the others end at once. */
 const graceMs = 15_000
 
@@ -51,25 +85,4 @@ async function end(child: ChildProcess): Promise<void> {
     clearTimeout(late)
   }
   rmSync(`/tmp/perf-${pid}.map`, { force: true })
-}
-
-/** What it says first. @throws DemoFailure when it ends before */
-export function firstLine(child: ChildProcess, what: string): Promise<string> {
-  return firstMatch(child, what, /^(.*)\n/)
-}
-
-/** The first group of a pattern in what a program writes to stdout and stderr. @throws DemoFailure when it ends before */
-export function firstMatch(child: ChildProcess, what: string, pattern: RegExp): Promise<string> {
-  return new Promise((resolve, reject) => {
-    let text = ''
-    const read = (chunk: Buffer): void => {
-      text += chunk.toString()
-      const match = pattern.exec(text)
-      if (match) resolve(match[1] as string)
-    }
-    child.stdout?.on('data', read)
-    child.stderr?.on('data', read)
-    child.once('error', (error) => reject(new DemoFailure(`${what} cannot be started: ${error.message}`)))
-    child.once('exit', (code) => reject(new DemoFailure(`${what} ended with code ${code}:\n${text.trim()}`)))
-  })
 }

@@ -8,7 +8,7 @@ import type { IncidentDetail } from '../src/api/shapes.ts'
 import { printDurationMs } from '../src/lib/units.ts'
 import type { Incident } from '../src/model/incident.ts'
 import { printTarget } from '../src/model/target.ts'
-import { DemoFailure, firstMatch, type Stage, say } from './stage.ts'
+import { DemoFailure, type Stage, say } from './stage.ts'
 
 export interface Watch {
   readonly url: string
@@ -20,12 +20,23 @@ const incidentTimeoutMs = 60_000
 const recordingTimeoutMs = 20_000
 
 /** Starts `spikecam up` on a free port with a data folder of its own; resolves once it records. */
-export async function startWatch(stage: Stage, program: string, args: readonly string[]): Promise<Watch> {
+export async function startWatch(stage: Stage, program: string, options: readonly string[]): Promise<Watch> {
   const data = mkdtempSync(join(tmpdir(), 'spikecam-demo-'))
   stage.atEnd(() => rmSync(data, { recursive: true, force: true }))
-  const child = stage.start(program, ['up', '--listen', '127.0.0.1:0', '--data', data, '--log-level', 'warn', ...args])
-  const url = await firstMatch(child, 'spikecam up', /(http:\/\/127\.0\.0\.1:\d+)/)
+  const args = ['up', '--listen', '127.0.0.1:0', '--data', data, '--log-level', 'warn', ...options]
+  const up = stage.start('spikecam up', program, args)
+  const url = await up.says(/(http:\/\/127\.0\.0\.1:\d+)/)
   const client = createClient({ baseUrl: url })
+  try {
+    await Promise.race([untilRecording(client), up.gone])
+  } catch (error) {
+    await Promise.race([up.gone, sleep(1000)]) // when it ended, its own last words say more than that it is not there
+    throw error
+  }
+  return { url, client }
+}
+
+async function untilRecording(client: Client): Promise<void> {
   const deadlineMs = performance.now() + recordingTimeoutMs
   let status = await client.get('/api/v1/status')
   while (!status.recording) {
@@ -36,7 +47,6 @@ export async function startWatch(stage: Stage, program: string, args: readonly s
   }
   const agent = status.agents.find((each) => each.connected)?.status
   if (agent) say(`  recording ${agent.event} at ${agent.ringHz} Hz, look-back ${agent.ringSeconds} s`)
-  return { url, client }
 }
 
 /**

@@ -6,7 +6,7 @@ set -eu
 # compare with.
 run='perf:linux-perf'
 test="$run chromium:chromium gcc:gcc g++:g++ objdump:binutils xz:xz-utils python3:python3 go:golang-go rustc:rustc
-  javac:default-jdk-headless"
+  javac:default-jdk-headless jattach:jattach"
 
 case "${1:-}" in
   run) wanted=$run ;;
@@ -14,22 +14,56 @@ case "${1:-}" in
   *) echo 'usage: scripts/setup.sh run|test' >&2; exit 2 ;;
 esac
 
-missing=
-for pair in $wanted; do
-  command -v "${pair%%:*}" >/dev/null || missing="$missing ${pair#*:}"
-done
-[ -n "$missing" ] || exit 0
+# For pods, which only root can run: the demo and the tests show them where they can, and say so where not.
+pods='containerd:containerd runc:runc host-local:containernetworking-plugins busybox:busybox-static openssl:openssl
+  redis-server:redis-server prometheus-redis-exporter:prometheus-redis-exporter'
 
-if ! command -v apt-get >/dev/null; then
-  echo "Missing, and this is not Debian; install what corresponds to:$missing" >&2
-  exit 2
-fi
-if [ "$(id -u)" != 0 ]; then
-  echo "Missing Debian packages; as root run: apt-get install -y$missing" >&2
-  exit 2
-fi
-echo "Installing Debian packages:$missing"
+# Network plugins are on nobody's PATH.
+PATH="$PATH:/usr/sbin:/sbin:/usr/lib/cni:/opt/cni/bin"
+
+# Packages of those pairs whose command is not there.
+missing() {
+  for pair in "$@"; do
+    command -v "${pair%%:*}" >/dev/null || printf ' %s' "${pair#*:}"
+  done
+}
+
+install() {
+  echo "Installing Debian packages: $*"
+  apt-get update -q
+  apt-get install -q -y --no-install-recommends --no-remove "$@"
+}
+
 export DEBIAN_FRONTEND=noninteractive
-apt-get update -q
-# shellcheck disable=SC2086 # a list of packages
-apt-get install -q -y --no-install-recommends $missing
+# shellcheck disable=SC2086 # lists of words
+wanted=$(missing $wanted)
+if [ -n "$wanted" ]; then
+  if ! command -v apt-get >/dev/null; then
+    echo "Missing, and this is not Debian; install what corresponds to:$wanted" >&2
+    exit 2
+  fi
+  if [ "$(id -u)" != 0 ]; then
+    echo "Missing Debian packages; as root run: apt-get install -y$wanted" >&2
+    exit 2
+  fi
+  # shellcheck disable=SC2086
+  install $wanted
+fi
+
+[ "$(id -u)" = 0 ] && command -v apt-get >/dev/null || exit 0
+# shellcheck disable=SC2086
+wanted=$(missing $pods)
+[ -n "$wanted" ] || exit 0
+# Programs are wanted, not services: invoke-rc.d(8) asks this file before it starts one.
+policy=/usr/sbin/policy-rc.d
+if [ ! -e "$policy" ]; then
+  trap 'rm -f "$policy"' EXIT
+  printf '#!/bin/sh\nexit 101\n' >"$policy"
+  chmod 755 "$policy"
+fi
+# shellcheck disable=SC2086
+if ! install $wanted; then
+  echo 'These could not be installed; what needs pods is left out.' >&2
+elif command -v systemctl >/dev/null; then
+  for unit in $wanted; do systemctl disable "$unit" >/dev/null 2>&1 || :; done
+fi
