@@ -5,6 +5,7 @@
 //   burner forks 3 20            children that live for 20 ms of CPU each, one after another
 //   burner execs 3 4 20 OTHER    20 ms in burn_03, then becomes OTHER, which does 20 ms in burn_04 and comes back
 //   burner serves FIFO           a child per line `3 500 [NAME]`: 500 ms in burn_03, in a thread of that name if given
+//   burner obeys FIFO            the same, but does it itself
 import { execFileSync } from 'node:child_process'
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -66,7 +67,7 @@ static void *work(void *argument) {
   burn(job->index, job->ms);
   return NULL;
 }
-static void serve(const char *path) {
+static void serve(const char *path, int forks) {
   signal(SIGCHLD, SIG_IGN);
   char line[200];
   for (;;) {
@@ -75,14 +76,14 @@ static void serve(const char *path) {
     while (fgets(line, sizeof line, fifo)) {
       struct job job = { 0 };
       int fields = sscanf(line, "%d %lf %15s", &job.index, &job.ms, job.name);
-      if (fields < 2 || fork()) continue;
+      if (fields < 2 || (forks && fork())) continue;
       if (fields == 2) burn(job.index, job.ms);
       else {
         pthread_t thread;
         pthread_create(&thread, NULL, work, &job);
         pthread_join(thread, NULL);
       }
-      _exit(0);
+      if (forks) _exit(0);
     }
     fclose(fifo);
   }
@@ -90,7 +91,8 @@ static void serve(const char *path) {
 int main(int count, char **words) {
   (void)count;
   const char *mode = words[1];
-  if (!strcmp(mode, "serves")) serve(words[2]);
+  if (!strcmp(mode, "serves")) serve(words[2], 1);
+  if (!strcmp(mode, "obeys")) serve(words[2], 0);
   int index = atoi(words[2]);
   if (!strcmp(mode, "steady")) for (;;) burn(index, 1e9);
   if (!strcmp(mode, "forks")) for (;;) {
