@@ -1,13 +1,12 @@
 // The Go program of fixtures/go-pprof, compiled once per run, with listeners as a test wants them.
-import { type ChildProcess, spawn } from 'node:child_process'
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import type { Target } from '../src/model/target.ts'
 import { startTicksOf } from '../src/target/process-identity.ts'
 import { spawnInOwnNetwork } from './own-network.ts'
-import { compile } from './symbol-programs.ts'
+import { temporaryFolder } from './temporary-folder.ts'
 
 export interface PprofServer {
   readonly ports: readonly number[]
@@ -16,12 +15,17 @@ export interface PprofServer {
   stop(): Promise<void>
 }
 
-let program: string | undefined
+const program = join(temporaryFolder(), 'pprof-server')
+let isBuilt = false
 
 /** Statically linked, so that it runs in any container. */
 export function pprofServerProgram(): string {
-  const text = readFileSync(join(import.meta.dirname, 'fixtures/go-pprof/server.go'), 'utf8')
-  program ??= compile('go', { name: 'server.go', text, args: ['build', '-o', 'OUTPUT', 'SOURCE'] })
+  if (isBuilt) return program
+  execFileSync('go', ['build', '-o', program, join(import.meta.dirname, 'fixtures/go-pprof/server.go')], {
+    stdio: ['ignore', 'ignore', 'pipe'],
+    env: { ...process.env, GOCACHE: process.env.GOCACHE ?? '/tmp/spikecam-gocache', CGO_ENABLED: '0' },
+  })
+  isBuilt = true
   return program
 }
 

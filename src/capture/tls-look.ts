@@ -49,8 +49,8 @@ export function processKey(pid: number): ProcessKey {
 /** Where a process could speak TLS. @throws Failure NOT_FOUND when it does not listen there, or nowhere */
 export function portsOf({ pid }: ProcessKey, port: number | undefined): ListeningPort[] {
   const ports = listeningPorts(pid).filter((each) => port === undefined || each.port === port)
-  const where = port === undefined ? 'on no TCP port' : `not on port ${port}`
-  if (ports.length === 0) throw new Failure('NOT_FOUND', `process ${pid} listens ${where}`)
+  const where = port === undefined ? 'listens on no TCP port' : `does not listen on port ${port}`
+  if (ports.length === 0) throw new Failure('NOT_FOUND', `process ${pid} ${where}`)
   return ports
 }
 
