@@ -4,9 +4,11 @@
 //
 //   perf record -F 99 -e cpu-clock --call-graph dwarf,16384 -p 4242,4250 --max-size 256M -o FILE
 //   perf script -i FILE --no-inline
+import { once } from 'node:events'
 import { mkdtemp, rm, stat } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import type { Duplex } from 'node:stream'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { gzipSync } from 'node:zlib'
 import { printBytes } from '../lib/units.ts'
@@ -21,7 +23,7 @@ import { startTicksOf } from '../target/process-identity.ts'
 import { processesOf } from './context-processes.ts'
 import { type CpuEvent, hasHardwareCycles, maxSampleHz, perfFailure } from './perf.ts'
 import type { Probe, ProbeRequest, ProbeYield } from './probe.ts'
-import { runTool, startTool } from './run.ts'
+import { type RunningTool, runTool, startTool } from './run.ts'
 
 export interface DwarfProbeOptions {
   readonly perf: string
@@ -34,13 +36,16 @@ export interface DwarfProbeOptions {
 /** Complete for Java-less programs on all that were measured; 8 KiB cut a tenth of redis-server's stacks. */
 const stackBytes = 16_384
 /** 256 MB are 30 s of five busy CPUs; perf ends by itself there, and it is said. */
-const maxRecordingBytes = 256 * 1024 * 1024
+const maxRecordingMiB = 256
+const maxRecordingBytes = maxRecordingMiB * 1024 * 1024
 /** The text is a tenth of the recording. */
 const maxTextBytes = 256 * 1024 * 1024
 /** perf takes no more processes than there are descriptors for; a container has some tens. */
 const mostProcesses = 200
-/** Unwinding takes as long as recording did on a slow machine, and must end before the capture is given up. */
-const unwindWithinMs = 120_000
+/** A second at most on every machine tried; one that needs ten is not going to record. */
+const startWithinMs = 10_000
+/** 740 samples take 0.1 s; after this the capture gives up a probe anyway (agent/probes.ts), with less to say. */
+const unwindWithinMs = 25_000
 
 export function createDwarfProbe(options: DwarfProbeOptions): Probe {
   return { name: 'perf-dwarf', run: (request) => runDwarf(request, options) }
@@ -59,9 +64,11 @@ async function runDwarf(request: ProbeRequest, options: DwarfProbeOptions): Prom
       args: dwarfArguments({ pids, hz, event, file }),
       // perf writes what it holds when it is told to end; a recording that was killed cannot be read.
       killAfterMs: 10_000,
-      deadlineMs: durationMs + 10_000,
+      deadlineMs: durationMs + startWithinMs + 10_000,
+      extraPipes: 2,
     })
     recorder.stdout.resume()
+    await untilRecording(recorder)
     const over = new AbortController()
     await Promise.race([
       sleep(durationMs, undefined, { signal: AbortSignal.any([signal, over.signal]) }).catch(() => undefined),
@@ -83,6 +90,19 @@ async function runDwarf(request: ProbeRequest, options: DwarfProbeOptions): Prom
   } finally {
     await rm(folder, { recursive: true, force: true })
   }
+}
+
+/** perf answers a ping from its main loop, when it records: on a busy machine it takes a second to come that far. */
+async function untilRecording({ extra, ended }: RunningTool): Promise<void> {
+  const [control, answers] = extra as [Duplex, Duplex]
+  const over = new AbortController()
+  control.write('ping\n')
+  await Promise.race([
+    once(answers, 'data', { signal: over.signal }),
+    ended,
+    sleep(startWithinMs, undefined, { signal: over.signal }),
+  ]).catch(() => undefined)
+  over.abort()
 }
 
 export function dwarfArguments({
@@ -107,8 +127,10 @@ export function dwarfArguments({
     event,
     ...graph,
     ...whom,
+    '--control',
+    'fd:3,4',
     '--max-size',
-    `${maxRecordingBytes}`,
+    `${maxRecordingMiB}M`,
     '-N',
     '-B',
     '-o',

@@ -1,0 +1,213 @@
+// Captures of exactly what was named: pod, container, workload, labels, process with its children; and of what ends,
+// is busy already, or is not there.
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { gunzipSync } from 'node:zlib'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import type { CaptureDetail, TopAnswer } from '../../src/api/shapes.ts'
+import { perfVersion } from '../../src/capture/perf.ts'
+import { readPprof } from '../../src/profile/pprof-decode.ts'
+import { topFunctions } from '../../src/profile/top.ts'
+import { type Ran, spikecam } from '../cli/spikecam.ts'
+import { buildBurner, burnName } from '../node-tool/burner.ts'
+import { type RunningPod, startTestNode, type TestNode } from '../node-tool/node.ts'
+import { whyNoNode } from '../node-tool/packages.ts'
+import { hasTool } from '../symbol-programs.ts'
+import { temporaryFolder } from '../temporary-folder.ts'
+import { type Program, startUp } from './program.ts'
+
+const why =
+  whyNoNode() ??
+  ((await perfVersion()) === undefined ? 'perf is not installed' : undefined) ??
+  (hasTool('gcc') ? undefined : 'gcc is not installed')
+if (why) process.stderr.write(`skipped: targets: ${why}\n`)
+
+/** A stack that only debug information can walk: no frame pointers, and every caller waits for its callee's answer. */
+const deepSource = `
+#include <stdlib.h>
+static volatile unsigned long sink;
+__attribute__((noinline)) static unsigned long innermost(unsigned long n) { for (int i = 0; i < 1000000; i++) sink += i; return sink + n; }
+__attribute__((noinline)) static unsigned long middle(unsigned long n) { return innermost(n) * 3 + 1; }
+__attribute__((noinline)) static unsigned long outermost(unsigned long n) { return middle(n) * 5 + 1; }
+int main(void) { for (;;) sink += outermost(sink); }
+`
+
+describe.skipIf(why !== undefined)('targets', () => {
+  const folder = temporaryFolder()
+  const children: ChildProcess[] = []
+  let node: TestNode
+  let up: Program
+  let burner: string
+  let both: RunningPod
+  let idle: RunningPod
+
+  beforeAll(async () => {
+    burner = buildBurner(folder, 'burner', { functions: 5 })
+    node = await startTestNode()
+    up = await startUp(['--cri-socket', node.socket, '--spike-level', '10000%', '--spike-jump', '10000%'])
+    const image = await node.packImage({ name: 'app', programs: [burner] })
+    // Limits, so that all of them together leave something of the machine for the recorder.
+    const steady = (name: string, index: number) => ({
+      name,
+      image,
+      command: [burner, 'steady', String(index)],
+      cpuLimit: 0.2,
+    })
+    const labels = { app: 'cart', 'pod-template-hash': '5d8f7c9b6d' }
+    both = await node.runPod({
+      name: 'cart-5d8f7c9b6d-x2x7p',
+      namespace: 'shop',
+      labels,
+      containers: [steady('app', 1), steady('sidecar', 2)],
+    })
+    idle = await node.runPod({
+      name: 'cart-5d8f7c9b6d-b4b4b',
+      namespace: 'shop',
+      labels,
+      containers: [{ name: 'app', image, command: ['sleep', '600'] }],
+    })
+    await up.event((event) => event.type === 'agent' && event.agent.status?.recording === true)
+  })
+  afterAll(async () => {
+    for (const child of children) child.kill('SIGKILL')
+    await up?.stop()
+    await node?.close()
+  })
+
+  const ask = (...args: string[]): Promise<Ran> => spikecam(args, { env: { SPIKECAM_SERVER: up.url } })
+  const capture = (...args: string[]): Promise<Ran> => ask('capture', 'cpu', ...args, '--look-back', '1s')
+  /** Functions of the burners that the views of the capture show. */
+  const burned = async ({ stdout }: Ran): Promise<string[]> => {
+    const {
+      capture: { id, incidentId = '' },
+    } = JSON.parse(stdout) as CaptureDetail
+    const query = { phase: 'all', capture: id, limit: 1000 } as const
+    const top = await up.client.get('/api/v1/incidents/{id}/top', { params: { id: incidentId }, query })
+    return burnersOf(top)
+  }
+  const burnersOf = ({ rows }: TopAnswer): string[] =>
+    rows.flatMap(({ function: name, self }) => (self > 0 && /^burn_\d/.test(name) ? [name] : [])).sort()
+  const start = (program: string, ...args: string[]): ChildProcess => {
+    const child = spawn(program, args, { stdio: 'ignore' })
+    children.push(child)
+    return child
+  }
+  const app = () => both.containers.app!
+
+  test('a pod is all of its containers, -c is one, and so is an id; nobody else is in it', async () => {
+    const pod = await capture('pod/cart-5d8f7c9b6d-x2x7p', '--for', '2s', '-o', 'json')
+    expect(pod.code).toBe(0)
+    expect(pod.stderr).toMatch(/^Of shop\/cart-5d8f7c9b6d-x2x7p on \S+\.\n/)
+    expect(await burned(pod)).toEqual([burnName(1), burnName(2)])
+    const one = await capture('shop/cart-5d8f7c9b6d-x2x7p', '-c', 'sidecar', '--for', '2s', '-o', 'json')
+    expect(await burned(one)).toEqual([burnName(2)])
+    expect(JSON.parse(one.stdout).capture.target).toMatchObject({ container: 'sidecar', workload: 'deploy/cart' })
+    const byId = await capture(`container/${app().id.slice(0, 12)}`, '--for', '2s', '-o', 'json')
+    expect(await burned(byId)).toEqual([burnName(1)])
+  })
+
+  test('of several the busiest is taken and the others are named, for a workload as for labels', async () => {
+    for (const name of [
+      ['deploy/cart', '-n', 'shop'],
+      ['-l', 'app=cart'],
+    ]) {
+      const ran = await capture(...name, '--for', '1s', '-o', 'json')
+      expect(ran.code).toBe(0)
+      expect(ran.stderr).toMatch(
+        /^Of shop\/cart-5d8f7c9b6d-x2x7p on \S+\. It is the busiest; not of 1 more: shop\/cart-5d8f7c9b6d-b4b4b\/app \(0 %\)\.\n/,
+      )
+    }
+  })
+
+  test('a process brings the children that it forks, and nothing of its neighbours', async () => {
+    const forks = start(burner, 'forks', '3', '50')
+    const neighbour = start(burner, 'forks', '4', '50')
+    const ran = await capture(`pid/${forks.pid}`, '--for', '3s', '-o', 'json')
+    expect(ran.code).toBe(0)
+    expect(await burned(ran)).toEqual([burnName(3)])
+    forks.kill('SIGKILL')
+    neighbour.kill('SIGKILL')
+  })
+
+  test('what is not there ends with 4 before anything is recorded', async () => {
+    const before = (await up.client.get('/api/v1/captures')).captures.length
+    // The largest PID that Linux gives is 2^22 - 1.
+    expect(await capture('pid/4194304')).toMatchObject({ code: 4, stderr: expect.stringContaining('pid/4194304') })
+    const pod = await capture('pod/cart-5d8f7c9b6d-x2x7q')
+    expect(pod).toMatchObject({ code: 4, stderr: expect.stringContaining('did you mean pod/cart-5d8f7c9b6d-x2x7p') })
+    const container = await capture('pod/cart-5d8f7c9b6d-b4b4b', '-c', 'ap')
+    expect(container).toMatchObject({ code: 4, stderr: expect.stringContaining('no container ap; there is: app') })
+    expect((await up.client.get('/api/v1/captures')).captures.length).toBe(before)
+  })
+
+  test('a second capture of the same target is refused with 3, and says what holds the place', async () => {
+    const target = ['pod/cart-5d8f7c9b6d-x2x7p', '-c', 'app']
+    const first = (await capture(...target, '--for', '60s', '--detach')).stdout.trim()
+    const second = await capture(...target, '--for', '1s')
+    expect(second).toMatchObject({ code: 3, stdout: '' })
+    expect(second.stderr).toContain(
+      `per-process limit of 1: shop/cart-5d8f7c9b6d-x2x7p/app is being captured by ${first}`,
+    )
+    expect(second.stderr).toContain(`spikecam stop ${first}`)
+    expect(await ask('stop', first)).toMatchObject({ code: 0 })
+    await expect
+      .poll(async () => (await up.client.get('/api/v1/captures/{id}', { params: { id: first } })).capture.state)
+      .toBe('complete')
+  })
+
+  test('the files of a capture are named after host, time and scope, and hold the target alone', async () => {
+    const place = join(folder, 'evidence')
+    const ran = await capture('pod/cart-5d8f7c9b6d-x2x7p', '-c', 'app', '--for', '2s', '--hz', '199', '-o', `${place}/`)
+    expect(ran).toMatchObject({ code: 0, stdout: '' })
+    const names = readdirSync(place)
+    const mine = names.filter((name) => name.includes('.container_shop_cart-5d8f7c9b6d-x2x7p_app.'))
+    const ends = mine.map((name) =>
+      name.replace(/^[^.]+\.\d{8}_\d{6}_UTC\.container_shop_cart-5d8f7c9b6d-x2x7p_app\./, ''),
+    )
+    expect(ends).toEqual(expect.arrayContaining(['flamegraph.svg', 'pb.gz', 'perf-script.txt.gz']))
+    expect(names.some((name) => /^[^.]+\.\d{8}_\d{6}_UTC\.node\.199hz\.perf\.data$/.test(name))).toBe(true)
+    const read = (end: string): Buffer => readFileSync(join(place, mine.find((name) => name.endsWith(end))!))
+    const inPprof = topFunctions(readPprof(gunzipSync(read('_app.pb.gz')))).functions.map((row) => row.function)
+    expect(inPprof).toContain(burnName(1))
+    expect(inPprof).not.toContain(burnName(2))
+    const script = gunzipSync(read('.perf-script.txt.gz')).toString()
+    expect(script).toMatch(new RegExp(`^\\s+burner +${app().pid}/${app().pid} `, 'm'))
+    expect(script).not.toContain(burnName(2))
+    expect(read('.flamegraph.svg').toString()).toContain(burnName(1))
+  })
+
+  test('debug information walks stacks that frame pointers cannot, of the target only, and tells its cost', async () => {
+    const source = join(folder, 'deep.c')
+    writeFileSync(source, deepSource)
+    const program = join(folder, 'deep')
+    execFileSync('gcc', ['-O2', '-fomit-frame-pointer', '-fno-optimize-sibling-calls', '-o', program, source])
+    const deep = start(program)
+    const ran = await capture(`pid/${deep.pid}`, '--for', '2s', '--stacks', 'dwarf', '-o', 'json')
+    expect(ran.code).toBe(0)
+    const { capture: done, artifacts } = JSON.parse(ran.stdout) as CaptureDetail
+    const probe = done.probes.find((each) => each.probe === 'perf-dwarf')
+    expect(probe).toMatchObject({
+      outcome: 'ok',
+      message: expect.stringMatching(/samples unwound .* MB of stacks were copied at 99 Hz/),
+    })
+    const pprof = artifacts.find(({ name }) => name.endsWith(`.pid_${deep.pid}.dwarf.pb.gz`))
+    expect(pprof).toBeDefined()
+    const view = { params: { id: done.incidentId! }, query: { phase: 'all', capture: done.id } } as const
+    const folded = await (await up.client.bytes('/api/v1/incidents/{id}/folded', view)).text()
+    expect(folded).toMatch(/main;outermost;middle;innermost/)
+    deep.kill('SIGKILL')
+    const whole = await capture('node', '--for', '1s', '--stacks', 'dwarf', '-o', 'json')
+    expect(JSON.stringify(JSON.parse(whole.stdout).capture.probes)).toContain('it is for one pod, container or process')
+  })
+
+  test('a container that ends during a capture gives a partial one at once', async () => {
+    const running = capture('pod/cart-5d8f7c9b6d-b4b4b', '--for', '120s', '-o', 'json')
+    await up.event((event) => event.type === 'capture' && event.capture.target.pod === idle.name)
+    await idle.remove('app')
+    const ran = await running
+    const { capture: ended } = JSON.parse(ran.stdout) as CaptureDetail
+    expect({ code: ran.code, state: ended.state }).toEqual({ code: 5, state: 'partial' })
+    expect(ended.message).toMatch(/^the container ended after [\d.]+ s of the capture$/)
+  })
+})
