@@ -211,7 +211,9 @@ async function deliver(client: Client, { detail, top, output }: Outcome): Promis
     return writeForm(detail, output.form as 'json' | 'yaml')
   }
   if (isFolder(output.file)) {
-    return saveCapture(client, detail, { folder: output.file, hasStacks: top !== undefined })
+    // Other kinds bring files that are of the target alone.
+    const hasStacks = top !== undefined && ['cpu', 'bundle'].includes(detail.capture.kind)
+    return saveCapture(client, detail, { folder: output.file, hasStacks })
   }
   await writeBytes(output.file, await fetchAs(client, detail, output.file))
 }
