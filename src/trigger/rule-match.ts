@@ -1,0 +1,86 @@
+// Whether a rule is about an occasion, and whether the CPU of the target is what it asks for. Every "no" has its reason.
+import { printShare } from '../lib/units.ts'
+import type { CpuCondition, Rule } from './rule.ts'
+
+/** Something that could lead to a capture: an alert that was resolved to a target, or a spike. */
+export interface Occasion {
+  readonly source: 'alert' | 'spike'
+  /** Name of the alert; of a spike, the rule of the agent that saw it. */
+  readonly name: string
+  readonly labels: Readonly<Record<string, string>>
+  readonly namespace?: string
+  readonly node?: string
+  /** `deployment/cart`, or what else stands for all of its pods. */
+  readonly workload: string
+}
+
+/** @returns why the rule does not match, or undefined when it does */
+export function whyNoMatch(rule: Rule, occasion: Occasion): string | undefined {
+  const { match } = rule
+  if (rule.paused) return 'the rule is paused'
+  if (!match.source.includes(occasion.source)) return `it is for ${match.source.join(' and ')}s only`
+  const checks: [string, readonly string[] | undefined, readonly string[]][] = [
+    ['alertname', match.alertname, [occasion.name]],
+    ...Object.entries(match.labels).map(([name, patterns]): [string, readonly string[], readonly string[]] => [
+      `label ${name}`,
+      patterns,
+      [occasion.labels[name] ?? ''],
+    ]),
+    ['namespace', match.namespaces, [occasion.namespace ?? '']],
+    ['node', match.nodes, [occasion.node ?? '']],
+    ['workload', match.workloads, [occasion.workload, ...occasion.workload.split('/')]],
+  ]
+  for (const [what, patterns, values] of checks) {
+    if (patterns && !isMatch(patterns, values)) {
+      return `${what} ${JSON.stringify(values[0])} does not match ${patterns.join(', ')}`
+    }
+  }
+  return undefined
+}
+
+/** One of the patterns has to match one of the values, unless all only exclude; an excluded value never matches. */
+export function isMatch(patterns: readonly string[], values: readonly string[]): boolean {
+  const hits = (pattern: string): boolean => values.some((value) => glob(pattern).test(value))
+  if (patterns.some((pattern) => pattern.startsWith('!') && hits(pattern.slice(1)))) return false
+  const wanted = patterns.filter((pattern) => !pattern.startsWith('!'))
+  return wanted.length === 0 || wanted.some(hits)
+}
+
+function glob(pattern: string): RegExp {
+  const parts = pattern.split('*').map((part) => part.replace(/[\\^$.|?+()[\]{}]/g, '\\$&'))
+  return new RegExp(`^${parts.join('.*')}$`, 's')
+}
+
+/** CPU of a target now, in cores. */
+export interface CpuNow {
+  readonly cores: number
+  readonly baselineCores?: number
+  readonly limitCores?: number
+  readonly requestCores?: number
+}
+
+/** What a share is of: the limit, else the request, else one core. */
+export function measureOf({ limitCores, requestCores }: CpuNow): { cores: number; name: string } {
+  if (limitCores !== undefined && limitCores > 0) return { cores: limitCores, name: 'limit' }
+  if (requestCores !== undefined && requestCores > 0) return { cores: requestCores, name: 'request' }
+  return { cores: 1, name: 'one core' }
+}
+
+/** @returns why the condition does not hold, or undefined when it does */
+export function whyNotBusy(when: CpuCondition, now: CpuNow): string | undefined {
+  const measure = measureOf(now)
+  const print = (cores: number): string => `${printShare(cores, measure.cores)} of its ${measure.name}`
+  const share = now.cores / measure.cores
+  if (when.orAbove !== undefined && share >= when.orAbove) return undefined
+  if (when.above === undefined && when.risesBy === undefined) {
+    return `it uses ${print(now.cores)}, orAbove is ${printShare(when.orAbove ?? 0, 1)}`
+  }
+  if (when.above !== undefined && share < when.above) {
+    return `it uses ${print(now.cores)}, above is ${printShare(when.above, 1)}`
+  }
+  if (when.risesBy === undefined) return undefined
+  if (now.baselineCores === undefined) return 'nothing is known of what it used before'
+  const rise = (now.cores - now.baselineCores) / measure.cores
+  if (rise >= when.risesBy) return undefined
+  return `it rose by ${print(now.cores - now.baselineCores)}, risesBy is ${printShare(when.risesBy, 1)}`
+}
