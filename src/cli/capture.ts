@@ -72,13 +72,17 @@ function requireKind(word: string): CaptureKind {
   throw new Failure('USAGE', `there is no capture of "${word}"${hint}`)
 }
 
-function probeOptions({ hz, stacks, force, gil, blocking }: Config['options']): ProbeOptions {
+function probeOptions({ hz, stacks, force, gil, blocking, ...options }: Config['options']): ProbeOptions {
+  const { pprofPort, pprofPath, pprofScheme, pprofCa, pprofCert, pprofKey, pprofServerName } = options
+  const pprof = { pprofPort, pprofPath, pprofScheme, pprofCa, pprofCert, pprofKey, pprofServerName }
   return {
     ...(hz === undefined ? {} : { hz }),
     ...(stacks === 'dwarf' ? { stacks } : {}),
     ...(force === undefined ? {} : { force }),
     ...(gil ? { gil } : {}),
     ...(blocking ? { blocking } : {}),
+    ...Object.fromEntries(Object.entries(pprof).filter(([, value]) => value !== undefined)),
+    ...(options.pprofSkipVerify ? { pprofSkipVerify: true } : {}),
   }
 }
 
