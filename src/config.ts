@@ -604,6 +604,13 @@ export const optionTable = {
     help: 'In the picture, begin at the functions that ran and go to their callers.',
     commands: ['flame', 'diff'],
   },
+  of: {
+    flag: 'of',
+    type: 'text',
+    hint: 'FUNCTION',
+    help: 'Only this function: who called it and what it called; in a picture what it called, with --invert its callers.',
+    commands: ['top', 'flame'],
+  },
   symbolsDir: {
     flag: 'symbols',
     type: 'text',

@@ -4,7 +4,7 @@ import { gzipSync } from 'node:zlib'
 import type { Config, Options } from '../config.ts'
 import { drawnShare, renderSvg } from '../flame/svg.ts'
 import { nearest } from '../lib/nearest.ts'
-import { Failure } from '../model/errors.ts'
+import { exitCodes, Failure } from '../model/errors.ts'
 import { buildCallTree } from '../profile/call-tree.ts'
 import { formatOfName, formats } from '../profile/formats.ts'
 import { matchesGzip } from '../profile/gzip.ts'
@@ -15,7 +15,7 @@ import { type DumpForm, dumpForms, readDump } from './dumps.ts'
 import { writeBytes } from './output.ts'
 import { pictureAs } from './picture.ts'
 import { type ProfileView, viewProfile } from './profile-view.ts'
-import { readProfile } from './read-profile.ts'
+import { exitOf, readProfile } from './read-profile.ts'
 
 type Written = string | Uint8Array | Promise<Uint8Array>
 
@@ -45,14 +45,15 @@ export async function runConvert({ args, options }: Config): Promise<number> {
   const place = args.length > 1 ? args.at(-1)! : '-'
   const dumpForm = findDumpForm(place, options.to)
   if (dumpForm && inputs.length === 1) {
-    await writeBytes(place, packed(place, await readDump(inputs[0]!, dumpForm)))
-    return 0
+    const { text, isPartial } = await readDump(inputs[0]!, dumpForm)
+    await writeBytes(place, packed(place, text))
+    return isPartial ? exitCodes.partial : 0
   }
   const target = findTarget(place, options.to)
   const { profile, name } = await readAll(inputs, options)
   const view = viewProfile(profile, options)
   await writeBytes(place, packed(place, await target.write(view, name)))
-  return 0
+  return exitOf(profile)
 }
 
 /** `cpu.folded.gz` is packed although folded text is not by custom; pprof is already. */

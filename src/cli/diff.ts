@@ -12,7 +12,7 @@ import { describeProfile, sampleCount } from './describe-profile.ts'
 import { readOutput, renderTable, writeBytes, writeForm, writeOut } from './output.ts'
 import { pictureAs } from './picture.ts'
 import { type ProfileView, viewForPeople } from './profile-view.ts'
-import { readProfile } from './read-profile.ts'
+import { exitOf, readProfile } from './read-profile.ts'
 
 export async function runDiff({ args, options, given }: Config): Promise<number> {
   const output = readOutput(options.output, ['json', 'yaml'], { files: true })
@@ -28,14 +28,14 @@ export async function runDiff({ args, options, given }: Config): Promise<number>
   const scale = scaleOf(before, after, trees)
   if (output && 'file' in output) {
     await writeBytes(output.file, picture(output.file, { before, after, tree, scale, title: options.title }))
-    return 0
+    return exitOf(before.profile, after.profile)
   }
   const { functions, unit } = diffFunctions(before.profile, after.profile, { sampleType: after.sampleType })
   if (output) {
     const rows = functions.map(({ kind: _, ...change }) => ({ ...change, unit }))
     await writeForm(given.has('limit') ? rows.slice(0, options.limit) : rows, output.form as 'json' | 'yaml')
   } else await writeOut(renderChanges(functions, { before, after, limit: options.limit }))
-  return 0
+  return exitOf(before.profile, after.profile)
 }
 
 interface Side extends ProfileView {

@@ -6,7 +6,7 @@ import { sampleCount, spanOf, symbolQuality, totalOf } from './describe-profile.
 import { printTime } from './list.ts'
 import { readOutput, writeForm, writeOut } from './output.ts'
 import { viewProfile } from './profile-view.ts'
-import { type ReadProfile, readProfile } from './read-profile.ts'
+import { exitOf, type ReadProfile, readProfile } from './read-profile.ts'
 
 /** Modules without symbols to name: the first few explain nearly all of it. */
 const worstModules = 5
@@ -18,7 +18,7 @@ export async function runInfo({ args, options }: Config): Promise<number> {
   const facts = factsOf({ ...source, profile })
   if (output && 'form' in output) await writeForm(facts, output.form as 'json' | 'yaml')
   else await writeOut(renderFacts(facts))
-  return 0
+  return exitOf(source.profile)
 }
 
 type Facts = ReturnType<typeof factsOf>

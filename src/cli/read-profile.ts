@@ -5,9 +5,10 @@ import { buffer } from 'node:stream/consumers'
 import * as zlib from 'node:zlib'
 import type { Options } from '../config.ts'
 import { printNumber } from '../flame/value.ts'
-import { Failure } from '../model/errors.ts'
+import { exitCodes, Failure } from '../model/errors.ts'
 import { readProfile as readBytes } from '../profile/formats.ts'
 import { gunzip, type Unpacked } from '../profile/gzip.ts'
+import { isPartial } from '../profile/losses.ts'
 import { matchesPerfData } from '../profile/perf-data/header.ts'
 import { parsePerfData, perfDataFormat } from '../profile/perf-data/parse.ts'
 import type { Profile } from '../profile/profile.ts'
@@ -51,6 +52,11 @@ export async function readProfile(path: string, options: ReadOptions): Promise<R
     }
     throw fileFailure(path, error as NodeJS.ErrnoException)
   }
+}
+
+/** Exit code for what was read and shown: 5 where an input ended before it was whole. */
+export function exitOf(...profiles: readonly Profile[]): number {
+  return profiles.some(({ losses }) => isPartial(losses)) ? exitCodes.partial : 0
 }
 
 async function readWithSymbols(path: string, options: ReadOptions): Promise<Omit<ReadProfile, 'name'>> {

@@ -6,9 +6,10 @@ import { printShare } from '../lib/units.ts'
 import { Failure } from '../model/errors.ts'
 import { type Top, topFunctions } from '../profile/top.ts'
 import { describeProfile } from './describe-profile.ts'
+import { writeNeighbours } from './neighbours.ts'
 import { readOutput, renderTable, writeForm, writeOut } from './output.ts'
 import { type ProfileView, viewForPeople } from './profile-view.ts'
-import { readProfile } from './read-profile.ts'
+import { exitOf, readProfile } from './read-profile.ts'
 
 export async function runTop(config: Config): Promise<number> {
   const { args, options, given } = config
@@ -18,6 +19,10 @@ export async function runTop(config: Config): Promise<number> {
   const output = readOutput(options.output, ['json', 'yaml'])
   const source = await readProfile(file, options)
   const view = viewForPeople(source.profile, options)
+  if (options.of !== undefined) {
+    await writeNeighbours(view, options.of, config)
+    return exitOf(source.profile)
+  }
   const top = topFunctions(view.profile, { sampleType: view.sampleType })
   if (top.functions.length === 0) throw new Failure('EMPTY', `${source.name} has no samples`)
   if (output && 'form' in output) {
@@ -27,7 +32,7 @@ export async function runTop(config: Config): Promise<number> {
       .map(({ function: name, self, total }) => ({ function: name, self, total, unit: top.unit }))
     await writeForm(rows, output.form as 'json' | 'yaml')
   } else await writeOut(renderTop(view, top, options.limit))
-  return 0
+  return exitOf(source.profile)
 }
 
 function renderTop({ profile, sampleType }: ProfileView, top: Top, limit: number): string {

@@ -133,7 +133,7 @@ export function arthasProfile({ threads, losses }: ArthasThreads): Profile {
     { type: 'threads', unit: 'count' },
     { type: 'cpu', unit: hasTimes ? 'nanoseconds' : 'percent' },
   ])
-  for (const { what, count } of losses) builder.addLoss(what, count)
+  builder.addLosses(losses)
   for (const thread of threads) {
     const { name, javaId, state, frames, deltaMs = 0, cpuPercent = 0 } = thread
     const labels: Label[] = [{ key: 'comm', str: name }]

@@ -45,7 +45,7 @@ export function readJson(bytes: Uint8Array): ReadJson {
 
 /** What to count when a file was cut off. */
 export function cutOff({ lostBytes }: Pick<ReadJson, 'lostBytes'>): Loss {
-  return { what: 'bytes at the end of a file that was cut off', count: lostBytes }
+  return { what: 'bytes at the end of a file that was cut off', count: lostBytes, isCut: true }
 }
 
 const quote = 0x22

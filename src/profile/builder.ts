@@ -8,6 +8,7 @@
 //   const profile = builder.build()
 import { Float64Column, Int64Column, Uint32Column } from './columns.ts'
 import { functionColumns, highWordOf, locationColumns, lowWord } from './interned-tables.ts'
+import { Losses } from './losses.ts'
 import type { Label, Loss, Mapping, Profile, ValueType } from './profile.ts'
 import { RowInterner } from './row-interner.ts'
 import { StringList } from './string-table.ts'
@@ -87,7 +88,7 @@ export class ProfileBuilder {
   private readonly sampleLabels = new Uint32Column()
   private readonly sampleValues: Int64Column[]
   private offsets: Float64Column | undefined
-  private readonly losses = new Map<string, number>()
+  private readonly losses = new Losses()
 
   /** @param sampleTypes one per value of each sample; the last is the default to show, as in pprof */
   constructor(sampleTypes: readonly ValueType[]) {
@@ -204,13 +205,17 @@ export class ProfileBuilder {
 
   /** Something could not be read or kept: `addLoss('lines that are not perf script', 3)`. */
   addLoss(what: string, count = 1): void {
-    if (count > 0) this.losses.set(what, (this.losses.get(what) ?? 0) + count)
+    this.losses.add({ what, count })
+  }
+
+  /** What somebody else counted already. */
+  addLosses(losses: readonly Loss[]): void {
+    this.losses.addAll(losses)
   }
 
   /** The profile so far; the builder may go on and build again. */
   build(): Profile {
     const stackRows = this.stacks.rows()
-    const losses: Loss[] = [...this.losses].map(([what, count]) => ({ what, count }))
     return {
       sampleTypes: this.sampleTypes,
       defaultType: this.defaultType,
@@ -235,7 +240,7 @@ export class ProfileBuilder {
       dropFrames: this.dropFrames,
       keepFrames: this.keepFrames,
       docUrl: this.docUrl,
-      losses,
+      losses: this.losses.toList(),
     }
   }
 }

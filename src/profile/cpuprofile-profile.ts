@@ -25,7 +25,7 @@ export function v8CpuProfile({ profiles, sizeBytes, lostBytes }: V8File): Profil
     { type: 'cpu', unit: 'nanoseconds' },
   ])
   const budget = new StackBudget(sizeBytes)
-  builder.addLoss(cutOff({ lostBytes }).what, lostBytes)
+  builder.addLosses([cutOff({ lostBytes })])
   for (const profile of profiles) {
     const stacks = new NodeStacks(builder, profile.nodes, budget)
     builder.addLoss('samples whose node is missing', profile.lostSamples)

@@ -197,7 +197,7 @@ export async function unwrap(
     const result = await unpack(unpacked, limits)
     if (result.damage !== undefined) {
       if (result.bytes.length === 0) throw new Failure('MALFORMED', `The file cannot be unpacked: ${result.damage}.`)
-      losses.push({ what: `compressed files that end too early (${result.damage})`, count: 1 })
+      losses.push({ what: `compressed files that end too early (${result.damage})`, count: 1, isCut: true })
     }
     unpacked = result.bytes
   }

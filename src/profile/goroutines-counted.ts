@@ -52,7 +52,8 @@ export function parseCountedGoroutines(bytes: Uint8Array): GoroutineDump {
   const total = Number(title[2])
   const losses: Loss[] = []
   if (bad > 0) losses.push({ what: 'lines that are not part of a goroutine dump', count: bad })
-  if (seen < total) losses.push({ what: 'goroutines that the header counts but no stack follows', count: total - seen })
+  if (seen < total)
+    losses.push({ what: 'goroutines that the header counts but no stack follows', count: total - seen, isCut: true })
   return {
     form: 'counted',
     of: title[1] as string,

@@ -15,7 +15,7 @@ export function goroutineProfile(dump: GoroutineDump): Profile {
   builder.periodType = type
   builder.period = 1n
   if (dump.reason !== undefined) builder.comments.push(dump.reason)
-  for (const { what, count } of dump.losses) builder.addLoss(what, count)
+  builder.addLosses(dump.losses)
   if (dump.form === 'counted') {
     for (const group of dump.groups) {
       const labels = builder.internLabels(programLabels(group.labels))

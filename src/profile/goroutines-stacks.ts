@@ -80,7 +80,7 @@ export function parseGoroutineStacks(bytes: Uint8Array): GoroutineDump {
   if (goroutines.length === 0) throw new Failure('NOT_A_PROFILE', 'There is no `goroutine N [state]:` line in it.')
   const losses = [
     { what: 'lines between goroutines that are not part of a stack', count: unknown },
-    { what: 'frames whose second line is missing: the dump was cut off', count: cut },
+    { what: 'frames whose second line is missing: the dump was cut off', count: cut, isCut: true },
     {
       what: 'frames that Go left out of deep stacks',
       count: goroutines.reduce((sum, g) => sum + (g.elided?.count ?? 0), 0),

@@ -46,7 +46,7 @@ export function parseHeapProfile(bytes: Uint8Array): Profile {
     }
   }
   builder.addLoss('samples whose node is missing', sampled.size)
-  builder.addLoss(cutOff(file).what, file.lostBytes)
+  builder.addLosses([cutOff(file)])
   return builder.build()
 }
 

@@ -96,7 +96,7 @@ export function parseJfrProfile(file: Uint8Array): Profile {
     builder.addLoss('stacks that the JVM cut at its depth limit', reader.truncated)
     builder.addLoss('samples without a stack', reader.missing)
   }
-  for (const { what, count: lost } of chunkLosses(file, chunks)) builder.addLoss(what, lost)
+  builder.addLosses(chunkLosses(file, chunks))
   return builder.build()
 }
 

@@ -95,9 +95,10 @@ export function chunkLosses(bytes: Uint8Array, chunks: readonly JfrChunk[]): Los
     {
       what: 'chunks that the recorder had not closed or that were cut off',
       count: sum((chunk) => (chunk.isComplete ? 0 : 1)),
+      isCut: true,
     },
-    { what: 'bytes at the end of chunks that are no whole event', count: sum((chunk) => chunk.lostBytes) },
-    { what: 'bytes behind the last chunk', count: bytes.length - read },
+    { what: 'bytes at the end of chunks that are no whole event', count: sum((chunk) => chunk.lostBytes), isCut: true },
+    { what: 'bytes behind the last chunk', count: bytes.length - read, isCut: true },
     { what: 'events of types that the file does not describe', count: sum((chunk) => chunk.unknownEvents) },
     { what: 'events whose fields do not fit into their size', count: sum((chunk) => chunk.damagedEvents) },
     { what: 'tables of names that could not be read', count: sum((chunk) => chunk.fields.unreadPools) },

@@ -30,7 +30,7 @@ export function joinProfiles(parts: readonly Profile[], { slotMs }: JoinOptions)
   const comments = new Set<string>()
   for (const part of parts) {
     for (const comment of part.comments) comments.add(comment)
-    for (const { what, count } of part.losses) builder.addLoss(what, count)
+    builder.addLosses(part.losses)
     addSamples(builder, part, Number(part.timeNanos - startNanos) / 1e6, slotMs)
   }
   builder.comments.push(...comments)

@@ -4,6 +4,7 @@ import { Failure } from '../model/errors.ts'
 import { compareLabels } from './builder.ts'
 import { Int64Column } from './columns.ts'
 import { wordsOf } from './int64.ts'
+import { Losses } from './losses.ts'
 import { MergedTables, Translation } from './merge-tables.ts'
 import type { Label, Profile, ValueType } from './profile.ts'
 import { RowInterner } from './row-interner.ts'
@@ -29,7 +30,7 @@ export class ProfileMerger {
   private values: Int64Column[] = []
   private readonly labelSets: (readonly Label[])[] = [[]]
   private readonly labelIds = new Map<string, number>([['', 0]])
-  private readonly losses = new Map<string, number>()
+  private readonly losses = new Losses()
   private readonly comments = new Set<string>()
   private timeNanos = 0n
   private durationNanos = 0n
@@ -53,7 +54,7 @@ export class ProfileMerger {
     if (this.period === 0n || profile.period > this.period) this.period = profile.period
     this.docUrl ||= profile.docUrl
     for (const comment of profile.comments) this.comments.add(comment)
-    for (const { what, count } of profile.losses) this.losses.set(what, (this.losses.get(what) ?? 0) + count)
+    this.losses.addAll(profile.losses)
     this.addSamples(profile)
   }
 
@@ -143,7 +144,7 @@ export class ProfileMerger {
       period: this.period,
       comments: [...this.comments],
       docUrl: this.docUrl,
-      losses: [...this.losses].map(([what, count]) => ({ what, count })),
+      losses: this.losses.toList(),
     }
     // Sums that came out as zero, in a difference, go with all that only they reached.
     const hasZeros = stack.some((row) => values.every((column) => column[row] === 0n))

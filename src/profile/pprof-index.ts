@@ -75,7 +75,7 @@ export function indexPprof(bytes: Uint8Array, salvage: boolean): PprofIndex {
     while (at < bytes.length) at = indexField(bytes, at, index)
   } catch (error) {
     if (!salvage) throw error
-    index.losses.push({ what: 'bytes behind the damage that were not read', count: bytes.length - at })
+    index.losses.push({ what: 'bytes behind the damage that were not read', count: bytes.length - at, isCut: true })
   }
   return index
 }

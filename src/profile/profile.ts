@@ -89,6 +89,8 @@ export interface SampleTable {
 export interface Loss {
   readonly what: string
   readonly count: number
+  /** The input was cut off or damaged here: what comes behind is not in the profile. */
+  readonly isCut?: boolean
 }
 
 export interface Profile {

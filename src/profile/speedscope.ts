@@ -47,7 +47,7 @@ export function parseSpeedscope(bytes: Uint8Array): Profile {
   }
   const profiles = json.profiles.filter((profile) => isObject(profile))
   const reader = new SpeedscopeReader(shared.frames, profiles, new StackBudget(bytes.length))
-  reader.builder.addLoss(cutOff(file).what, file.lostBytes)
+  reader.builder.addLosses([cutOff(file)])
   return reader.read(typeof json.name === 'string' ? json.name : undefined, finite(json.activeProfileIndex))
 }
 

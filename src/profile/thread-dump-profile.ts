@@ -22,7 +22,7 @@ export function threadDumpProfile({ dumps, losses }: ThreadDumps): Profile {
     builder.timeNanos = BigInt(startMs) * 1_000_000n
     builder.durationNanos = BigInt(Math.max(0, endMs - startMs)) * 1_000_000n
   }
-  for (const { what, count } of losses) builder.addLoss(what, count)
+  builder.addLosses(losses)
   for (const [i, dump] of dumps.entries()) {
     if (dump.vm && !builder.comments.includes(dump.vm)) builder.comments.push(dump.vm)
     for (const { threads } of dump.deadlocks) {

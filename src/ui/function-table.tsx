@@ -7,6 +7,7 @@ import { printRatio, printValue } from '../flame/value.ts'
 import { printShare } from '../lib/units.ts'
 import type { CallTree } from '../profile/call-tree.ts'
 import { functionRows } from './function-rows.ts'
+import { Sandwich } from './sandwich.tsx'
 import type { SortKey } from './view-state.ts'
 import './function-table.css'
 
@@ -41,6 +42,7 @@ export const FunctionTable = memo(function FunctionTable(props: FunctionTablePro
   const hasBase = columns.base !== undefined
   return (
     <div className="table-scroll">
+      {selected >= 0 && <Sandwich tree={tree} selected={selected} onSelect={onSelect} />}
       <table className="functions">
         <caption className="unseen">Functions, {rows.length} rows</caption>
         <thead>

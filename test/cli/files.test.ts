@@ -187,9 +187,41 @@ test('a cut file is read as far as it goes, and what is missing is counted on st
   const { code, stdout, stderr } = await spikecam(['top', '-', '-o', 'json'], {
     stdin: whole.subarray(0, whole.length - 300),
   })
-  expect(code).toBe(0)
+  expect(code).toBe(5)
   expect(JSON.parse(stdout).length).toBeGreaterThan(0)
   expect(stderr).toMatch(/stdin: 1 compressed files that end too early/)
+})
+
+test.each([
+  ['perf-data/file.data', 8000],
+  ['jfr/jdk17.jfr.gz', 100_000],
+  ['cpuprofile/node24.cpuprofile', 9000],
+  ['goroutines/go1.26-debug1.txt', 8000],
+])('%s cut after %i bytes: done, but not whole', async (name, length) => {
+  const cut = join(folder, `cut-${name.replace('/', '-')}`)
+  writeFileSync(cut, readFileSync(fixture(name)).subarray(0, length))
+  const [info, flame] = await Promise.all([spikecam(['info', cut]), spikecam(['flame', cut])])
+  expect([info.code, flame.code]).toEqual([5, 5])
+  expect(info.stdout).not.toMatch(/^lost +nothing/m)
+  expect((await spikecam(['info', fixture(name)])).code).toBe(0)
+})
+
+test('top --of: who called a function and what it called', async () => {
+  const { stdout } = await spikecam(['top', join(folder, 'spike.folded'), '--of', 'serve', '-o', 'json'])
+  expect(JSON.parse(stdout)).toMatchObject({
+    self: 50,
+    total: 350,
+    callers: [{ function: 'main', value: 350 }],
+    callees: [{ function: 'regexp', value: 300 }],
+  })
+  const text = await spikecam(['top', join(folder, 'spike.folded'), '--of', 'serve'])
+  expect(text.stdout).toMatch(/main[\s\S]*\n.*350 +100 % +serve[\s\S]*\(itself\)[\s\S]*regexp/)
+  const flame = await spikecam(['flame', join(folder, 'spike.folded'), '--of', 'serve', '--invert'])
+  expect([flame.stdout.includes('>main<'), flame.stdout.includes('regexp')]).toEqual([true, false])
+  expect(await spikecam(['top', join(folder, 'spike.folded'), '--of', 'erve'])).toMatchObject({
+    code: 2,
+    stderr: expect.stringContaining('did you mean serve?'),
+  })
 })
 
 test.each([

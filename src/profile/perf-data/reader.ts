@@ -1,6 +1,7 @@
 // Reads perf.data as it arrives: a file (header, records, feature sections) or the stream of `perf record -o -`,
 // whole or cut off anywhere. Kernel records go to a sink with their time; what perf says of the recording is kept here.
 import { Failure } from '../../model/errors.ts'
+import { Losses } from '../losses.ts'
 import type { Loss } from '../profile.ts'
 import { ZstdStream } from '../zstd-stream.ts'
 import type { Events } from './events.ts'
@@ -30,7 +31,7 @@ const mostWindowBytes = 32 << 20
 export class PerfReader {
   readonly events: Events
   readonly info: RecordingInfo = { buildIds: new Map() }
-  private readonly lost = new Map<string, number>()
+  private readonly lost = new Losses()
   private readonly sink: KernelRecordSink
   private readonly pool: BlockPool
   private readonly records: RecordStream
@@ -96,23 +97,23 @@ export class PerfReader {
     for (const stream of [this.records, this.unpacked?.stream]) {
       if (!stream) continue
       const unread = stream.unreadBytes + stream.incompleteBytes
-      if (unread > 0) this.lose('bytes that could not be read', unread)
+      if (unread > 0) this.lose('bytes that could not be read', unread, { isCut: true })
     }
     if (Number.isFinite(this.dataLeft) && this.dataLeft > 0) {
-      this.lose('bytes missing at the end of the file', this.dataLeft)
+      this.lose('bytes missing at the end of the file', this.dataLeft, { isCut: true })
     }
-    if (this.header?.data.size === 0) this.lose('recording was not finished', 1)
+    if (this.header?.data.size === 0) this.lose('recording was not finished', 1, { isCut: true })
     if (this.header && this.tailBytes > 0 && this.tailBytes <= mostSectionBytes) this.readFeatures(this.header)
     this.tail = []
   }
 
   /** What could not be read. */
   get losses(): Loss[] {
-    return Array.from(this.lost, ([what, count]) => ({ what, count }))
+    return this.lost.toList()
   }
 
-  private lose(what: string, count: number): void {
-    this.lost.set(what, (this.lost.get(what) ?? 0) + count)
+  private lose(what: string, count: number, { isCut = false } = {}): void {
+    this.lost.add({ what, count, isCut })
   }
 
   private readHead(): void {

@@ -3,6 +3,7 @@
 // Columns: samples/count and cpu/nanoseconds for what measures CPU time (cpu-clock, task-clock, cycles); every other
 // event (page-faults, a tracepoint) has a column of its own, in occurrences.
 import { setInt64, wordsOf } from '../int64.ts'
+import { Losses } from '../losses.ts'
 import type { Label, Loss, Profile } from '../profile.ts'
 import { columnsOf, type EventColumn, isDummy, periodOf } from './event-columns.ts'
 import type { CodePlace } from './frame-table.ts'
@@ -104,21 +105,18 @@ function commentsOf({ info, events }: PerfRecording): string[] {
 }
 
 function lossesOf(recording: PerfRecording, batches: readonly SampleBatch[]): Loss[] {
-  const lost = new Map<string, number>()
-  const add = (what: string, count: number): void => {
-    if (count > 0) lost.set(what, (lost.get(what) ?? 0) + count)
-  }
-  for (const { what, count } of recording.losses) add(what, count)
+  const lost = new Losses()
+  lost.addAll(recording.losses)
   for (const batch of batches) {
-    for (const { what, count } of batch.losses) add(what, count)
+    for (const { what, count } of batch.losses) lost.add({ what, count })
     let cut = 0
     for (let i = 0; i < batch.length; i++) {
       const stack = batch.stack[i] as number
       if (stack >= 0 && recording.isStackTruncated(stack)) cut++
     }
-    add('samples whose stack was cut at the depth limit', cut)
+    lost.add({ what: 'samples whose stack was cut at the depth limit', count: cut })
   }
-  return Array.from(lost, ([what, count]) => ({ what, count }))
+  return lost.toList()
 }
 
 /** Label sets by (thread, cgroup). */
