@@ -12,7 +12,7 @@ import {
   isCaptureKind,
   type ProbeOptions,
 } from '../model/capture.ts'
-import { asFailure, exitCodes, Failure } from '../model/errors.ts'
+import { asFailure, exitCodes, Failure, type FailureCode, failures } from '../model/errors.ts'
 import { exitOf } from '../model/outcome.ts'
 import { printTarget } from '../model/target.ts'
 import { renderFindings } from './capture-answer.ts'
@@ -59,9 +59,16 @@ export async function runCapture({ args, options }: Config): Promise<number> {
   const { detail, interrupted } = await follow(client, id, forMs)
   const top = await topOf(client, detail)
   await deliver(client, { detail, top, output })
+  adviseOn(detail.capture)
   if (interrupted) return exitCodes.interrupted
   if (kind === 'cpu' && detail.capture.state === 'complete' && top === undefined) throw emptyFailure(detail.capture)
   return exitOf(detail.capture)
+}
+
+/** What to do about probes that failed, once for each code. */
+function adviseOn({ probes }: Capture): void {
+  const codes = probes.flatMap(({ outcome, code }) => (outcome === 'failed' && code ? [code] : []))
+  for (const code of new Set(codes)) if (code in failures) note(`  next step: ${failures[code as FailureCode].advice}`)
 }
 
 /** @throws Failure USAGE */

@@ -8,7 +8,8 @@ import { exitCodes, type FailureCode, failures } from './errors.ts'
  */
 export function isCompanion(kind: string, probe: string): boolean {
   if (kind === 'bundle') return false
-  return kind === 'cpu' ? probe !== 'ring' : kind !== 'context' && probe === 'context'
+  // Stacks by debug information are taken only where somebody asked for just these.
+  return kind === 'cpu' ? probe !== 'ring' && probe !== 'perf-dwarf' : kind !== 'context' && probe === 'context'
 }
 
 const asked = (kind: string, probes: readonly ProbeResult[]): ProbeResult[] =>

@@ -27,7 +27,8 @@ export function freezeStreams({ deep, ring, eventFallback, notes }: FreezeSource
   const toMs = (ns: number): number => ns / 1e6 + wallOffsetMs
   const wanted: Span = { fromNs: toNs(request.fromMs), toNs: toNs(request.toMs) }
   // Before the recorder was there is no gap but a shorter look-back.
-  const beginNs = Math.max(wanted.fromNs, Math.min(...[...ring, ...deep].map((stream) => stream.fromNs)))
+  const firstNs = Math.min(...[...ring, ...deep].map((stream) => stream.fromNs))
+  const beginNs = Math.min(wanted.toNs, Math.max(wanted.fromNs, firstNs))
   const { assigned, gaps } = assignSpans({ ...wanted, fromNs: beginNs }, [...deep, ...ring])
   const family = familyOf([...deep, ...ring], request.family, wanted.fromNs)
   const parts: Profile[] = []

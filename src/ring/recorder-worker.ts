@@ -48,6 +48,8 @@ class RecorderWorker {
   #closed = false
   #wake: () => void = () => undefined
   #message: string | undefined
+  /** Why nothing is being recorded, while that is so. */
+  #failure: Failure | undefined
 
   constructor(
     port: MessagePort,
@@ -86,6 +88,7 @@ class RecorderWorker {
         this.#eventFallback = true
         continue
       }
+      this.#failure = failure
       attempt = monotonicNs() - startedNs > healthyNs ? 0 : attempt + 1
       const waitMs = backoffMs(attempt, { maxMs: 60_000 })
       this.#message = `not recording: ${failure?.message ?? 'perf ended'}; ${failure?.advice ?? ''} Trying again in ${Math.ceil(waitMs / 1000)} s`
@@ -107,8 +110,10 @@ class RecorderWorker {
     void ring.ended.then(() => this.#wake())
     while (!this.#closed && !ring.isEnded) {
       const answered = await ring.collect()
-      if (answered) this.#message = undefined
-      else if (!ring.isEnded) this.#message = 'perf does not answer; its samples come late'
+      if (answered) {
+        this.#message = undefined
+        this.#failure = undefined
+      } else if (!ring.isEnded) this.#message = 'perf does not answer; its samples come late'
       if (++rounds % evictEvery === 0) this.#evict()
       this.#report()
       if (!ring.isEnded && !this.#closed) await this.#sleep(collectEveryMs)
@@ -157,6 +162,9 @@ class RecorderWorker {
       case 'freeze': {
         await Promise.all([this.#ring?.collect(), this.#deep?.collect()])
         const deep = this.#deep ? [this.#deep] : []
+        // Not "no samples": somebody has to do something about it.
+        const failure = this.#failure ?? this.#deep?.failure
+        if (failure && this.#pastRings.length === 0 && (deep[0]?.samples ?? 0) === 0) throw failure
         const ring = this.#ring ? [this.#ring, ...this.#pastRings] : this.#pastRings
         const sources = { deep, ring, eventFallback: this.#eventFallback, notes: this.#symbolizer.notes }
         return freezeStreams(sources, command.request)

@@ -1,3 +1,4 @@
+import { fileURLToPath } from 'node:url'
 import { expect, test } from 'vitest'
 import { Recorder, type RecorderStatus } from './recorder.ts'
 
@@ -28,4 +29,25 @@ test('a worker that dies fails its calls, says so, and is started again', async 
     'the recorder ended: worn out; it is started again, without what it had recorded',
     'recording',
   ])
+})
+
+test.each([
+  ['perf-denied', 'PERF_FORBIDDEN'],
+  ['perf-mlock', 'PERF_MLOCK'],
+  ['not-there', 'TOOL_MISSING'],
+])('with %s a capture fails with %s, and is not empty', async (perf, code) => {
+  const program = new URL('../main.ts', import.meta.url)
+  const path = fileURLToPath(new URL(`../../test/fake-bin/${perf}`, import.meta.url))
+  let told: () => void = () => undefined
+  const known = new Promise<void>((resolve) => {
+    told = resolve
+  })
+  const recorder = new Recorder(program, { ...options, perf: path }, ({ message }) => {
+    if (message?.startsWith('not recording: ')) told()
+  })
+  await known
+  const wallOffsetMs = Date.now() - Number(process.hrtime.bigint()) / 1e6
+  const span = { fromMs: Date.now() - 1000, toMs: Date.now(), wallOffsetMs, comments: [] }
+  await expect(recorder.freeze(span)).rejects.toMatchObject({ code })
+  await recorder.close()
 })
