@@ -140,7 +140,7 @@ describe('debug=1', () => {
     const dump = parseCountedGoroutines(utf8(text))
     expect(dump.losses).toEqual([
       { what: 'lines that are not part of a goroutine dump', count: 1 },
-      { what: 'goroutines that the header counts but no stack follows', count: 2 },
+      { what: 'goroutines that the header counts but no stack follows', count: 2, isCut: true },
     ])
     expect(() => parseCountedGoroutines(utf8('hello\n'))).toThrow('total N')
     expect(matchesCountedGoroutines(utf8('heap profile: 3: 240 [5: 400] @ heap/524288'))).toBe(false)

@@ -153,6 +153,7 @@ describe('damaged files', () => {
     expect(recording.losses[0]).toEqual({
       what: 'chunks that the recorder had not closed or that were cut off',
       count: 1,
+      isCut: true,
     })
     const all = parseJfrProfile(whole).samples.length
     const firstOnly = parseJfrProfile(whole.subarray(0, first!.sizeBytes)).samples.length
@@ -173,7 +174,7 @@ describe('damaged files', () => {
   test('bytes behind the last chunk are counted', () => {
     const longer = new Uint8Array(whole.length + 7)
     longer.set(whole)
-    expect(parseJfr(longer).losses).toEqual([{ what: 'bytes behind the last chunk', count: 7 }])
+    expect(parseJfr(longer).losses).toEqual([{ what: 'bytes behind the last chunk', count: 7, isCut: true }])
   })
 
   test('no recording', () => {

@@ -110,7 +110,7 @@ test('build-ids come with the mapping or from the table at the end of the file',
 test('a file that perf could not finish is read to its end', () => {
   const recording = record(fixture('unfinished.data'))
   expect(recording.takeSamples().length).toBeGreaterThan(100)
-  expect(recording.losses).toContainEqual({ what: 'recording was not finished', count: 1 })
+  expect(recording.losses).toContainEqual({ what: 'recording was not finished', count: 1, isCut: true })
 })
 
 test('a file that was cut off anywhere gives what is left, and counts what is missing', () => {
