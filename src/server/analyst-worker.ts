@@ -85,7 +85,8 @@ async function answer(profile: Profile, question: Question): Promise<Uint8Array<
     case 'pprof':
       return ownBuffer(await gzip(encodePprof(viewProfile(profile, request))))
     case 'folded':
-      return ownBuffer(printFolded(viewProfile(profile, request)))
+      // Kernel, compiled and inlined frames are marked, as stackcollapse-perf.pl --all does: a picture may be drawn of it.
+      return ownBuffer(printFolded(viewProfile(profile, request), { annotate: true }))
     case 'svg': {
       const { tree, samples, value, baseSamples } = viewTree(profile, request)
       const { title, subtitle, provenance } = question

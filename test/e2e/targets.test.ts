@@ -194,6 +194,8 @@ describe.skipIf(why !== undefined)('targets', () => {
     const view = { params: { id: done.incidentId! }, query: { phase: 'all', capture: done.id } } as const
     const folded = await (await up.client.bytes('/api/v1/incidents/{id}/folded', view)).text()
     expect(folded).toMatch(/main;outermost;middle;innermost/)
+    const everybody = { ...view, query: { ...view.query, scope: 'node' } } as const
+    expect(await (await up.client.bytes('/api/v1/incidents/{id}/folded', everybody)).text()).toMatch(/_\[k\]/)
     deep.kill('SIGKILL')
     const whole = await capture('node', '--for', '1s', '--stacks', 'dwarf', '-o', 'json')
     expect(JSON.stringify(JSON.parse(whole.stdout).capture.probes)).toContain('it is for one pod, container or process')
