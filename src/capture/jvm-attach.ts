@@ -17,8 +17,6 @@ import { type ProbeRequest, Skipped } from './probe.ts'
 
 export interface AttachedJvm {
   readonly process: JvmProcess
-  /** `OpenJDK 64-Bit Server VM version 17.0.15+6` */
-  readonly version: string
   /** Its /tmp, as a path that leads there while attached: `/proc/self/fd/17`. */
   readonly tmp: string
   /**
@@ -44,43 +42,30 @@ const commandMs = 30_000
 const maxOutputBytes = 64 * 1024 * 1024
 
 /**
- * Attaches, and asks for the version to be sure that the right one answers.
- * @throws Skipped when this JVM cannot be attached to as it was started, with what would change that; Failure
- * TARGET_GONE, NOT_PERMITTED, TIMEOUT
+ * Gets ready to talk to a JVM: nothing is sent before the first command, which also makes the JVM listen if it does not
+ * yet. It is that command, then, that throws Skipped when this JVM cannot be attached to as it was started, with what
+ * would change that. What answers on the socket of its PID is a JVM; only before it is signalled is it looked at closely.
+ * @throws Skipped; Failure TARGET_GONE, NOT_PERMITTED
  */
-export async function attachJvm({ target, signal }: Pick<ProbeRequest, 'target' | 'signal'>): Promise<AttachedJvm> {
+export function attachJvm({ target, signal }: Pick<ProbeRequest, 'target' | 'signal'>): AttachedJvm {
   signal.throwIfAborted()
   const process = lookAt(target)
   const tmp = openTmp(process)
   const path = `/proc/self/fd/${tmp.fd}`
-  const close = (): void => closeSync(tmp.fd)
-  try {
-    const twin = findTwin(process)
-    if (twin !== undefined) throw new Skipped(twinReason(process, twin))
-    const connection = new Connection(process, { ...tmp, path }, signal)
-    const jcmd = (line: string, options?: JcmdOptions): Promise<Uint8Array> => connection.jcmd(line, options)
-    try {
-      const version = new TextDecoder()
-        .decode(await jcmd('VM.version'))
-        .trim()
-        .split('\n')[0] as string
-      return {
-        process,
-        version,
-        tmp: path,
-        jcmd,
-        close: () => {
-          connection.close()
-          close()
-        },
-      }
-    } catch (error) {
+  const twin = findTwin(process)
+  if (twin !== undefined) {
+    closeSync(tmp.fd)
+    throw new Skipped(twinReason(process, twin))
+  }
+  const connection = new Connection(process, { ...tmp, path }, signal)
+  return {
+    process,
+    tmp: path,
+    jcmd: (line, options) => connection.jcmd(line, options),
+    close: () => {
       connection.close()
-      throw error
-    }
-  } catch (error) {
-    close()
-    throw error
+      closeSync(tmp.fd)
+    },
   }
 }
 
@@ -93,15 +78,9 @@ function lookAt({ pid, startTicks }: ProbeRequest['target']): JvmProcess {
   } catch (cause) {
     throw systemFailure(cause, `process ${pid} may not be looked at: that takes root, in a container CAP_SYS_PTRACE`)
   }
-  if (startTicks !== undefined && startTicksOf(pid) !== startTicks) throw gone(pid)
-  if (!process) throw new Skipped(`process ${pid} is no Java virtual machine: it maps no libjvm.so`)
+  if (!process || process.startTicks !== (startTicks ?? process.startTicks)) throw gone(pid)
   if (process.isStopped) {
     throw new Skipped(`process ${pid} is stopped (SIGSTOP, a debugger) and answers nobody: let it go on first`)
-  }
-  if (process.vm === 'openj9') {
-    throw new Skipped(
-      'this is OpenJ9, which has another attach protocol; use its own jcmd, or jattach, in the container',
-    )
   }
   return process
 }

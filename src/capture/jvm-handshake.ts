@@ -4,7 +4,7 @@
 // the socket, so a read-only one is found out before a signal is sent, and nothing else of the container is touched.
 import { closeSync, fchownSync, openSync, type Stats, unlinkSync } from 'node:fs'
 import { Failure } from '../model/errors.ts'
-import { type JvmProcess, readJvm } from '../target/jvm-process.ts'
+import { type JvmKind, type JvmProcess, readJvm, readJvmKind } from '../target/jvm-process.ts'
 import { type JvmSocket, runAs } from './jvm-socket.ts'
 import { untilJvmSocket } from './jvm-socket-wait.ts'
 import { Skipped } from './probe.ts'
@@ -34,7 +34,8 @@ export async function makeJvmListen(
   tmp: Tmp,
   { as, staleInode, signal }: HandshakeOptions,
 ): Promise<JvmSocket> {
-  const reason = whyNoHandshake(process, tmp.stats)
+  const kind = lookAtKind(process)
+  const reason = whyNoHandshake(process, kind, tmp.stats)
   if (reason) throw new Skipped(reason)
   const name = `.attach_pid${process.innerPid}`
   const isOurs = await createTrigger(process, tmp, { name, as, signal })
@@ -44,6 +45,19 @@ export async function makeJvmListen(
   } finally {
     if (isOurs) unlinkSync(`${tmp.path}/${name}`)
   }
+}
+
+/** @throws Skipped when it is no HotSpot JVM; Failure TARGET_GONE, NOT_PERMITTED */
+function lookAtKind({ pid }: JvmProcess): JvmKind {
+  let kind: JvmKind | undefined
+  try {
+    kind = readJvmKind(pid)
+  } catch (cause) {
+    throw systemFailure(cause, `process ${pid} may not be looked at: that takes root, in a container CAP_SYS_PTRACE`)
+  }
+  if (!kind) throw new Skipped(`process ${pid} is no Java virtual machine: it maps no libjvm.so`)
+  if (kind.vm === 'hotspot') return kind
+  throw new Skipped('this is OpenJ9, which has another attach protocol; use its own jcmd, or jattach, in the container')
 }
 
 /** @returns false when there is one already: of another tool at work, or left behind; it serves as well */
@@ -121,14 +135,14 @@ const readOnlyTmp =
   'Until then `kill -QUIT` makes it print its threads into the container log'
 
 /** Why SIGQUIT must not or need not be sent; undefined when it may. */
-function whyNoHandshake(process: JvmProcess, tmp: Stats): string | undefined {
-  if (process.isAttachDisabled) {
+function whyNoHandshake(process: JvmProcess, kind: JvmKind, tmp: Stats): string | undefined {
+  if (kind.isAttachDisabled) {
     return (
       'the JVM runs with -XX:+DisableAttachMechanism: start it without. ' +
       'Until then `kill -QUIT` makes it print its threads into the container log'
     )
   }
-  if (process.hasReducedSignals) {
+  if (kind.hasReducedSignals) {
     return 'the JVM runs with -Xrs and its attach socket is gone from /tmp; SIGQUIT would end it: start it without -Xrs, or leave /tmp/.java_pid* alone'
   }
   if (!process.catchesQuit) return notCaught

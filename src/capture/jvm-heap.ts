@@ -37,7 +37,7 @@ const memoryFileSystems: readonly number[] = [0x01021994, 0x858458f6]
 export const jvmHeap: Probe = { name: 'jvm-heap', run: runJvmHeap }
 
 async function runJvmHeap(request: ProbeRequest): Promise<ProbeYield> {
-  const jvm = await attachJvm(request)
+  const jvm = attachJvm(request)
   try {
     const text = await jvm.jcmd('GC.class_histogram -all', { deadlineMs: histogramDeadlineMs })
     const histogram = parseClassHistogram(text)

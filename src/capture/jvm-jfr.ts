@@ -45,7 +45,7 @@ const answers: Partial<Record<CaptureKind, readonly string[]>> = {
 export const jvmJfr: Probe = { name: 'jvm-jfr', run: runJvmJfr }
 
 async function runJvmJfr(request: ProbeRequest): Promise<ProbeYield> {
-  const jvm = await attachJvm(request)
+  const jvm = attachJvm(request)
   const file = newFileName(jvm, '.jfr')
   try {
     const recording = await record(jvm, request, file)

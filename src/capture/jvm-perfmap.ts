@@ -22,7 +22,7 @@ const maxBytes = 64 * 1024 * 1024
 export const jvmPerfmap: Probe = { name: 'jvm-perfmap', run: runJvmPerfmap }
 
 async function runJvmPerfmap(request: ProbeRequest): Promise<ProbeYield> {
-  const jvm = await attachJvm(request)
+  const jvm = attachJvm(request)
   const name = `perf-${jvm.process.innerPid}.map`
   const wasThere = hasJvmFile(jvm, name)
   try {

@@ -35,7 +35,7 @@ const minWindowMs = 250
 export const jvmThreads: Probe = { name: 'jvm-threads', run: runJvmThreads }
 
 async function runJvmThreads(request: ProbeRequest): Promise<ProbeYield> {
-  const jvm = await attachJvm(request)
+  const jvm = attachJvm(request)
   try {
     const startedMs = Date.now()
     const recording = await recordThreads(jvm, request)
@@ -120,7 +120,7 @@ async function makeFindings(
     {
       name: stackFileName(request.target, new Date(startedMs)),
       mediaType: mediaTypes.text,
-      bytes: encode(`${jvm.version} · pid ${jvm.process.pid}\n${printThreadTable(table)}`),
+      bytes: encode(`pid ${jvm.process.pid}: ${printThreadTable(table)}`),
     },
   ]
   if (!cutShort) return { outcome: 'ok', message: summary(table), findings }

@@ -102,7 +102,7 @@ export function tableThreads(
   const last = dumps.at(-1) as ThreadDump
   const wallMs = windows.reduce((sum, window) => sum + window.wallMs, 0)
   const entries = joinUses(last, windows)
-  const stacks = dumps.map(stacksOf)
+  const earlier = dumps.slice(0, -1).map(indexThreads)
   const locks = new LockGraph(last)
   const processMs = windows.reduce((sum, window) => sum + window.processCpuMs, 0)
   const ofThreads = entries.reduce((sum, { cpuMs }) => sum + cpuMs, 0)
@@ -118,7 +118,7 @@ export function tableThreads(
       byRole: sumByRole(entries),
       endedMs: round(Math.max(0, processMs - ofThreads)),
     },
-    threads: entries.slice(0, limit).map((entry) => rowOf(entry, { wallMs, locks, stacks })),
+    threads: entries.slice(0, limit).map((entry) => rowOf(entry, { wallMs, locks, earlier })),
     omitted: Math.max(0, entries.length - limit),
     locks: locks.contended(),
     deadlocks: last.deadlocks,
@@ -161,8 +161,12 @@ function rowOf(
   {
     wallMs,
     locks,
-    stacks,
-  }: { readonly wallMs: number; readonly locks: LockGraph; readonly stacks: readonly ReadonlyMap<string, string>[] },
+    earlier,
+  }: {
+    readonly wallMs: number
+    readonly locks: LockGraph
+    readonly earlier: readonly ReadonlyMap<string, ThreadOfDump>[]
+  },
 ): ThreadRow {
   const cores = wallMs > 0 ? Math.round((cpuMs / wallMs) * 10_000) / 10_000 : 0
   const cpu = { role, cpuMs: round(cpuMs), cores, windowsMs: windowsMs.map(round), isNew }
@@ -182,19 +186,20 @@ function rowOf(
     ...(waitsFor && { waitsFor }),
     holds: locks.heldBy(thread),
     frames: wholeStack(thread),
-    sameStack: stacks.filter((dump) => dump.get(identity(thread)) === printStack(thread)).length,
+    sameStack: 1 + earlier.filter((dump) => hasSameStack(dump.get(identity(thread)), thread)).length,
   }
 }
 
 const identity = ({ nid, javaId, name }: ThreadOfDump): string => `${nid ?? ''} ${javaId ?? ''} ${name}`
 
-const stacksOf = ({ threads }: ThreadDump): Map<string, string> =>
-  new Map(threads.map((thread) => [identity(thread), printStack(thread)]))
+const indexThreads = ({ threads }: ThreadDump): Map<string, ThreadOfDump> =>
+  new Map(threads.map((thread) => [identity(thread), thread]))
 
-const printStack = (thread: ThreadOfDump): string =>
-  wholeStack(thread)
-    .map(({ method, line }) => `${method}:${line}`)
-    .join('\n')
+function hasSameStack(before: ThreadOfDump | undefined, now: ThreadOfDump): boolean {
+  const [then, frames] = [before ? wholeStack(before) : [], wholeStack(now)]
+  if (!before || then.length !== frames.length) return false
+  return frames.every(({ method, line }, i) => then[i]?.method === method && then[i]?.line === line)
+}
 
 /** Two decimals: the clocks have no more. */
 const round = (ms: number): number => Math.round(ms * 100) / 100

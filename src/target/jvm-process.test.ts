@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { expect, test } from 'vitest'
-import { parseJvmStatus, readJvm } from './jvm-process.ts'
+import { parseJvmStatus, readJvm, readJvmKind } from './jvm-process.ts'
 
 test('status of a JVM in a container, and of one that does not catch SIGQUIT', () => {
   const status = (line: string): string =>
@@ -20,7 +20,9 @@ test('status of a JVM in a container, and of one that does not catch SIGQUIT', (
 test('what maps no libjvm is no JVM', async () => {
   const child = spawn('sleep', ['60'])
   await once(child, 'spawn')
-  expect(readJvm(child.pid!)).toBeUndefined()
+  expect(readJvmKind(child.pid!)).toBeUndefined()
   child.kill()
-  expect(readJvm(process.pid)).toBeUndefined()
+  expect(readJvmKind(process.pid)).toBeUndefined()
+  expect(readJvm(process.pid)).toMatchObject({ innerPid: process.pid, uid: process.getuid!(), hasOwnUsers: false })
+  expect(readJvm(4_194_305)).toBeUndefined()
 })

@@ -6,11 +6,10 @@
 import { readFileSync, readlinkSync, statSync } from 'node:fs'
 import { listProcesses, startTicksOf } from './process-identity.ts'
 
+/** What is cheap to read, and needed whenever one talks to it. */
 export interface JvmProcess {
   readonly pid: number
   readonly startTicks: number
-  /** OpenJ9 has a libjvm too, but other signals and another attach protocol: SIGQUIT makes it write files. */
-  readonly vm: 'hotspot' | 'openj9'
   /** As the process itself sees it: names its files in /tmp. */
   readonly innerPid: number
   /** Effective, as this machine counts them. */
@@ -22,6 +21,12 @@ export interface JvmProcess {
   readonly catchesQuit: boolean
   /** By SIGSTOP, a debugger or the freezer: it answers nobody. */
   readonly isStopped: boolean
+}
+
+/** What kind of JVM it is and how it was started: asked before it is signalled. */
+export interface JvmKind {
+  /** OpenJ9 has a libjvm too, but other signals and another attach protocol: SIGQUIT makes it write files. */
+  readonly vm: 'hotspot' | 'openj9'
   /** -XX:+DisableAttachMechanism */
   readonly isAttachDisabled: boolean
   /** -Xrs or -XX:+ReduceSignalUsage */
@@ -34,23 +39,32 @@ const quitBit = 4n
 const optionVariables = /^(?:JAVA_TOOL_OPTIONS|JDK_JAVA_OPTIONS|_JAVA_OPTIONS)=/
 
 /**
- * Looks at one process.
- * @returns undefined when it is no JVM
- * @throws Error with the code of the system call: ENOENT or ESRCH when it is gone, EACCES when it is not ours to look at
+ * Looks at a process that may be a JVM.
+ * @returns undefined when there is none of this PID
+ * @throws Error with the code of the system call: ENOENT or ESRCH when it just went, EACCES when it is not ours to look at
  */
 export function readJvm(pid: number): JvmProcess | undefined {
-  const folder = `/proc/${pid}`
   const startTicks = startTicksOf(pid)
-  const maps = readFileSync(`${folder}/maps`, 'utf8')
-  if (startTicks === undefined || !/\/libjvm\.so(?: \(deleted\))?$/m.test(maps)) return undefined
-  const status = readFileSync(`${folder}/status`, 'latin1')
-  const options = readOptions(folder)
+  if (startTicks === undefined) return undefined
   return {
     pid,
     startTicks,
+    ...parseJvmStatus(readFileSync(`/proc/${pid}/status`, 'latin1'), pid),
+    hasOwnUsers: readlinkSync(`/proc/${pid}/ns/user`) !== readlinkSync('/proc/self/ns/user'),
+  }
+}
+
+/**
+ * Reads all that it has mapped, which takes the kernel a millisecond for a JVM with 500 threads.
+ * @returns undefined when it is no JVM
+ * @throws as `readJvm`
+ */
+export function readJvmKind(pid: number): JvmKind | undefined {
+  const maps = readFileSync(`/proc/${pid}/maps`, 'utf8')
+  if (!/\/libjvm\.so(?: \(deleted\))?$/m.test(maps)) return undefined
+  const options = readOptions(`/proc/${pid}`)
+  return {
     vm: /\/libj9vm\d*\.so/.test(maps) ? 'openj9' : 'hotspot',
-    ...parseJvmStatus(status, pid),
-    hasOwnUsers: readlinkSync(`${folder}/ns/user`) !== readlinkSync('/proc/self/ns/user'),
     isAttachDisabled: lastSwitch(options, 'DisableAttachMechanism') ?? false,
     hasReducedSignals: options.includes('-Xrs') || (lastSwitch(options, 'ReduceSignalUsage') ?? false),
   }
@@ -123,7 +137,7 @@ function innerPidOf(pid: number): number | undefined {
 
 function isJvm(pid: number): boolean {
   try {
-    return readJvm(pid) !== undefined
+    return readJvmKind(pid) !== undefined
   } catch {
     return false // ended
   }

@@ -140,7 +140,7 @@ describe.skipIf(why !== undefined)('a JVM', () => {
           expect(head.toString('latin1')).toBe('JAVA PROFILE 1.0.2')
         } else expect(forced.result).toMatchObject({ outcome: 'partial', message: expect.stringContaining('free') })
 
-        const jvm = await attachJvm(requestOf(pid))
+        const jvm = attachJvm(requestOf(pid))
         expect(textOf(await jvm.jcmd('JFR.check'))).toContain('No available recordings')
         jvm.close()
         expect(leftIn('/tmp', pid)).toEqual([])
@@ -164,7 +164,7 @@ describe.skipIf(why !== undefined)('a JVM', () => {
       expect(parseHotspotThreads(find(threads.findings, 'threads.txt')).dumps).toHaveLength(1)
       const recording = await run(jvmJfr, pid, { kind: 'cpu', durationMs: 60_000, signal: soon() })
       expect(find(recording.findings, 'recording.jfr').length).toBeGreaterThan(1000)
-      const jvm = await attachJvm(requestOf(pid))
+      const jvm = attachJvm(requestOf(pid))
       expect(textOf(await jvm.jcmd('JFR.check'))).toContain('No available recordings')
       jvm.close()
       expect(leftIn('/tmp', pid)).toEqual([])
