@@ -19,7 +19,11 @@ export async function runPs({ args, options }: Config): Promise<number> {
     note('No process of it runs now; "spikecam whois" has what is known of its containers.')
   } else await writeOut(renderProcesses(rows, form === 'wide'))
   for (const { node, runtime } of nodes) {
-    if (!runtime) note(`${node}: no container runtime answers, so containers have only ids; see "spikecam doctor".`)
+    const isUnnamed = rows.some(
+      (row) => row.node === node && !row.pod && row.processes.some((each) => each.containerId),
+    )
+    if (!runtime && isUnnamed)
+      note(`${node}: no container runtime answers, so containers have only ids; see "spikecam doctor".`)
   }
   for (const line of describeSilent(answer)) note(line)
   return answer.silent.length > 0 ? exitCodes.partial : 0

@@ -102,6 +102,8 @@ test('a process is chosen by its PID on the host, its PID in the container, or i
   expect(find({ name: 'pod/cart-0', process: 'java' }).why).toBe(
     'no process java; there is: node server.js (pid 10), node worker.js (pid 11), envoy (pid 12), node server.js (pid 20)',
   )
+  const asker = { processes: [process(8, 'node spikecam capture cpu --process server.js')] }
+  expect(find({ process: 'server.js' }, [asker, everything[0] as WhoisMatch]).candidates).toHaveLength(1)
   expect(drawn({ name: 'pid/7' }, [{ processes: [process(7, 'sshd')] }])).toEqual(['process sshd (pid 7) 0.07'])
 })
 

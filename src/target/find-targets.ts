@@ -120,7 +120,11 @@ function processTarget({ pid, startTicks, comm, cmdline, runtime }: InventoryPro
 /** By PID, on the host or in the container, or by a part of the command line. */
 export function isProcess({ pid, containerPid, comm, cmdline }: InventoryProcess, wanted: string): boolean {
   if (/^\d+$/.test(wanted)) return pid === Number(wanted) || containerPid === Number(wanted)
-  return comm === wanted || cmdline.includes(wanted)
+  // Not whoever asks: `spikecam capture cpu --process server.js` has it in its own command line.
+  return (
+    comm === wanted ||
+    cmdline.replaceAll(`--process ${wanted}`, '').replaceAll(`--process=${wanted}`, '').includes(wanted)
+  )
 }
 
 function noSuchProcess(running: readonly WhoisMatch[], { process }: TargetSelector): string {

@@ -150,7 +150,9 @@ describe.skipIf(why !== undefined)('targets', () => {
     expect(second.stderr).toContain(`spikecam stop ${first}`)
     expect(await ask('stop', first)).toMatchObject({ code: 0 })
     await expect
-      .poll(async () => (await up.client.get('/api/v1/captures/{id}', { params: { id: first } })).capture.state)
+      .poll(async () => (await up.client.get('/api/v1/captures/{id}', { params: { id: first } })).capture.state, {
+        timeout: 20_000,
+      })
       .toBe('complete')
   })
 
