@@ -17,6 +17,20 @@ export const TopRow = z.object({
 })
 export type TopRow = z.infer<typeof TopRow>
 
+/** An alert as far as it explains an incident; the whole of it is among the alerts. */
+export const IncidentAlert = z.object({
+  id: z.string(),
+  name: z.string(),
+  receivedMs: z.number(),
+  startsMs: z.number().optional(),
+  resolvedMs: z.number().optional(),
+  summary: z.string().optional(),
+  url: z.string().optional(),
+  /** How its target was found. */
+  because: z.string().optional(),
+})
+export type IncidentAlert = z.infer<typeof IncidentAlert>
+
 export const Incident = z.object({
   version: z.literal(incidentVersion),
   id: z.string(),
@@ -39,5 +53,7 @@ export const Incident = z.object({
   /** Busiest functions of the target during the spike, heaviest self first; filled when evidence is complete. */
   top: z.array(TopRow).default([]),
   message: z.string().optional(),
+  /** Alerts of the same episode, oldest first; absent when there were none. */
+  alerts: z.array(IncidentAlert).optional(),
 })
 export type Incident = z.infer<typeof Incident>

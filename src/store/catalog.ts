@@ -1,4 +1,5 @@
 // What is known about incidents, captures and artifacts: documents found by a few keys. The bytes are in the blob store.
+import type { AlertRecord } from '../model/alert.ts'
 import type { Artifact, Capture, CaptureState } from '../model/capture.ts'
 import type { Incident } from '../model/incident.ts'
 import type { LedgerEntry } from '../model/ledger.ts'
@@ -82,6 +83,14 @@ export interface Catalog {
 
   addToLedger(entry: LedgerEntry): Promise<void>
   listLedger(page: Page): Promise<LedgerEntry[]>
+
+  /** Writes new ones and replaces those with the same id, all in one transaction. */
+  saveAlerts(records: readonly AlertRecord[]): Promise<void>
+  alert(id: string): Promise<AlertRecord | undefined>
+  /** Those that are not resolved, oldest first. */
+  unresolvedAlerts(): Promise<AlertRecord[]>
+  /** By `receivedMs`. */
+  listAlerts(page: Page): Promise<AlertRecord[]>
 
   counts(): Promise<CatalogCounts>
   /** Bytes on disk. */

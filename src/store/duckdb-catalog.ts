@@ -3,6 +3,7 @@
 // changes go through one queue, and a log without index entries is the simplest one to replay after a crash.
 import { stat } from 'node:fs/promises'
 import type { DuckDBValue } from '@duckdb/node-api'
+import { AlertRecord } from '../model/alert.ts'
 import { Artifact, type Capture, type CaptureState, upgradeCapture } from '../model/capture.ts'
 import { Failure } from '../model/errors.ts'
 import { Incident } from '../model/incident.ts'
@@ -22,7 +23,11 @@ const migrations: Migrations = [
     'CREATE TABLE usage (capture_id TEXT, name TEXT, start_ms DOUBLE, step_ms DOUBLE, cores DOUBLE[])',
     'CREATE TABLE ledger (id TEXT, at_ms DOUBLE, node TEXT, outcome TEXT, doc TEXT)',
   ],
+  ['CREATE TABLE alerts (id TEXT, at_ms DOUBLE, state TEXT, doc TEXT)'],
 ]
+
+/** Rows of one INSERT: a storm of alerts is some thousand of them, and each statement costs a third of a millisecond. */
+const rowsAtOnce = 200
 
 /** Version of the tables above, for those who ask what a folder holds. */
 export const catalogSchema = migrations.length
@@ -42,7 +47,7 @@ export async function openDuckdbCatalog(
 /** `node = ?` and what stands for the question mark; without a value it does not apply. */
 type Condition = readonly [sql: string, value: DuckDBValue | undefined]
 
-type Table = 'incidents' | 'captures' | 'artifacts' | 'ledger'
+type Table = 'incidents' | 'captures' | 'artifacts' | 'ledger' | 'alerts'
 
 function catalogOf(path: string, database: Database, onUnreadable: (problem: Failure) => void): Catalog {
   const find = async <T>(table: Table, id: string, parse: (row: Row) => T, ask: Statement = database.all) => {
@@ -233,6 +238,24 @@ function catalogOf(path: string, database: Database, onUnreadable: (problem: Fai
       }),
     listLedger: (page) => list('ledger', [], page, (row) => LedgerEntry.parse(document(row))),
 
+    saveAlerts: (records) =>
+      database.change(async (statement) => {
+        for (let from = 0; from < records.length; from += rowsAtOnce) {
+          const some = records.slice(from, from + rowsAtOnce)
+          const ids = some.map(({ id }) => id)
+          await statement(`DELETE FROM alerts WHERE id IN (${placesFor(ids)})`, ids)
+          const rows = some.map((_, row) => `($${row * 4 + 1}, $${row * 4 + 2}, $${row * 4 + 3}, $${row * 4 + 4})`)
+          const values = some.flatMap((record) => [record.id, record.receivedMs, record.state, JSON.stringify(record)])
+          await statement(`INSERT INTO alerts VALUES ${rows.join(', ')}`, values)
+        }
+      }),
+    alert: (id) => find('alerts', id, parseAlert),
+    unresolvedAlerts: async () => {
+      const rows = await database.all(`SELECT * FROM alerts WHERE state != 'resolved' ORDER BY at_ms, id`)
+      return parsed('alerts', rows, parseAlert)
+    },
+    listAlerts: (page) => list('alerts', [], page, parseAlert),
+
     counts: async () => {
       const count = 'count(*)::DOUBLE AS count'
       const [incidents] = await database.all(`SELECT ${count} FROM incidents`)
@@ -263,6 +286,7 @@ function readRow<T>(table: Table, row: Row, parse: (row: Row) => T): T | Failure
 const document = (row: Row): unknown => JSON.parse(row.doc as string)
 const parseIncident = (row: Row): Incident => Incident.parse(document(row))
 const parseCapture = (row: Row): Capture => upgradeCapture(document(row))
+const parseAlert = (row: Row): AlertRecord => AlertRecord.parse(document(row))
 const parseArtifact = (row: Row): Artifact => {
   const artifact = Artifact.parse(document(row))
   return row.evicted_ms === null ? artifact : { ...artifact, evictedMs: row.evicted_ms as number }

@@ -1,0 +1,123 @@
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterEach, expect, test } from 'vitest'
+import type { Alert, AlertMessage, AlertRecord } from '../model/alert.ts'
+import type { Catalog } from '../store/catalog.ts'
+import { openDuckdbCatalog } from '../store/duckdb-catalog.ts'
+import { createAlertIntake } from './alert-intake.ts'
+
+const folders: string[] = []
+const catalogs: Catalog[] = []
+afterEach(async () => {
+  for (const catalog of catalogs.splice(0)) await catalog.close()
+  for (const folder of folders.splice(0)) rmSync(folder, { recursive: true, force: true })
+})
+
+async function openIntake(folder = mkdtempSync(join(tmpdir(), 'spikecam-alerts-'))) {
+  if (!folders.includes(folder)) folders.push(folder)
+  const catalog = await openDuckdbCatalog(join(folder, 'catalog.duckdb'))
+  catalogs.push(catalog)
+  const queued: AlertRecord[] = []
+  const resolved: AlertRecord[] = []
+  let transactions = 0
+  const counted: Pick<Catalog, 'saveAlerts' | 'unresolvedAlerts'> = {
+    saveAlerts: (records) => {
+      transactions++
+      return catalog.saveAlerts(records)
+    },
+    unresolvedAlerts: () => catalog.unresolvedAlerts(),
+  }
+  const intake = createAlertIntake({
+    catalog: counted,
+    onQueued: (records) => queued.push(...records),
+    onResolved: (records) => resolved.push(...records),
+  })
+  await intake.resume()
+  return { intake, catalog, queued, resolved, folder, transactions: () => transactions }
+}
+
+const alert = (series: string, other: Partial<Alert> = {}): Alert => ({
+  source: 'alertmanager',
+  status: 'firing',
+  name: 'cpu',
+  series,
+  group: 'g',
+  labels: { pod: series },
+  context: {},
+  annotations: {},
+  startsMs: 1000,
+  ...other,
+})
+const message = (...alerts: Alert[]): AlertMessage => ({
+  source: 'alertmanager',
+  alerts,
+  resolvedGroups: [],
+  skipped: [],
+  truncated: 0,
+})
+
+test('a firing is taken once, its repeats are counted, its end is told', async () => {
+  const { intake, queued, resolved, catalog } = await openIntake()
+  const first = await intake.take(message(alert('a'), alert('b')))
+  expect(first.accepted).toHaveLength(2)
+  expect(await intake.take(message(alert('a')))).toMatchObject({ accepted: [], repeated: 1 })
+  expect(queued.map(({ alert: { series } }) => series)).toEqual(['a', 'b'])
+  const end = await intake.take(message(alert('a', { status: 'resolved', endsMs: 9000 })))
+  expect(end.resolved).toEqual([first.accepted[0]])
+  expect(resolved).toMatchObject([{ id: first.accepted[0]?.id, state: 'resolved', resolvedMs: 9000 }])
+  expect((await catalog.unresolvedAlerts()).map((record) => record.alert.series)).toEqual(['b'])
+  expect(await catalog.alert(first.accepted[0]?.id as string)).toMatchObject({ state: 'resolved' })
+})
+
+test('a new start of a series is a new firing, and the end of the old one', async () => {
+  const { intake, resolved } = await openIntake()
+  const { accepted } = await intake.take(message(alert('a')))
+  const again = await intake.take(message(alert('a', { startsMs: 5000 })))
+  expect(again.accepted).toHaveLength(1)
+  expect(resolved.map(({ id }) => id)).toEqual([accepted[0]?.id])
+  // The end of the first one comes late and says nothing of the second.
+  const late = await intake.take(message(alert('a', { status: 'resolved', startsMs: 1000 })))
+  expect(late.resolved).toEqual([])
+})
+
+test('a rule that is ok ends all of its series, and those without a start repeat until then', async () => {
+  const { intake } = await openIntake()
+  const { startsMs: _, ...legacy } = alert('a', { group: 'rule-7' })
+  expect((await intake.take(message(legacy))).accepted).toHaveLength(1)
+  expect((await intake.take(message(legacy))).repeated).toBe(1)
+  const end = await intake.take({ ...message(), resolvedGroups: ['rule-7'] })
+  expect(end.resolved).toHaveLength(1)
+  expect((await intake.take(message(legacy))).accepted).toHaveLength(1)
+})
+
+test('the same alert in many requests at once is one record, and a storm needs few transactions', async () => {
+  const { intake, catalog, transactions } = await openIntake()
+  const answers = await Promise.all(
+    Array.from({ length: 500 }, (_, i) => intake.take(message(alert(`s${i % 100}`), alert('same')))),
+  )
+  expect(answers.flatMap(({ accepted }) => accepted)).toHaveLength(101)
+  expect((await catalog.listAlerts({ limit: 1000 })).length).toBe(101)
+  expect(transactions()).toBeLessThan(5)
+})
+
+test('after a restart nothing is lost and nothing is new again', async () => {
+  const first = await openIntake()
+  await first.intake.take(message(alert('a'), alert('b')))
+  const [a] = first.queued
+  await first.intake.replace({ ...(a as AlertRecord), state: 'open' })
+  await first.catalog.close()
+  catalogs.length = 0
+  const second = await openIntake(first.folder)
+  expect(second.queued.map((record) => record.alert.series)).toEqual(['b'])
+  expect(await second.intake.take(message(alert('a'), alert('b')))).toMatchObject({ accepted: [], repeated: 2 })
+})
+
+test('what could not be written is not acknowledged, and the sender may repeat it', async () => {
+  const { intake, catalog, queued } = await openIntake()
+  await catalog.close()
+  catalogs.length = 0
+  await expect(intake.take(message(alert('a')))).rejects.toThrow('closed')
+  expect(queued).toEqual([])
+  await expect(intake.take(message(alert('a')))).rejects.toThrow('closed')
+})

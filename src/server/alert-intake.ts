@@ -1,0 +1,162 @@
+// Takes alerts in: each firing once, on disk before it is acknowledged, and many requests in one transaction.
+import { newId } from '../lib/ids.ts'
+import type { Alert, AlertMessage, AlertRecord } from '../model/alert.ts'
+import { Failure } from '../model/errors.ts'
+import type { Catalog } from '../store/catalog.ts'
+
+export interface AlertIntakeOptions {
+  readonly catalog: Pick<Catalog, 'saveAlerts' | 'unresolvedAlerts'>
+  /** Told of records that are on disk. */
+  onQueued(records: readonly AlertRecord[]): void
+  onResolved(records: readonly AlertRecord[]): void
+  readonly nowMs?: () => number
+}
+
+export interface IntakeAnswer {
+  readonly accepted: readonly { readonly id: string; readonly name: string }[]
+  readonly resolved: readonly { readonly id: string; readonly name: string }[]
+  /** Repeats of firings that are known. */
+  readonly repeated: number
+  readonly skipped: readonly { readonly what: string; readonly why: string }[]
+  /** Left out by the sender. */
+  readonly truncated: number
+}
+
+export interface AlertIntake {
+  /** Resolves when everything new is on disk. @throws Failure REFUSED when too much waits to be written */
+  take(message: AlertMessage): Promise<IntakeAnswer>
+  /** The latest state of a firing; kept in memory until the next write. */
+  replace(record: AlertRecord): Promise<void>
+  /** Takes up what an earlier run left. */
+  resume(): Promise<void>
+}
+
+interface Open {
+  record: AlertRecord
+  /** Resolves when the record is on disk. */
+  readonly kept: Promise<void>
+}
+
+/** Waiting for the disk: at 300 bytes each some 15 MB; a disk that is slower than that is refused more. */
+const mostWaiting = 50_000
+/** A firing that nobody resolves is forgotten after this: senders repeat what still fires every few hours. */
+const forgetAfterMs = 7 * 24 * 3_600_000
+
+export function createAlertIntake({
+  catalog,
+  onQueued,
+  onResolved,
+  nowMs = Date.now,
+}: AlertIntakeOptions): AlertIntake {
+  /** By series; those that fire as far as we know. */
+  const open = new Map<string, Open>()
+  const waiting = new Map<string, AlertRecord>()
+  let writing: Promise<void> | undefined
+  let next: Promise<void> | undefined
+
+  /** All that comes while one transaction runs goes into the next; of one record the latest. */
+  const save = (records: readonly AlertRecord[]): Promise<void> => {
+    for (const record of records) waiting.set(record.id, record)
+    next ??= (async () => {
+      await writing?.catch(() => undefined) // who waited for that one has been told
+      const batch = [...waiting.values()]
+      waiting.clear()
+      next = undefined
+      writing = catalog.saveAlerts(batch)
+      await writing
+    })()
+    return next
+  }
+
+  const isRepeat = (known: Alert, alert: Alert): boolean =>
+    alert.startsMs === undefined || known.startsMs === undefined || known.startsMs === alert.startsMs
+
+  const resolve = (known: Open, atMs: number): AlertRecord => {
+    const record: AlertRecord = { ...known.record, state: 'resolved', resolvedMs: atMs }
+    open.delete(record.alert.series)
+    return record
+  }
+
+  return {
+    take: async (message) => {
+      const now = nowMs()
+      if (waiting.size > mostWaiting) {
+        throw new Failure('REFUSED', `${waiting.size} alerts wait to be written; the disk is too slow`, {
+          details: { guard: 'intake', limit: mostWaiting },
+        })
+      }
+      const fresh: AlertRecord[] = []
+      const resolved: AlertRecord[] = []
+      const repeats: Promise<void>[] = []
+      for (const alert of message.alerts) {
+        const known = open.get(alert.series)
+        if (alert.status === 'resolved') {
+          if (known && isRepeat(known.record.alert, alert)) resolved.push(resolve(known, alert.endsMs ?? now))
+        } else if (known && isRepeat(known.record.alert, alert)) repeats.push(known.kept)
+        else {
+          if (known) resolved.push(resolve(known, now)) // it began anew, and its end was never told
+          fresh.push({ id: newId('alr-', now), receivedMs: now, alert, state: 'queued', decisions: [] })
+          open.set(alert.series, { record: fresh.at(-1) as AlertRecord, kept: Promise.resolve() })
+        }
+      }
+      const groups = new Set(message.resolvedGroups)
+      if (groups.size > 0) {
+        for (const known of [...open.values()]) {
+          if (groups.has(known.record.alert.group)) resolved.push(resolve(known, now))
+        }
+      }
+      if (fresh.length + resolved.length > 0) {
+        const kept = save([...resolved, ...fresh])
+        kept.catch(() => undefined) // told to everybody who waits for it below
+        for (const record of fresh) {
+          if (open.get(record.alert.series)?.record === record) open.set(record.alert.series, { record, kept })
+        }
+        try {
+          await kept
+        } catch (error) {
+          // Not on disk, so not known: the sender repeats it.
+          for (const record of fresh) {
+            if (open.get(record.alert.series)?.record.id === record.id) open.delete(record.alert.series)
+          }
+          throw error
+        }
+      }
+      // A repeat must not be acknowledged before the first one is safe.
+      await Promise.all(repeats)
+      if (fresh.length > 0) onQueued(fresh)
+      if (resolved.length > 0) onResolved(resolved)
+      const told = (records: readonly AlertRecord[]) => records.map(({ id, alert }) => ({ id, name: alert.name }))
+      return {
+        accepted: told(fresh),
+        resolved: told(resolved),
+        repeated: repeats.length,
+        skipped: message.skipped,
+        truncated: message.truncated,
+      }
+    },
+    replace: async (record) => {
+      const known = open.get(record.alert.series)
+      // Resolved meanwhile: that stays.
+      const next =
+        known?.record.id === record.id
+          ? record
+          : { ...record, state: 'resolved' as const, resolvedMs: record.resolvedMs ?? nowMs() }
+      if (known?.record.id === record.id) known.record = record
+      await save([next])
+    },
+    resume: async () => {
+      const now = nowMs()
+      const stale: AlertRecord[] = []
+      const queued: AlertRecord[] = []
+      for (const record of await catalog.unresolvedAlerts()) {
+        if (record.receivedMs < now - forgetAfterMs) stale.push({ ...record, state: 'resolved' })
+        else {
+          open.set(record.alert.series, { record, kept: Promise.resolve() })
+          if (record.state === 'queued') queued.push(record)
+        }
+      }
+      if (stale.length > 0) await save(stale)
+      if (queued.length > 0) onQueued(queued)
+    },
+  }
+}
