@@ -79,8 +79,9 @@ export const commands = {
     output: 'json|yaml|wide|name',
     summary: 'Who runs on the nodes: PIDs on the host and in the container, container, pod, runtime, CPU, threads.',
     details:
-      'TARGET is pod/NAME, NAMESPACE/POD, deploy/NAME, sts/NAME, ds/NAME, container/ID, pid/N or node/NAME; a bare\n' +
-      'name or the beginning of a container id will do. Without one it is everything, also outside of containers.',
+      'TARGET is pod/NAME, NAMESPACE/POD, deploy/NAME, sts/NAME, ds/NAME, container/ID, pid/N or node/NAME;\n' +
+      'a bare name or the beginning of a container id will do. Without one it is everything, also what runs\n' +
+      'outside of containers.',
     examples: ['spikecam ps', 'spikecam ps deploy/cart -n shop', 'spikecam ps -l app=redis -o wide'],
   },
   whois: {
