@@ -48,6 +48,8 @@ test('half a profile is none; half a dump is, and says so', async () => {
   await expect(judgeAnswer(ask('heap'), answer(200, body.subarray(0, -9)))).rejects.toMatchObject({
     code: 'UNEXPECTED_ANSWER',
   })
+  const bomb = gzipSync(Buffer.alloc(130 * 1024 * 1024))
+  await expect(judgeAnswer(ask('heap'), answer(200, bomb))).rejects.toMatchObject({ code: 'TOO_LARGE' })
   const dump = Buffer.from('goroutine 1 [running]:\nmain.main()\n\t/app/main.go:5 +0x1\n')
   expect(await judgeAnswer(ask('goroutine?debug=2', 'stacks'), { status: 200, body: dump, cut: 'size' })).toMatchObject(
     { isCut: true },

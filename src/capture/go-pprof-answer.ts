@@ -6,8 +6,7 @@ import { Failure } from '../model/errors.ts'
 import { matchesCountedGoroutines } from '../profile/goroutines-counted.ts'
 import { matchesGoroutineStacks } from '../profile/goroutines-stacks.ts'
 import { matchesGzip } from '../profile/gzip.ts'
-import { decodePprof } from '../profile/pprof-decode.ts'
-import type { Profile } from '../profile/profile.ts'
+import { indexPprof, type PprofIndex } from '../profile/pprof-index.ts'
 import { excerpt, type HttpAnswer } from './http-get.ts'
 import type { Finding } from './probe.ts'
 
@@ -35,7 +34,8 @@ export type Judged =
 
 /** As much as Go itself writes of goroutines at most; a heap profile of this size would have a million call stacks. */
 export const maxBodyBytes = 64 * 1024 * 1024
-const maxUnzippedBytes = 512 * 1024 * 1024
+/** Profiles pack to a fifth or so; more than this in memory is a trap, not a profile. */
+const maxUnzippedBytes = 128 * 1024 * 1024
 
 /** @throws Failure UNEXPECTED_ANSWER, PROFILER_BUSY, ENDPOINT_REFUSED, REFUSED, TOO_LARGE */
 export async function judgeAnswer(ask: Ask, answer: HttpAnswer): Promise<Judged> {
@@ -96,18 +96,28 @@ const unexpected = ({ query, form }: Ask, body: Uint8Array, cause?: unknown): Fa
 }
 
 async function judgeProfile(ask: Ask, body: Buffer): Promise<Judged> {
-  let profile: Profile
+  const { isDelta, emptyWhy, name } = ask
+  const index = await readIndex(ask, body)
+  // Go before 1.17 takes no notice of `seconds` here and gives the state of the moment.
+  if (isDelta && index.durationNanos === 0n) return { absent: 'this Go gives no differences; 1.17 and later do' }
+  if (index.sampleCount === 0) return { empty: emptyWhy }
+  const bytes = matchesGzip(body) ? body : await promisify(gzip)(body)
+  return { finding: { name, mediaType: mediaTypes.pprof, bytes }, isCut: false }
+}
+
+/** Reads its outline to the last byte, which is enough to know a whole profile and cheap beside decoding it. */
+async function readIndex(ask: Ask, body: Buffer): Promise<PprofIndex> {
   try {
     const bytes = matchesGzip(body) ? await promisify(gunzip)(body, { maxOutputLength: maxUnzippedBytes }) : body
-    profile = decodePprof(bytes)
+    const index = indexPprof(bytes, false)
+    if (index.sampleTypes.length > 0 && index.strings.length > 0) return index
   } catch (cause) {
+    if ((cause as NodeJS.ErrnoException).code === 'ERR_BUFFER_TOO_LARGE') {
+      throw new Failure('TOO_LARGE', `${ask.query} is larger than ${maxUnzippedBytes >> 20} MiB when it is unpacked`)
+    }
     throw unexpected(ask, body, cause)
   }
-  // Go before 1.17 takes no notice of `seconds` here and gives the state of the moment.
-  if (ask.isDelta && profile.durationNanos === 0n) return { absent: 'this Go gives no differences; 1.17 and later do' }
-  if (profile.samples.length === 0) return { empty: ask.emptyWhy }
-  const bytes = matchesGzip(body) ? body : await promisify(gzip)(body)
-  return { finding: { name: ask.name, mediaType: mediaTypes.pprof, bytes }, isCut: false }
+  throw unexpected(ask, body)
 }
 
 /** `goroutine profile: total 12` */

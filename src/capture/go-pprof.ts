@@ -1,6 +1,6 @@
 // The Go probe: asks the program's own net/http/pprof, inside its network, for what was wanted.
 import type { CaptureKind } from '../model/capture.ts'
-import { asFailure, type Failure } from '../model/errors.ts'
+import { asFailure, Failure } from '../model/errors.ts'
 import type { Target } from '../model/target.ts'
 import { detectRuntime } from '../target/runtime.ts'
 import type { ProcessKey } from './connect-inside.ts'
@@ -10,6 +10,7 @@ import { askEndpoint, printEndpoint } from './go-pprof-endpoint.ts'
 import { type FoundPprof, findPprof } from './go-pprof-find.ts'
 import { listeningPorts } from './listening-sockets.ts'
 import { type Finding, type Probe, type ProbeRequest, type ProbeYield, Skipped } from './probe.ts'
+import { namedInCommandLine } from './tls-files.ts'
 
 export interface GoPprofOptions {
   /** Annotations of the pod that a process is in; without it none are known. */
@@ -105,10 +106,23 @@ export function goPprofProbe({ annotationsOf }: GoPprofOptions = {}): Probe {
       if (!wanted) throw new Skipped(`Go's pprof has no ${request.kind}`)
       const { pid, startTicks } = request.target
       if (pid === undefined || startTicks === undefined) throw new Skipped('pprof is asked of one process')
-      const found = await placeOf({ pid, startTicks }, request)
-      return collect(found, wanted, request)
+      try {
+        const found = await placeOf({ pid, startTicks }, request)
+        return await collect(found, wanted, request)
+      } catch (error) {
+        throw withHint(error, pid, request)
+      }
     },
   }
+}
+
+/** Whoever has to name a certificate is told which ones the program itself was given. */
+function withHint(error: unknown, pid: number, { options }: ProbeRequest): unknown {
+  if (!(error instanceof Failure) || error.code !== 'TLS_REFUSED' || (options.pprofCert && options.pprofCa))
+    return error
+  const files = namedInCommandLine(pid)
+  if (files.length === 0) return error
+  return new Failure(error.code, `${error.message}; its command line names ${files.join(', ')}`, { cause: error })
 }
 
 /** For who knows no annotations. */

@@ -1,6 +1,7 @@
 // Certificates and keys for TLS from the file system of the target, where a program with mTLS has its own, or from files of
 // the node: read, and checked to be what they are named for before anybody is connected to.
 import { createPrivateKey, type KeyObject, X509Certificate } from 'node:crypto'
+import { readFileSync } from 'node:fs'
 import { Failure } from '../model/errors.ts'
 import { readInside } from '../target/inside-root.ts'
 import type { TlsCredentials } from './tls-connect.ts'
@@ -89,4 +90,25 @@ function parseKey(option: string, path: string, pem: Buffer): KeyObject {
     const isLocked = /ENCRYPTED/.test(pem.toString('latin1'))
     throw wrong(option, path, isLocked ? 'is locked with a pass phrase' : 'holds no PEM private key', cause)
   }
+}
+
+/** A program rarely names more; the first are those of its main listener. */
+const maxHints = 6
+
+/**
+ * Certificates and keys that the command line of a process names, as a hint for who has to name some:
+ *
+ *   etcd --cert-file=/etc/etcd/server.crt --key-file=/etc/etcd/server.key --trusted-ca-file /etc/etcd/ca.crt
+ */
+export function namedInCommandLine(pid: number): string[] {
+  let words: string[]
+  try {
+    words = readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0')
+  } catch {
+    return [] // it has ended, which is told elsewhere
+  }
+  const paths = words
+    .map((word) => word.replace(/^-[^=]*=/, ''))
+    .filter((path) => /^\/[^\s]+\.(crt|pem|key|cert|cer)$/.test(path))
+  return [...new Set(paths)].slice(0, maxHints)
 }

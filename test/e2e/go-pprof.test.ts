@@ -132,8 +132,10 @@ describeOnNode(
       }
       const { pprofCert: _, pprofKey: __, ...noClient } = pair('client')
       expect(await message(noClient)).toMatch(/^TLS_REFUSED: .* wants a client certificate; name one with --pprof-cert/)
-      // Without any options it is found, and the refusal says so.
-      expect(await message({})).toMatch(/^TLS_REFUSED: .*127\.0\.0\.1:2379.* a client certificate/)
+      // Without any options it is found, and the refusal says so, and which files etcd itself was given.
+      const bare = await message({})
+      expect(bare).toMatch(/^TLS_REFUSED: .*127\.0\.0\.1:2379.* a client certificate/)
+      expect(bare).toContain('its command line names /etc/etcd/server.crt, /etc/etcd/server.key, /etc/etcd/ca.crt')
       expect(await message(pair('viewer'))).toContain(
         'the client certificate /etc/etcd/viewer.crt is only for serverAuth',
       )
