@@ -89,7 +89,7 @@ export const commands = {
     args: 'PID|CONTAINER|POD|IP',
     count: [1, 1],
     output: 'json|yaml|name',
-    summary: 'Everything known of a PID, container, pod, address or workload: from the process to the pod, and back.',
+    summary: 'Everything known of a PID, container, pod, address or workload: process to pod, and back.',
     examples: ['spikecam whois 4242', 'spikecam whois 10.4.2.17', 'spikecam whois shop/cart-0'],
   },
   list: {
