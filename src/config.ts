@@ -139,8 +139,8 @@ export const commands = {
     summary: 'The busiest functions of a profile, heaviest self first; without FILE the busiest containers, live.',
     details:
       'Without FILE it asks a running server: containers, and processes outside of them, by CPU, with what\n' +
-      'their limits and neighbours held back. In a terminal it goes on until Ctrl-C; elsewhere it prints one\n' +
-      'table.',
+      'their limits and neighbours held back. In a terminal it goes on until Ctrl-C; elsewhere it prints\n' +
+      'one table.',
     examples: [
       'spikecam top',
       'spikecam top perf.data',

@@ -157,7 +157,7 @@ async function recordRing(
   { recorder, clock, requestedMs, ...options }: EvidenceOptions & { requestedMs: number },
 ): Promise<RingPart> {
   const deep = order.deep && order.forMs > 0
-  const notes = order.deep ? [] : ['two deep captures run on this node already: recorded at the always-on rate']
+  const notes: string[] = []
   const about = { probe: 'ring', startedMs: requestedMs }
   try {
     if (deep) await recorder.beginDeep(order.options.hz)
@@ -172,6 +172,11 @@ async function recordRing(
         ...(order.target.kind === 'process' && order.target.pid !== undefined ? { family: order.target.pid } : {}),
       })
       .finally(() => (deep ? recorder.endDeep() : undefined))
+    if (!order.deep) {
+      const instead =
+        frozen.deepHz === undefined ? 'recorded at the always-on rate' : 'it has its share of their recording'
+      notes.push(`as many deep captures run on this node, or of this target, as may: ${instead}`)
+    }
     const { hz } = order.options
     if (deep && hz !== undefined && frozen.deepHz !== undefined && frozen.deepHz !== hz) {
       const why = 'another deep recording runs at that rate, or kernel.perf_event_max_sample_rate allows no more'
