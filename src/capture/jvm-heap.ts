@@ -84,8 +84,8 @@ async function dumpHeap(jvm: AttachedJvm): Promise<Finding> {
   try {
     let isCompressed = true
     await jvm.jcmd(`GC.heap_dump -all -gz=1 /tmp/${name}`, options).catch((error: unknown) => {
-      // -gz came with JDK 15.
-      if (!(error instanceof Failure) || !/-gz/.test(error.message)) throw error
+      // -gz came with JDK 15; what is older takes it for the file name, and the file name for an argument too many.
+      if (!(error instanceof Failure) || !/Unknown argument/.test(error.message)) throw error
       isCompressed = false
       return jvm.jcmd(`GC.heap_dump -all /tmp/${name}`, options)
     })

@@ -88,8 +88,13 @@ export function parseFrameLock(text: string): FrameLock | undefined {
   return { action, object: address, ...(className && { className }) }
 }
 
-/** `Dumpee$$Lambda$82/0x00000001000efc40.run` as `Dumpee$$Lambda.run`: what differs from run to run cannot be compared. */
+/**
+ * `Dumpee$$Lambda$82/0x00000001000efc40.run` as `Dumpee$$Lambda.run`: what differs from run to run cannot be compared.
+ * Recordings of JDK 21 have `Dumpee$$Lambda+0x0000000100003440.run`.
+ */
 export function stableMethodName(method: string): string {
-  if (!method.includes('/') && !method.includes('$$Lambda$')) return method
-  return method.replace(/\/(?:0x[0-9a-f]+|\d+)(?=\.[^/]*$)/, '').replace(/\$\$Lambda\$\d+/, '$$$$Lambda')
+  if (!method.includes('/') && !method.includes('+0x') && !method.includes('$$Lambda$')) return method
+  return method
+    .replace(/(?:\/(?:0x[0-9a-f]+|\d+)|\+0x[0-9a-f]+)(?=\.[^/]*$)/, '')
+    .replace(/\$\$Lambda\$\d+/, '$$$$Lambda')
 }
