@@ -6,6 +6,7 @@ import { join } from 'node:path'
 import { gunzipSync, gzipSync, zstdCompressSync } from 'node:zlib'
 import { Failure } from '../../src/model/errors.ts'
 import { buildCallTree } from '../../src/profile/call-tree.ts'
+import { classHistogramProfile, parseClassHistogram } from '../../src/profile/class-histogram.ts'
 import { writeCpuProfile } from '../../src/profile/cpuprofile-write.ts'
 import { diffFunctions, subtractProfile } from '../../src/profile/diff.ts'
 import { isDump, printDump, readDump } from '../../src/profile/dumps.ts'
@@ -23,6 +24,10 @@ import { encodePprof } from '../../src/profile/pprof-encode.ts'
 import type { Profile } from '../../src/profile/profile.ts'
 import { selectSamples } from '../../src/profile/select.ts'
 import { writeSpeedscope } from '../../src/profile/speedscope-write.ts'
+import { parseHotspotThreads } from '../../src/profile/thread-dump-hotspot.ts'
+import { tableThreads } from '../../src/profile/thread-table.ts'
+import { profileThreads } from '../../src/profile/thread-table-profile.ts'
+import { printThreadTable } from '../../src/profile/thread-table-text.ts'
 import { dropUninteresting } from '../../src/profile/transform.ts'
 import { flattenRecursion } from '../../src/profile/tree-transform.ts'
 import { nameByOffset } from '../recordings/drawn-stream.ts'
@@ -111,6 +116,30 @@ export const parsers: readonly Parser[] = [
     files: () => recordedFiles().filter((file) => file.length <= usualBytes && isDump(file)),
     parse: (bytes) => (isDump(bytes.subarray(0, headBytes)) ? readDump(bytes) : undefined),
     use: (dump) => dump && printDump(dump),
+  }),
+  parser({
+    // As the probe of a JVM does with two dumps.
+    name: 'thread-table',
+    files: () => recordedFilesOf(formats.find(({ name }) => name === 'threads')!),
+    parse(bytes) {
+      const { dumps } = parseHotspotThreads(bytes)
+      const uses = (dumps[0]?.threads ?? []).flatMap(({ nid, name }) =>
+        nid === undefined ? [] : [{ nid, comm: name, cpuMs: nid % 100, isNew: nid % 3 === 0 }],
+      )
+      const snapshots = [...dumps, ...dumps].slice(0, 2)
+      const windows = [{ wallMs: 1000, processCpuMs: 500, uses }]
+      printThreadTable(tableThreads(snapshots, windows, { limit: 50 }))
+      return profileThreads(snapshots, windows, 0)
+    },
+    use: useProfile,
+  }),
+  parser({
+    name: 'class-histogram',
+    files: () => [
+      new TextEncoder().encode('   1:  1417  3645328  [I (java.base@17)\n   2:  7  112  [[Lshop.Cart;\nTotal 9 9\n'),
+    ],
+    parse: (bytes) => classHistogramProfile(parseClassHistogram(bytes)),
+    use: useProfile,
   }),
   parser({
     name: 'jfr-events',
