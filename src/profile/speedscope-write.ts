@@ -1,6 +1,6 @@
 // Writes a profile as speedscope's JSON: one sampled profile per thread and sample type, samples in order of time.
 import { int64Reader } from './int64.ts'
-import type { Label, Profile } from './profile.ts'
+import type { Label, Profile, ValueType } from './profile.ts'
 import { labelText } from './roots.ts'
 import { TextWriter } from './text-writer.ts'
 
@@ -12,6 +12,8 @@ const shortestPauseMs = 1e-3
 
 interface Thread {
   readonly name: string
+  /** Of several that have one name. */
+  readonly number: number
   /** Indexes of samples in order of time. */
   readonly samples: number[]
 }
@@ -65,7 +67,7 @@ interface Part {
 function writeProfile(out: TextWriter, { profile, column, thread, title, frames }: Part): void {
   const { samples } = profile
   const read = int64Reader(samples.values[column] as BigInt64Array)
-  const ownUnit = profile.sampleTypes[column]?.unit ?? ''
+  const { type: kind, unit: ownUnit } = profile.sampleTypes[column] as ValueType
   const unit = units.includes(ownUnit) ? ownUnit : 'none'
   const unitMs = milliseconds[unit]
   const offsets = unitMs === undefined ? undefined : samples.offsetMs
@@ -93,6 +95,8 @@ function writeProfile(out: TextWriter, { profile, column, thread, title, frames 
     at += value
   }
   out.write(`{"type":"sampled","name":${JSON.stringify(title)},"unit":"${unit}"`)
+  // Only we read these: without them in-use and allocated bytes would be one when the file is read again.
+  out.write(`,"thread":${JSON.stringify([thread.name, thread.number])},"valueType":${JSON.stringify([kind, ownUnit])}`)
   out.write(`,"startValue":${startValue},"endValue":${at},"samples":[`)
   for (const [i, stack] of stacks.entries()) out.write(i === 0 ? stack : `,${stack}`)
   out.write(`],"weights":[`)
@@ -115,7 +119,11 @@ function threadsOf({ samples, labelSets }: Profile): Thread[] {
     if (!thread) {
       const labels = labelSets[set] ?? []
       const key = ['pid', 'tid', 'comm', 'thread', 'profile'].map((label) => labelText(labels, label) ?? '').join('\n')
-      thread = threads.get(key) ?? { name: threadName(labels), samples: [] }
+      thread = threads.get(key) ?? {
+        name: threadName(labels),
+        number: Number(labelText(labels, 'profile') ?? 0),
+        samples: [],
+      }
       threads.set(key, thread)
       ofSet[set] = thread
     }

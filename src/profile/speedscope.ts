@@ -70,8 +70,8 @@ class SpeedscopeReader {
   constructor(frames: readonly Json[], profiles: readonly JsonObject[], budget: StackBudget) {
     this.profiles = profiles
     this.budget = budget
-    this.types = [...new Set(profiles.map((profile) => unitOf(profile).as))]
-    if (this.types.length === 0) this.types.push(unitOf({}).as)
+    const types = profiles.length === 0 ? [unitOf({}).as] : profiles.map(typeOf)
+    this.types = types.filter((one, i) => types.findIndex((other) => isSameType(one, other)) === i)
     this.builder = new ProfileBuilder(this.types)
     this.frames = frames.map((frame) => this.internFrame(frame))
     const starts = profiles
@@ -86,24 +86,26 @@ class SpeedscopeReader {
     const seen = new Map<string, number>()
     let endNanos = this.startNanos
     for (const profile of profiles) {
-      const { as, times } = unitOf(profile)
-      this.column = this.types.indexOf(as)
+      const { times } = unitOf(profile)
+      this.column = this.columnOf(profile)
       this.times = times
-      const thread = typeof profile.name === 'string' ? profile.name : ''
-      const before = seen.get(thread) ?? 0
-      seen.set(thread, before + 1)
-      this.labels = builder.internLabels(threadLabels(thread, before))
+      this.labels = builder.internLabels(labelsOf(profile, seen))
       const start = finite(profile.startValue)
       const end = profile.type === 'evented' ? this.readEvents(profile, start) : this.readSamples(profile, start)
       if (isTime(profile)) endNanos = Math.max(endNanos, Math.max(end, finite(profile.endValue)) * times)
     }
     builder.durationNanos = wholeNanos(endNanos - this.startNanos)
     const shown = profiles[active] ?? profiles[0]
-    builder.defaultType = Math.max(0, this.types.indexOf(unitOf(shown ?? {}).as))
+    builder.defaultType = Math.max(0, this.columnOf(shown ?? {}))
     builder.addLoss('weights whose fraction was rounded', this.rounded)
     builder.addLoss('frames that the table does not have', this.unknownFrames)
     builder.addLoss('events out of order', this.outOfOrder)
     return builder.build()
+  }
+
+  private columnOf(profile: JsonObject): number {
+    const wanted = typeOf(profile)
+    return this.types.findIndex((type) => isSameType(type, wanted))
   }
 
   /** The value behind the last sample. */
@@ -161,7 +163,7 @@ class SpeedscopeReader {
     // Seconds with two decimals are whole nanoseconds but for the last bits of the product.
     if (Math.abs(exact - value) > 1e-3) this.rounded++
     const values = this.types.map((_, column) => (column === this.column ? value : 0))
-    const isTimed = this.types[this.column] === time
+    const isTimed = this.types[this.column]?.unit === time.unit
     const offsetMs = (at * this.times - this.startNanos) / 1e6
     this.builder.addSample(stack, values, { labels: this.labels, ...(isTimed && { offsetMs }) })
   }
@@ -190,7 +192,27 @@ function unitOf({ unit }: JsonObject): { as: ValueType; times: number } {
   return known as { as: ValueType; times: number }
 }
 
-function threadLabels(name: string, sameBefore: number): Label[] {
+/** What its values are; files that we wrote ourselves also say what they are called. */
+function typeOf(profile: JsonObject): ValueType {
+  const { as } = unitOf(profile)
+  const [type, unit] = isArray(profile.valueType) ? profile.valueType : []
+  if (typeof type !== 'string' || typeof unit !== 'string') return as
+  return { type, unit: profile.unit === 'none' ? unit : as.unit }
+}
+
+const isSameType = (one: ValueType, other: ValueType): boolean => one.type === other.type && one.unit === other.unit
+
+/** Profiles of one name are different threads; in files that we wrote they may be different values of one. */
+function labelsOf({ name, thread }: JsonObject, seen: Map<string, number>): Label[] {
+  const [ownName, ownNumber] = isArray(thread) ? thread : []
+  if (typeof ownName === 'string') return threadLabels(ownName, Math.max(0, Math.trunc(finite(ownNumber))))
+  const text = typeof name === 'string' ? name : ''
+  const before = seen.get(text) ?? 0
+  seen.set(text, before + 1)
+  return threadLabels(text, before)
+}
+
+function threadLabels(name: string, number: number): Label[] {
   const labels: Label[] = name === '' ? [] : [{ key: 'comm', str: name }]
-  return sameBefore === 0 ? labels : [...labels, { key: 'profile', num: BigInt(sameBefore) }]
+  return number === 0 ? labels : [...labels, { key: 'profile', num: BigInt(number) }]
 }

@@ -1,0 +1,93 @@
+// Whatever was read is written in every format that can be written, and read again: the same stacks with the same
+// values, and the rest of what docs/formats.md says that the format holds.
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { describe, expect, test } from 'vitest'
+import { formats, readProfile } from './formats.ts'
+import type { Profile } from './profile.ts'
+import { topFunctions } from './top.ts'
+
+const fixtures = join(import.meta.dirname, '../../test/fixtures')
+const sources = [
+  'pprof/shop-cpu-1.pb.gz',
+  'pprof/shop-heap.pb.gz',
+  'pprof/shop-goroutine.pb.gz',
+  'perf-data/file.data',
+  'perf-script/two-events.txt',
+  'folded/py-spy.folded',
+  'speedscope/evented.speedscope.json',
+  'cpuprofile/node24.cpuprofile',
+  'heapprofile/node24.heapprofile',
+  'goroutines/go1.26-debug2-labels.txt',
+  'thread-dump/jdk21-print.txt',
+  'jfr/async-profiler-wall.jfr.gz',
+]
+const targets = formats.filter((format) => format.write)
+
+async function read(name: string): Promise<Profile> {
+  return (await readProfile(readFileSync(join(fixtures, name)))).profile
+}
+
+/** What each function used by itself and with what it called, of the values that the source shows first. */
+function functionsOf(profile: Profile, type: string): Map<string, [number, number]> {
+  const found = profile.sampleTypes.findIndex((each) => each.type === type)
+  const sampleType = found < 0 ? profile.defaultType : found
+  const { functions } = topFunctions(profile, { sampleType })
+  return new Map(functions.map(({ function: name, self, total }) => [name, [self, total]]))
+}
+
+/** V8 profiles hold microseconds, and samples of one; other kinds of values have no place there. */
+const microsecond = 1000
+
+describe.each(sources)('%s', (name) => {
+  test.each(targets.map((format) => [format.name, format] as const))('as %s', async (_, format) => {
+    const profile = await read(name)
+    const { type, unit } = profile.sampleTypes[profile.defaultType]!
+    if (format.name === 'cpuprofile' && unit !== 'nanoseconds') return
+    const again = (await readProfile(await format.write!(profile), { format })).profile
+    const [before, after] = [functionsOf(profile, type), functionsOf(again, type)]
+    const lost: string[] = []
+    for (const [fn, values] of before) {
+      // Without a name there is an address, which is all that there was.
+      if (fn.startsWith('[')) continue
+      const least = format.name === 'cpuprofile' ? microsecond * profile.samples.length : 0
+      const now = after.get(fn)
+      if (!now || values.some((value, i) => Math.abs(value - now[i]!) > least)) lost.push(`${fn}: ${values} is ${now}`)
+    }
+    expect(lost).toEqual([])
+    expect(before.size).toBeGreaterThan(1)
+  })
+
+  test('as pprof: every kind of value, labels, addresses, files, lines and inlined calls', async () => {
+    const profile = await read(name)
+    const pprof = formats.find((format) => format.name === 'pprof')!
+    const again = (await readProfile(await pprof.write!(profile))).profile
+    expect(again.sampleTypes).toEqual(profile.sampleTypes)
+    expect(again.samples.values).toEqual(profile.samples.values)
+    expect(again.timeNanos).toBe(profile.timeNanos)
+    expect(again.durationNanos).toBe(profile.durationNanos)
+    expect(samplesOf(again)).toEqual(samplesOf(profile))
+  })
+})
+
+/** Each sample as text: labels, and per frame the place with all its lines. */
+function samplesOf({ samples, labelSets, stacks, locations, lines, functions, strings, mappings }: Profile): string[] {
+  const places = Array.from({ length: locations.length }, (_, i) => {
+    const calls: string[] = []
+    for (let line = locations.lineOffsets[i]!; line < locations.lineOffsets[i + 1]!; line++) {
+      const fn = lines.function[line]!
+      const [text, file] = [functions.name[fn]!, functions.filename[fn]!].map((row) => strings.get(row))
+      calls.push(`${text} ${file}:${lines.line[line]}`)
+    }
+    return `${locations.address[i]} ${mappings[locations.mapping[i]!]?.file ?? ''} ${calls.join(' < ')}`
+  })
+  return Array.from({ length: samples.length }, (_, sample) => {
+    const stack = samples.stack[sample]!
+    // pprof has no empty text: it is the number 0.
+    const labels = labelSets[samples.labels[sample]!]!.map(
+      ({ key, str, num, unit }) => `${key}=${str || (num ?? 0n)}${unit ?? ''}`,
+    )
+    const frames = stacks.locations.subarray(stacks.offsets[stack], stacks.offsets[stack + 1])
+    return `${labels.sort().join(' ')}: ${Array.from(frames, (location) => places[location]).join('; ')}`
+  })
+}
