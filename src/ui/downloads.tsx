@@ -20,7 +20,11 @@ export interface DownloadsProps {
 export function Downloads({ incidentId, artifacts, tree, svg }: DownloadsProps) {
   const { client, saved } = useSource()
   const id = { params: { id: incidentId } }
-  const pprofUrl = saved ? undefined : new URL(client.url('/api/v1/incidents/{id}/pprof', id)!, location.href).href
+  const hasPprof = artifacts.some(
+    ({ mediaType, evictedMs }) => mediaType === mediaTypes.pprof && evictedMs === undefined,
+  )
+  const pprofUrl =
+    saved || !hasPprof ? undefined : new URL(client.url('/api/v1/incidents/{id}/pprof', id)!, location.href).href
   return (
     <section className="downloads" aria-label="Downloads">
       <span className="caption">Files</span>
@@ -41,7 +45,7 @@ export function Downloads({ incidentId, artifacts, tree, svg }: DownloadsProps) 
       )}
       {artifacts.map((artifact) => {
         const href = client.url('/api/v1/artifacts/{id}/content', { params: { id: artifact.id } })
-        const name = kindOf(artifact)
+        const name = isOfNode(artifact) ? kindOf(artifact) : undefined
         if (!name || !href) return null
         if (artifact.evictedMs !== undefined) {
           return (
@@ -65,6 +69,9 @@ export function Downloads({ incidentId, artifacts, tree, svg }: DownloadsProps) 
     </section>
   )
 }
+
+/** What probes brought stands with what they say. */
+const isOfNode = ({ probe }: Artifact): boolean => probe === 'ring' || probe === 'usage' || probe === 'perf'
 
 function kindOf({ mediaType }: Artifact): string | undefined {
   switch (mediaType) {

@@ -4,7 +4,7 @@ import { functionColumns, hotPath } from '../flame/functions.ts'
 import { type FlameLayout, layoutTree } from '../flame/layout.ts'
 import { pathKey } from '../flame/path.ts'
 import { searchTree } from '../flame/search.ts'
-import { printCores, printRatio } from '../flame/value.ts'
+import { printCores, printRatio, printValue } from '../flame/value.ts'
 import { printShare } from '../lib/units.ts'
 import { ChangeLegend, OriginLegend } from './change-legend.tsx'
 import { nextMatch } from './flame-keys.ts'
@@ -70,8 +70,11 @@ export function FlamePanel({ slice, view, changeView, isStale, picker }: FlamePa
     [layout, picture, slice, theme, matches, selectedFrame, view.rootAt],
   )
   const whole = side === 'before' ? (tree.base?.total[0] ?? 0) : (tree.total[0] ?? 0)
-  const cores = useCallback((value: number) => coresOf(value, slice.tree.unit, slice.duringMs), [slice])
-  const printedCores = useCallback((value: number) => printCores(cores(value)), [cores])
+  const amount = useCallback(
+    (value: number) =>
+      slice.isOfNode ? printCores(coresOf(value, slice.tree.unit, slice.duringMs)) : printValue(value, slice.tree.unit),
+    [slice],
+  )
   const describe = useCallback(
     (node: number): string => {
       if (node >= tree.length) return ''
@@ -125,7 +128,9 @@ export function FlamePanel({ slice, view, changeView, isStale, picker }: FlamePa
     <section className="panel" aria-label="Profile" aria-busy={isStale}>
       <div className="tools">
         {picker}
-        <PictureToggle picture={picture} hasBase={hasBase} onPicture={(next) => changeView({ picture: next })} />
+        {slice.isOfNode && (
+          <PictureToggle picture={picture} hasBase={hasBase} onPicture={(next) => changeView({ picture: next })} />
+        )}
         <div className="search">
           <input
             ref={searchBox}
@@ -139,7 +144,7 @@ export function FlamePanel({ slice, view, changeView, isStale, picker }: FlamePa
             <output className="matched">
               {printShare(matches.total, tree.total[0] ?? 0)}
               {matchesHere && ` · ${printShare(matchesHere.total, tree.total[zoomed] ?? 0)} of view`}
-              {matches.base !== undefined && <small> was {printedCores(matches.base)}</small>}
+              {matches.base !== undefined && <small> was {amount(matches.base)}</small>}
             </output>
           )}
         </div>
@@ -180,7 +185,7 @@ export function FlamePanel({ slice, view, changeView, isStale, picker }: FlamePa
         cursor={cursor}
         whole={tree.total[0] ?? 0}
         scale={slice}
-        cores={cores}
+        amount={amount}
         onFocus={(name) => changeView({ focus: name, zoom: undefined })}
         onIgnore={(name) => changeView({ ignore: [...view.ignore, name], zoom: undefined, selected: undefined })}
         onSearch={(name) => changeView({ search: name })}
@@ -210,7 +215,8 @@ export function FlamePanel({ slice, view, changeView, isStale, picker }: FlamePa
           <p className="flame-note">
             {picture === 'diff' ? <ChangeLegend /> : <OriginLegend tree={tree} />}
             <span className="grow" />
-            {slice.samples} samples{slice.beforeMs !== undefined && `, ${slice.beforeSamples} before`}
+            {slice.isOfNode ? `${slice.samples} samples` : `${amount(whole)} in all`}
+            {slice.beforeMs !== undefined && `, ${slice.beforeSamples} before`}
           </p>
         </div>
         <FunctionTable
@@ -224,7 +230,7 @@ export function FlamePanel({ slice, view, changeView, isStale, picker }: FlamePa
           matches={matches?.frames}
           selected={selectedFrame}
           onSelect={onSelect}
-          cores={printedCores}
+          cores={amount}
         />
       </div>
       {isHelpOpen && <KeyHelp onClose={() => setHelpOpen(false)} />}

@@ -1,7 +1,7 @@
 // The line above the picture that always says what the pointer or the keyboard is at, in the same place.
 import type { SampleScale } from '../flame/change.ts'
 import { isSignificant } from '../flame/change.ts'
-import { printCores, printRatio, printValue } from '../flame/value.ts'
+import { printRatio, printValue } from '../flame/value.ts'
 import { printShare } from '../lib/units.ts'
 import type { CallTree } from '../profile/call-tree.ts'
 import { CopyButton } from './copy-button.tsx'
@@ -15,7 +15,8 @@ export interface FrameDetailsProps {
   /** What 100 % is. */
   readonly whole: number
   readonly scale: SampleScale
-  cores(value: number): number
+  /** `0.42 cores`, `3.1 MB` */
+  amount(value: number): string
   onFocus(name: string): void
   onIgnore(name: string): void
   onSearch(name: string): void
@@ -50,7 +51,7 @@ export function FrameDetails(props: FrameDetailsProps) {
 }
 
 function NodeDetails(props: FrameDetailsProps & { node: number }) {
-  const { tree, node, cursor, whole, scale, cores } = props
+  const { tree, node, cursor, whole, scale, amount } = props
   const name = node === 0 ? 'all' : tree.frames.name[tree.frame[node]!] || '[unknown]'
   const module = node === 0 ? '' : tree.frames.module[tree.frame[node]!]!
   const [total, self] = [tree.total[node]!, tree.self[node]!]
@@ -62,14 +63,14 @@ function NodeDetails(props: FrameDetailsProps & { node: number }) {
       </span>
       {module && <span className="module">{module}</span>}
       <span className="number" title={printValue(total, tree.unit)}>
-        total <b>{printShare(total, whole)}</b> {printCores(cores(total))}
+        total <b>{printShare(total, whole)}</b> {amount(total)}
       </span>
       <span className="number" title={printValue(self, tree.unit)}>
         self <b>{printShare(self, whole)}</b>
       </span>
       {before !== undefined && (
         <span className={`number ${changeClass(total, before, scale)}`}>
-          before {printCores(cores(before))}{' '}
+          before {amount(before)}{' '}
           <b>{isSignificant(total, before, scale) ? printRatio(total, before) : 'no proven change'}</b>
         </span>
       )}

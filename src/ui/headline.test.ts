@@ -36,6 +36,7 @@ const slice = (lines: string[]): Slice => ({
   beforeSamples: 12,
   perSample: second / 99,
   baseFactor: 6.1 / 15,
+  isOfNode: true,
 })
 
 test('with a profile: who, how much, which function, through what, compared with before', () => {

@@ -4,6 +4,7 @@ import { functionColumns, hotPath } from '../flame/functions.ts'
 import { readableName } from '../flame/label.ts'
 import { printCores, toSeconds } from '../flame/value.ts'
 import { printDurationMs, printShare } from '../lib/units.ts'
+import { kindsWithRing } from '../model/capture.ts'
 import type { Incident, TopRow } from '../model/incident.ts'
 import { printTarget } from '../model/target.ts'
 import type { Slice } from './slice.ts'
@@ -21,30 +22,36 @@ export interface Headline {
   readonly compared: string | undefined
 }
 
-/** @param slice of the incident's own target over the whole spike */
+/** @param slice of the incident's own target over the whole spike, or what a probe saw of it */
 export function headlineOf(incident: Incident, slice: Slice | undefined): Headline {
+  if (slice && !slice.isOfNode) return { ...headlineOf(incident, undefined), ...functionOf(incident, slice) }
   const { spike } = incident.trigger
   const cores = slice ? coresOf(slice.tree.total[0] ?? 0, slice.tree.unit, slice.duringMs) : spike?.cores
   const base = slice?.tree.base?.total[0]
   const baseline = slice && base !== undefined ? coresOf(base, slice.tree.unit, slice.duringMs) : spike?.baselineCores
   const lasted = incident.endedMs === undefined ? undefined : printDurationMs(incident.endedMs - incident.onsetMs)
   const amount = cores === undefined ? 'the CPU' : printCores(cores)
-  const top = (slice && heaviest(slice)) ?? fromIncident(incident.top[0])
   return {
     who: printTarget(incident.target),
     did:
-      incident.trigger.kind !== 'spike'
-        ? `used ${amount}${lasted ? ` over ${lasted}` : ''}`
-        : lasted
-          ? `burned ${amount} for ${lasted}`
-          : `is burning ${amount}`,
-    function: top,
-    through: slice ? callersOf(slice, top?.name) : [],
+      incident.asked !== undefined && !kindsWithRing.includes(incident.asked)
+        ? `was asked for its ${incident.asked}`
+        : incident.trigger.kind !== 'spike'
+          ? `used ${amount}${lasted ? ` over ${lasted}` : ''}`
+          : lasted
+            ? `burned ${amount} for ${lasted}`
+            : `is burning ${amount}`,
+    ...functionOf(incident, slice),
     compared:
       cores === undefined || baseline === undefined || incident.trigger.kind !== 'spike'
         ? undefined
         : compare(cores, baseline),
   }
+}
+
+function functionOf(incident: Incident, slice: Slice | undefined): Pick<Headline, 'function' | 'through'> {
+  const top = (slice && heaviest(slice)) ?? fromIncident(incident.top[0])
+  return { function: top, through: slice ? callersOf(slice, top?.name) : [] }
 }
 
 /** CPU time over a span as cores: 1 = one core busy all the time; 0 for units that are no time. */

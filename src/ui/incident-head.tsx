@@ -2,6 +2,7 @@
 import type { IncidentDetail } from '../api/shapes.ts'
 import { printDurationMs } from '../lib/units.ts'
 import type { Capture } from '../model/capture.ts'
+import { isCompanion } from '../model/outcome.ts'
 import { useSource } from './client-context.tsx'
 import type { Headline } from './headline.ts'
 import './headline.css'
@@ -17,6 +18,8 @@ export function IncidentHead({ detail: { incident }, capture, headline }: HeadPr
   const { saved } = useSource()
   const now = useNow()
   const { target } = incident
+  // Threads and the like have no function that stands for them; what the probe says in a sentence does.
+  const found = headline.function || !incident.asked ? undefined : foundOf(capture)
   return (
     <header className="headline">
       <h1>
@@ -24,9 +27,11 @@ export function IncidentHead({ detail: { incident }, capture, headline }: HeadPr
       </h1>
       <dl className="facts">
         <div className="what">
-          <dt>Function</dt>
+          <dt>{found ? 'Found' : 'Function'}</dt>
           <dd>
-            {headline.function ? (
+            {found ? (
+              <small title={found}>{found}</small>
+            ) : headline.function ? (
               <>
                 <span className="share">{headline.function.share}</span>{' '}
                 <code title={headline.function.name}>{headline.function.name}</code>
@@ -40,11 +45,24 @@ export function IncidentHead({ detail: { incident }, capture, headline }: HeadPr
           </dd>
         </div>
         <div>
-          <dt>Compared to normal</dt>
-          <dd>
-            {headline.compared ?? <span className="hint">no baseline in the evidence</span>}
-            {incident.trigger.spike && <small>{incident.trigger.reason}</small>}
-          </dd>
+          {incident.asked === undefined ? (
+            <>
+              <dt>Compared to normal</dt>
+              <dd>
+                {headline.compared ?? <span className="hint">no baseline in the evidence</span>}
+                {incident.trigger.spike && <small>{incident.trigger.reason}</small>}
+              </dd>
+            </>
+          ) : (
+            <>
+              <dt>Asked for</dt>
+              <dd>
+                {incident.asked}
+                <small>{incident.trigger.reason}</small>
+                {incident.trigger.forced && <small>forced: {incident.trigger.forced}</small>}
+              </dd>
+            </>
+          )}
         </div>
         <div>
           <dt>Since</dt>
@@ -56,7 +74,9 @@ export function IncidentHead({ detail: { incident }, capture, headline }: HeadPr
                   <Ago ms={incident.onsetMs} nowMs={now} />,{' '}
                 </>
               )}
-              noticed after {printDurationMs(incident.noticedMs - incident.onsetMs)}
+              {incident.asked === undefined
+                ? `noticed after ${printDurationMs(incident.noticedMs - incident.onsetMs)}`
+                : `asked for ${incident.asked}`}
               {incident.evidenceMs !== undefined &&
                 `, evidence after ${printDurationMs(incident.evidenceMs - incident.onsetMs)}`}
             </small>
@@ -84,6 +104,12 @@ export function IncidentHead({ detail: { incident }, capture, headline }: HeadPr
     </header>
   )
 }
+
+/** What the first probe that was asked for says of itself. */
+const foundOf = (capture: Capture | undefined): string | undefined =>
+  capture?.probes.find(
+    ({ probe, outcome, message }) => message && /^(ok|partial)$/.test(outcome) && !isCompanion(capture.kind, probe),
+  )?.message
 
 const stateText = {
   capturing: 'Recording goes on; this page fills in by itself.',

@@ -4,10 +4,12 @@ import type { IncidentDetail } from '../api/shapes.ts'
 import { printDurationMs } from '../lib/units.ts'
 import { printTarget } from '../model/target.ts'
 import { Downloads } from './downloads.tsx'
+import { isStacks, shortName } from './evidence-file.ts'
 import { FlamePanel } from './flame-panel.tsx'
 import { coresOf, headlineOf } from './headline.ts'
 import { IncidentHead } from './incident-head.tsx'
 import { NoProfile } from './no-profile.tsx'
+import { ProbesPanel } from './probes-panel.tsx'
 import { qualityFacts } from './quality.ts'
 import { QualityLine } from './quality-line.tsx'
 import { useIncident } from './queries.ts'
@@ -27,9 +29,9 @@ export function IncidentPage({ id, isLive }: { id: string; isLive: boolean }) {
 }
 
 function Incident({ detail }: { detail: IncidentDetail }) {
-  const { incident, artifacts } = detail
+  const { incident } = detail
   const [view, changeView] = useView()
-  const { capture, artifact, profile, desk, ranges, series, slice, whole, processes } = useEvidence(detail, view)
+  const { capture, files, artifact, profile, desk, ranges, series, slice, whole, processes } = useEvidence(detail, view)
 
   const onBrush = useCallback(
     (range: TimeRange | undefined) => {
@@ -62,7 +64,7 @@ function Incident({ detail }: { detail: IncidentDetail }) {
           )}
           {capture?.deepHz && <span className="key deep">at {capture.deepHz} Hz</span>}
           <span className="grow" />
-          {ranges && (
+          {ranges && artifact && isStacks(artifact) && (
             <TimePicker incident={incident} ranges={ranges} isBrushed={view.range !== undefined} onBrush={onBrush} />
           )}
         </p>
@@ -77,20 +79,37 @@ function Incident({ detail }: { detail: IncidentDetail }) {
           changeView={changeView}
           isStale={slice.isPlaceholderData}
           picker={
-            <WhoPicker
-              target={incident.target}
-              processes={processes.data ?? []}
-              who={view.who}
-              onWho={(who) => changeView({ who, zoom: undefined })}
-              toCores={(value) => coresOf(value, desk?.info.unit ?? '', span(ranges.during))}
-            />
+            artifact && !isStacks(artifact) ? (
+              <span className="drawn" title={artifact.name}>
+                {artifact.probe}: {shortName(artifact)}
+                {desk?.info.type && <small> {desk.info.type.replaceAll('_', ' ')}</small>}
+              </span>
+            ) : (
+              <WhoPicker
+                target={incident.target}
+                processes={processes.data ?? []}
+                who={view.who}
+                onWho={(who) => changeView({ who, zoom: undefined })}
+                toCores={(value) => coresOf(value, desk?.info.unit ?? '', span(ranges.during))}
+              />
+            )
           }
         />
       )}
       <QualityLine facts={facts} />
+      {capture && (
+        <ProbesPanel
+          capture={capture}
+          files={files}
+          drawn={artifact}
+          onDraw={(file) =>
+            changeView({ file: isStacks(file) ? undefined : file.id, zoom: undefined, selected: undefined })
+          }
+        />
+      )}
       <Downloads
         incidentId={incident.id}
-        artifacts={capture ? artifacts.filter(({ captureId }) => captureId === capture.id) : []}
+        artifacts={files}
         tree={slice.data?.tree}
         svg={{
           title: printTarget(incident.target),

@@ -90,7 +90,8 @@ function StateText({ incident }: { incident: Incident }) {
       </span>
     )
   }
-  return <span className="hint">{incident.message ?? 'no profile'}</span>
+  const isAsked = incident.asked !== undefined && incident.state === 'complete'
+  return <span className="hint">{incident.message ?? (isAsked ? `${incident.asked} collected` : 'no profile')}</span>
 }
 
 /** A loop that any shell has; it ends by itself. */

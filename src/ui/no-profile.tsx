@@ -1,5 +1,5 @@
 // What stands in the place of the picture while there is none: that it comes, or why it never will.
-import type { Artifact, Capture } from '../model/capture.ts'
+import { type Artifact, type Capture, kindsWithRing } from '../model/capture.ts'
 
 export function NoProfile({ capture, artifact }: { capture: Capture | undefined; artifact: Artifact | undefined }) {
   if (artifact?.evictedMs !== undefined) {
@@ -19,18 +19,13 @@ export function NoProfile({ capture, artifact }: { capture: Capture | undefined;
       </p>
     )
   }
+  // Elsewhere the state at the top says what went wrong, and below stands what every probe says.
+  if (!kindsWithRing.includes(capture.kind)) return null
   return (
     <div className="trouble">
       <p>
         <strong>There is no profile.</strong> {capture.message}
       </p>
-      <ul>
-        {capture.probes.map(({ probe, outcome, message, code }) => (
-          <li key={probe}>
-            {probe}: {outcome} {message} {code && <code>{code}</code>}
-          </li>
-        ))}
-      </ul>
     </div>
   )
 }

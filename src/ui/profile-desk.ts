@@ -1,7 +1,11 @@
 // Answers questions about one opened profile; the same code sits in the worker and, for small profiles, in the page.
 import { Failure } from '../model/errors.ts'
 import type { Target } from '../model/target.ts'
-import { decodePprof } from '../profile/pprof-decode.ts'
+import { matchesCpuProfile } from '../profile/cpuprofile.ts'
+import { parseCpuProfile } from '../profile/cpuprofile-profile.ts'
+import { parseFolded } from '../profile/folded.ts'
+import { matchesHeapProfile, parseHeapProfile } from '../profile/heapprofile.ts'
+import { decodePprof, matchesPprof } from '../profile/pprof-decode.ts'
 import type { Profile } from '../profile/profile.ts'
 import {
   listProcesses,
@@ -27,10 +31,21 @@ export interface ProfileDesk {
   processes(request: ProcessesRequest): Promise<ProcessRow[]>
 }
 
-/** What a damaged file still holds is shown; what was lost stands in `info.losses`. */
-export async function readProfile(bytes: Uint8Array<ArrayBuffer>): Promise<Profile> {
-  return decodePprof(await gunzipped(bytes), { salvage: true })
+/**
+ * pprof, and what probes bring; the table of all formats would make the offline page twice as big.
+ * What a damaged file still holds is shown; what was lost stands in `info.losses`.
+ */
+export async function readProfile(packed: Uint8Array<ArrayBuffer>): Promise<Profile> {
+  const bytes = await gunzipped(packed)
+  if (matchesCpuProfile(bytes)) return parseCpuProfile(bytes)
+  if (matchesHeapProfile(bytes)) return parseHeapProfile(bytes)
+  // Folded stacks are text, and a pprof that is damaged at its beginning is none.
+  return !matchesPprof(bytes) && isText(bytes) ? parseFolded(bytes) : decodePprof(bytes, { salvage: true })
 }
+
+/** No control characters but tab and newline in the first bytes. */
+const isText = (bytes: Uint8Array): boolean =>
+  bytes.length > 0 && bytes.subarray(0, 512).every((byte) => byte >= 32 || byte === 9 || byte === 10 || byte === 13)
 
 export function deskOf(profile: Profile): ProfileDesk {
   return {

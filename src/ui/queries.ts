@@ -75,6 +75,21 @@ export function useProfile(artifact: Artifact | undefined) {
   })
 }
 
+/** A file that can be read, as text. */
+export function useFileText(artifact: Artifact | undefined) {
+  const { client } = useSource()
+  return useQuery({
+    queryKey: ['text', artifact?.id],
+    enabled: artifact !== undefined && artifact.evictedMs === undefined,
+    staleTime: Number.POSITIVE_INFINITY,
+    retry: false,
+    queryFn: async ({ signal }) => {
+      const answer = await client.bytes('/api/v1/artifacts/{id}/content', { params: { id: artifact!.id }, signal })
+      return answer.text()
+    },
+  })
+}
+
 export function useSlice(
   artifactId: string | undefined,
   desk: ProfileDesk | undefined,

@@ -4,6 +4,7 @@ import { expect, test } from 'vitest'
 import { machineProfile, spikeDocuments, spikeEndMs, spikeOnsetMs } from '../../test/machine-profile.ts'
 import { makeCapture, makeIncident, someMs } from '../../test/nouns.ts'
 import { functionColumns } from '../flame/functions.ts'
+import { parseCpuProfile } from '../profile/cpuprofile-profile.ts'
 import { decodePprof } from '../profile/pprof-decode.ts'
 import { rangesOf } from './ranges.ts'
 import { listProcesses, profileInfo, type SliceRequest, sliceProfile, whoLabels } from './slice.ts'
@@ -116,4 +117,21 @@ test('while it lasts, during goes on to the end of the evidence', () => {
     fromMs: spikeOnsetMs,
     toMs: someMs + 12_000,
   })
+})
+
+test('what V8 says of itself is not cut by times that are not on any clock', () => {
+  const v8 = {
+    nodes: [
+      { id: 1, callFrame: { functionName: '(root)', url: '', lineNumber: -1 }, children: [2] },
+      { id: 2, callFrame: { functionName: 'hot', url: 'app.js', lineNumber: 4 } },
+    ],
+    startTime: 5_000_000,
+    endTime: 5_003_000,
+    samples: [2, 2, 2],
+    timeDeltas: [0, 1000, 1000],
+  }
+  const own = parseCpuProfile(new TextEncoder().encode(JSON.stringify(v8)))
+  const whole = sliceProfile(own, { ...request, before: { fromMs: 0, toMs: 5000 } })
+  expect(whole).toMatchObject({ isOfNode: false, samples: 3, duringMs: 3, beforeMs: undefined })
+  expect(profileInfo(own).hasTimes).toBe(false)
 })

@@ -37,6 +37,8 @@ export interface Slice {
   readonly perSample: number
   /** What baseline values were multiplied with. */
   readonly baseFactor: number
+  /** CPU of everybody on the node, by the clock; else what a program or the kernel told of one process. */
+  readonly isOfNode: boolean
 }
 
 /** What the page needs to know of a profile before it shows anything. */
@@ -63,18 +65,22 @@ export function profileInfo(profile: Profile): ProfileInfo {
     type: type?.type ?? '',
     comments: profile.comments,
     losses: profile.losses,
-    hasTimes: profile.samples.offsetMs !== undefined,
+    hasTimes: hasClock(profile),
   }
 }
 
 export function sliceProfile(profile: Profile, request: SliceRequest): Slice {
   const { during, before } = request
   const after = oneSide(profile, request, during)
-  const duringMs = during.toMs - during.fromMs
+  const isOfNode = hasPids(profile)
+  // A profile that does not know the time is of all its time, whatever is brushed.
+  const duringMs = hasClock(profile)
+    ? during.toMs - during.fromMs
+    : Number(profile.durationNanos) / 1e6 || during.toMs - during.fromMs
   const whole = after.tree.total[0] ?? 0
   const perSample = after.samples > 0 ? whole / after.samples : Number(profile.period) || 1
-  if (!before || before.toMs <= before.fromMs || !profile.samples.offsetMs) {
-    return { ...after, duringMs, beforeMs: undefined, beforeSamples: 0, perSample, baseFactor: 1 }
+  if (!before || before.toMs <= before.fromMs || !hasClock(profile)) {
+    return { ...after, duringMs, beforeMs: undefined, beforeSamples: 0, perSample, baseFactor: 1, isOfNode }
   }
   const beforeMs = before.toMs - before.fromMs
   const baseFactor = duringMs / beforeMs
@@ -87,8 +93,15 @@ export function sliceProfile(profile: Profile, request: SliceRequest): Slice {
     beforeSamples: base.samples,
     perSample,
     baseFactor,
+    isOfNode,
   }
 }
+
+/** False for times that only count from the beginning, as V8's do. */
+const hasClock = ({ samples, timeNanos }: Profile): boolean => samples.offsetMs !== undefined && timeNanos > 0n
+
+/** A profile without PIDs is one that the target made of itself. */
+const hasPids = ({ labelSets }: Profile): boolean => labelSets.some((set) => set.some(({ key }) => key === 'pid'))
 
 function oneSide(profile: Profile, request: SliceRequest, range: TimeRange): { tree: CallTree; samples: number } {
   const isWanted = sampleTest(profile, sampleFilter(profile, request, range))
@@ -112,8 +125,8 @@ function sampleCounter({ sampleTypes, samples }: Profile): (row: number) => numb
 }
 
 function sampleFilter(profile: Profile, request: SliceRequest, range: TimeRange): SampleFilter {
-  const labels = whoLabels(request.who, request.target)
-  if (!profile.samples.offsetMs) return { labels }
+  const labels = hasPids(profile) ? whoLabels(request.who, request.target) : {}
+  if (!hasClock(profile)) return { labels }
   const startMs = Number(profile.timeNanos) / 1e6
   return { labels, fromMs: range.fromMs - startMs, toMs: range.toMs - startMs }
 }
@@ -193,7 +206,7 @@ export function listProcesses(
   request: Pick<SliceRequest, 'during' | 'before' | 'target'>,
 ): ProcessRow[] {
   const during = sumByLabelSet(profile, request.during)
-  const hasBase = request.before !== undefined && profile.samples.offsetMs !== undefined
+  const hasBase = request.before !== undefined && hasClock(profile)
   const before = hasBase ? sumByLabelSet(profile, request.before!) : undefined
   const factor = hasBase
     ? (request.during.toMs - request.during.fromMs) / (request.before!.toMs - request.before!.fromMs)

@@ -17,7 +17,7 @@ const beginningMs = 1000
 export function TimePicker({ incident, ranges, isBrushed, onBrush }: TimePickerProps) {
   const { spike, all, during } = ranges
   const parts: readonly (readonly [string, TimeRange | undefined])[] = [
-    [`the spike (${lengthOf(spike)})`, undefined],
+    [`${incident.asked === undefined ? 'the spike' : 'the capture'} (${lengthOf(spike)})`, undefined],
     ['its first second', { fromMs: spike.fromMs, toMs: Math.min(spike.toMs, spike.fromMs + beginningMs) }],
     ...(incident.endedMs !== undefined && incident.endedMs < all.toMs
       ? [[`after it (${printDurationMs(all.toMs - incident.endedMs)})`, { ...all, fromMs: incident.endedMs }] as const]

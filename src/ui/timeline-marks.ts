@@ -82,11 +82,15 @@ export function mark(chart: UPlot, props: TimelineMarks, ink: Ink): void {
   ctx.textBaseline = 'bottom'
   ctx.textAlign = 'left'
   if (capture) drawCaptureBand(chart, capture, ink)
-  const moments: { ms: number; text: string }[] = [
-    { ms: incident.onsetMs, text: 'onset' },
-    { ms: incident.noticedMs, text: incident.trigger.kind === 'spike' ? 'noticed' : incident.trigger.kind },
-    ...(incident.endedMs === undefined ? [] : [{ ms: incident.endedMs, text: 'over' }]),
-  ]
+  // What somebody asked for begins where the recording does, which the band shows.
+  const moments: { ms: number; text: string }[] =
+    incident.asked !== undefined
+      ? [{ ms: Math.max(incident.noticedMs, incident.onsetMs), text: 'asked' }]
+      : [
+          { ms: incident.onsetMs, text: 'onset' },
+          { ms: incident.noticedMs, text: incident.trigger.kind === 'spike' ? 'noticed' : incident.trigger.kind },
+          ...(incident.endedMs === undefined ? [] : [{ ms: incident.endedMs, text: 'over' }]),
+        ]
   // Names that would overlap take turns on two lines.
   const rightEdge = [Number.NEGATIVE_INFINITY, Number.NEGATIVE_INFINITY]
   for (const { ms, text } of moments) {

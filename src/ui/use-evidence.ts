@@ -1,17 +1,19 @@
 // Everything that an incident's page shows, asked for as the view wants it: capture, profile, slices, processes, usage.
 import { useMemo } from 'react'
 import type { IncidentDetail } from '../api/shapes.ts'
-import { type Capture, mediaTypes } from '../model/capture.ts'
+import type { Capture } from '../model/capture.ts'
+import { fileToDraw, isStacks } from './evidence-file.ts'
 import { useProcesses, useProfile, useSeries, useSlice } from './queries.ts'
 import { rangesOf } from './ranges.ts'
 import type { SliceRequest } from './slice.ts'
 import type { View } from './view-state.ts'
 
 export function useEvidence({ incident, captures, artifacts }: IncidentDetail, view: View) {
-  const pprofOf = (capture: Capture) =>
-    artifacts.find(({ captureId, mediaType }) => captureId === capture.id && mediaType === mediaTypes.pprof)
-  const capture = captures.find(({ id }) => id === view.capture) ?? captures.find(pprofOf) ?? captures[0]
-  const artifact = capture && pprofOf(capture)
+  const filesOf = (capture: Capture) => artifacts.filter(({ captureId }) => captureId === capture.id)
+  const hasStacks = (capture: Capture): boolean => filesOf(capture).some(isStacks)
+  const capture = captures.find(({ id }) => id === view.capture) ?? captures.find(hasStacks) ?? captures[0]
+  const files = capture ? filesOf(capture) : []
+  const artifact = fileToDraw(files, view.file)
   const profile = useProfile(artifact)
   const series = useSeries(incident.id, `${capture?.state} ${artifacts.length}`)
   const ranges = useMemo(
@@ -50,6 +52,7 @@ export function useEvidence({ incident, captures, artifacts }: IncidentDetail, v
   const desk = profile.data
   return {
     capture,
+    files,
     artifact,
     profile,
     desk,

@@ -39,6 +39,8 @@ export interface View {
   readonly sort: SortKey
   readonly descending: boolean
   readonly capture?: string
+  /** Id of another file of it to draw than its CPU stacks. */
+  readonly file?: string
 }
 
 export const defaultView: View = {
@@ -72,6 +74,7 @@ export function parseView(query: string): View {
   const sortKey = sortKeys.find((key) => key === sort?.[2])
   const [range, zoom] = [parseRange(params), parseZoom(params.get('zoom'))]
   const [selected, focus, capture] = [params.get('fn'), params.get('focus'), params.get('capture')]
+  const file = params.get('file')
   return {
     picture: oneOf('picture', pictures) ?? defaultView.picture,
     who: parseWho(params.get('who')),
@@ -85,6 +88,7 @@ export function parseView(query: string): View {
     sort: sortKey ?? defaultView.sort,
     descending: sortKey ? sort![1] === '-' : defaultView.descending,
     ...(capture && { capture }),
+    ...(file && { file }),
   }
 }
 
@@ -109,6 +113,7 @@ export function printView(view: View): string {
     params.set('sort', `${view.descending ? '-' : ''}${view.sort}`)
   }
   if (view.capture) params.set('capture', view.capture)
+  if (view.file) params.set('file', view.file)
   return params.toString()
 }
 

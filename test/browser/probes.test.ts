@@ -1,0 +1,172 @@
+// A capture without CPU stacks in a real browser: what was found is drawn and read out, online and in the saved page.
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { pathToFileURL } from 'node:url'
+import type { Browser, Page } from 'playwright-core'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { uploadBytes } from '../../src/agent/upload.ts'
+import { type Artifact, mediaTypes } from '../../src/model/capture.ts'
+import type { TargetContext } from '../../src/model/context.ts'
+import { makeArtifact, makeCapture, makeIncident } from '../nouns.ts'
+import { PlayedAgent, someStatus } from '../played-agent.ts'
+import { startTestServer, type TestServer } from '../running-server.ts'
+import { buildUi, launchBrowser, watchPage, whyNoBrowser } from './browser.ts'
+
+const heap = {
+  head: {
+    callFrame: { functionName: '(root)', scriptId: '0', url: '', lineNumber: -1, columnNumber: -1 },
+    selfSize: 0,
+    id: 1,
+    children: [
+      {
+        callFrame: {
+          functionName: 'keepAll',
+          scriptId: '1',
+          url: 'file:///app/cart.js',
+          lineNumber: 3,
+          columnNumber: 2,
+        },
+        selfSize: 4_000_000,
+        id: 2,
+        children: [],
+      },
+    ],
+  },
+  samples: [{ size: 4_000_000, nodeId: 2, ordinal: 1 }],
+}
+const context: TargetContext = {
+  version: 1,
+  atMs: 0,
+  windowMs: 1000,
+  scope: 'container',
+  processes: [
+    {
+      pid: 4242,
+      containerPid: 1,
+      parent: 1,
+      comm: 'node',
+      cmdline: 'node cart.js',
+      runtime: 'node',
+      state: 'R',
+      threads: 11,
+      cores: 0.97,
+      cpuSeconds: 12,
+      rssBytes: 9e7,
+      swapBytes: 0,
+      ageSeconds: 60,
+    },
+  ],
+  processCount: 1,
+  threads: [{ pid: 4242, tid: 4242, name: 'MainThread', state: 'R', cores: 0.96, systemCores: 0.01 }],
+  threadCount: 11,
+  limits: {},
+  cgroup: {
+    version: 'v2',
+    path: '/kubepods/pod1/c1',
+    cpu: { cores: 0.5, limitCores: 0.5, periods: 10, throttledPeriods: 9, throttledSeconds: 0.42 },
+    pressure: {},
+  },
+  node: {
+    kernel: '6.1.0',
+    cpus: 2,
+    busyCores: 1.2,
+    load: [1.5, 0.8, 0.4],
+    memoryBytes: 8e9,
+    memoryAvailableBytes: 6e9,
+    pressure: {},
+  },
+  notes: [],
+}
+
+const capture = makeCapture({
+  id: 'cap-heap',
+  incidentId: 'inc-heap',
+  kind: 'heap',
+  probes: [
+    { probe: 'context', outcome: 'ok' },
+    { probe: 'node-heap', outcome: 'ok', message: 'V8 allocation samples of 3 s' },
+    { probe: 'go-pprof', outcome: 'failed', code: 'TIMEOUT', message: 'it did not answer' },
+  ],
+})
+const incident = {
+  ...makeIncident({ id: 'inc-heap' }),
+  asked: 'heap',
+  trigger: { ...capture.trigger, kind: 'manual' },
+} as const
+
+let ui: Awaited<ReturnType<typeof buildUi>>
+let server: TestServer
+let agent: PlayedAgent
+let browser: Browser
+beforeAll(async () => {
+  if (whyNoBrowser) return
+  ui = await buildUi()
+  server = await startTestServer({ uiDir: ui.dir })
+  agent = await PlayedAgent.connect(server.url)
+  await agent.nextOf('welcome')
+  agent.say({ type: 'status', ...someStatus })
+  await agent.deliver({ type: 'incident', incident })
+  await deliver('art-heap', 'heapprofile', mediaTypes.heapprofile, heap)
+  await deliver('art-context', 'context.json', mediaTypes.context, context)
+  await agent.deliver({ type: 'capture', capture })
+  browser = await launchBrowser()
+})
+afterAll(async () => {
+  await browser?.close()
+  await agent?.close()
+  await server?.[Symbol.asyncDispose]()
+  ui?.remove()
+})
+
+async function deliver(id: string, name: string, mediaType: string, document: unknown): Promise<void> {
+  const bytes = new TextEncoder().encode(JSON.stringify(document))
+  const probe = mediaType === mediaTypes.context ? 'context' : 'node-heap'
+  const artifact: Artifact = makeArtifact(bytes, {
+    id,
+    captureId: capture.id,
+    name: `node-1.20261121_031500_UTC.pid_7.${name}`,
+    mediaType,
+    probe,
+  })
+  await uploadBytes(server.url, { bytes, sha256: artifact.sha256 })
+  await agent.deliver({ type: 'artifact', artifact })
+}
+
+/** What stands on the page, whoever serves it. */
+async function look(page: Page): Promise<void> {
+  await page.locator('.functions').getByText('keepAll').first().waitFor()
+  const panel = page.getByLabel('What was collected')
+  expect(await panel.getByText('V8 allocation samples of 3 s').count()).toBe(1)
+  expect(await panel.locator('.badge.failed').textContent()).toBe('failed')
+  expect(await panel.getByText('it did not answer').count()).toBe(1)
+  await panel.getByText('in 90 % of its periods').waitFor()
+  expect(await panel.locator('.context .bad').first().textContent()).toContain('▲')
+  expect(await panel.getByText('MainThread').count()).toBe(1)
+  expect(await page.getByRole('heading', { level: 1 }).textContent()).toContain('was asked for its heap')
+  // Nothing to compare with, and no cores of bytes.
+  expect(await page.getByText('4.0 MB in all').count()).toBe(1)
+  expect(await page.locator('.toggle').count()).toBe(0)
+}
+
+test.skipIf(whyNoBrowser !== undefined)('a heap is drawn, and every probe says how it went', async () => {
+  const page = await browser.newPage({ viewport: { width: 1440, height: 900 } })
+  const { problems } = watchPage(page, server.url)
+  await page.goto(`${server.url}/incidents/inc-heap`)
+  await look(page)
+  expect(problems).toEqual([])
+  await page.setViewportSize({ width: 390, height: 800 })
+  expect(await page.evaluate('document.documentElement.scrollWidth')).toBe(390)
+  await page.close()
+})
+
+test.skipIf(whyNoBrowser !== undefined)('the saved page has it all', async () => {
+  const answer = await server.client.bytes('/api/v1/incidents/{id}/export.html', { params: { id: 'inc-heap' } })
+  const file = join(ui.dir, 'saved.html')
+  writeFileSync(file, await answer.text())
+  const page = await browser.newPage({ viewport: { width: 1440, height: 900 } })
+  const { problems } = watchPage(page, 'file:')
+  await page.goto(pathToFileURL(file).href)
+  await look(page)
+  expect(problems).toEqual([])
+  await page.close()
+})
