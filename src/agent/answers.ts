@@ -1,6 +1,8 @@
 // What the agent says when the server asks who runs here, who burns, and whom a name means.
 import { availableParallelism } from 'node:os'
 import type { Answer, Question } from '../api/messages.ts'
+import { printBytes } from '../lib/units.ts'
+import { Failure } from '../model/errors.ts'
 import type { InventoryRow, LiveUsage, ProcessInfo, TargetSelector, UsageRow } from '../model/inventory.ts'
 import type { CpuUsage, UsageNow } from '../target/cpu-usage.ts'
 import { findTargets, isProcess, nearNames } from '../target/find-targets.ts'
@@ -19,8 +21,23 @@ const maxUsageRows = 500
 /** Programs outside of containers that use less than half a percent of a core are left out of the list of burners. */
 const leastOutsideCores = 0.005
 
-/** @throws Failure USAGE when a name or a label selector cannot be read */
+/** The server takes messages of 4 MB and ends the connection of who sends more: 5 000 processes are about 3 MB. */
+const maxAnswerBytes = 3_500_000
+
+/** @throws Failure USAGE when a name or a label selector cannot be read, TOO_LARGE when too much fits it */
 export async function answerQuestion(question: Question, sources: AnswerSources): Promise<Answer> {
+  const answer = await findAnswer(question, sources)
+  const { length } = JSON.stringify(answer)
+  if (length <= maxAnswerBytes) return answer
+  const most = printBytes(maxAnswerBytes)
+  throw new Failure(
+    'TOO_LARGE',
+    `node ${sources.node} has ${printBytes(length)} to tell, and an answer may have ${most}: ` +
+      'ask for one pod, namespace (-n) or label (-l)',
+  )
+}
+
+async function findAnswer(question: Question, sources: AnswerSources): Promise<Answer> {
   switch (question.about) {
     case 'targets':
       return whomItMeans(question.select, sources)

@@ -43,6 +43,14 @@ test('what the process is decides, and the context comes first', async () => {
   expect((await plan('heap', target)).steps[1]?.target).toMatchObject({ pid: node.pid, runtime: 'node' })
 })
 
+test('stacks by debug information are of a target, in place of what the program has itself, and never of a node', async () => {
+  const dwarf = { options: { stacks: 'dwarf' } } as const
+  expect(await stepsOf('cpu', targetOf(node), dwarf)).toEqual(['context context 1000', 'dwarf cpu 5000'])
+  const { steps, settled } = await plan('cpu', { kind: 'node', node: 'vm1' }, dwarf)
+  expect(steps.map((step) => step.probe.name)).toEqual(['context'])
+  expect(settled).toMatchObject([{ probe: 'dwarf', outcome: 'skipped' }])
+})
+
 test('a spike gets by itself what costs next to nothing, and the context alone when the node has its share', async () => {
   expect(await stepsOf('cpu', targetOf(node), { isAutomatic: true })).toEqual(['context context 1000'])
   expect(await stepsOf('bundle', targetOf(node), { onlyContext: true })).toEqual(['context context 1000'])

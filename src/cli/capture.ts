@@ -46,6 +46,9 @@ export async function runCapture({ args, options }: Config): Promise<number> {
     reason: 'asked for on the command line',
     ...(Object.keys(wishes).length > 0 ? { options: wishes } : {}),
   }
+  if (options.stacks === 'dwarf' && request.target?.kind === 'node') {
+    throw new Failure('USAGE', '--stacks dwarf is too dear for a whole node: name a pod, container or process')
+  }
   const client = connect(options)
   if (options.dryRun) return dryRun(client, request)
   const accepted = await client.post('/api/v1/captures', { body: request })

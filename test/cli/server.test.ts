@@ -38,6 +38,7 @@ test.each([
   [['capture', 'cpu', 'node'], 4, 'no agent is connected'],
   [['capture', 'cpu', 'node', '--dry-run'], 4, 'no agent is connected'],
   [['capture', 'cpu', 'cart'], 4, 'no agent is connected'],
+  [['capture', 'cpu', 'node', '--stacks', 'dwarf'], 2, 'too dear for a whole node'],
   [['capture', 'cpu', 'pid/cart'], 2, '"pid/cart" is no target'],
   [['ps'], 4, 'no agent is connected'],
   [['whois', '4242'], 4, 'no agent is connected'],
