@@ -1,5 +1,8 @@
 // Every probe of a process under the name that the plan's table has for it.
 import { type GoPprofOptions, goPprofProbe } from './go-pprof.ts'
+import { jvmHeap } from './jvm-heap.ts'
+import { jvmJfr } from './jvm-jfr.ts'
+import { jvmPerfmap } from './jvm-perfmap.ts'
 import { jvmThreads } from './jvm-threads.ts'
 import { nodeCpu, nodeHeap } from './node-profile.ts'
 import type { ProbeSet } from './plan.ts'
@@ -7,5 +10,15 @@ import { perfMap } from './python-perf-map.ts'
 import { pySpy } from './python-spy.ts'
 
 export function createProbeSet(go: GoPprofOptions): ProbeSet {
-  return { goPprof: goPprofProbe(go), jvmThreads, nodeCpu, nodeHeap, pySpy, perfMap }
+  return {
+    goPprof: goPprofProbe(go),
+    jvmHeap,
+    jvmJfr,
+    jvmPerfmap,
+    jvmThreads,
+    nodeCpu,
+    nodeHeap,
+    perfMap,
+    pySpy,
+  }
 }

@@ -19,7 +19,16 @@ import type { Probe } from './probe.ts'
 
 /** Probes of a process by the name under which the table has them. */
 export type ProbeSet = Readonly<Record<ProbeName, Probe>>
-export type ProbeName = 'goPprof' | 'jvmThreads' | 'nodeCpu' | 'nodeHeap' | 'pySpy' | 'perfMap'
+export type ProbeName =
+  | 'goPprof'
+  | 'jvmHeap'
+  | 'jvmJfr'
+  | 'jvmPerfmap'
+  | 'jvmThreads'
+  | 'nodeCpu'
+  | 'nodeHeap'
+  | 'perfMap'
+  | 'pySpy'
 
 type ByKind = Partial<Record<CaptureKind, readonly ProbeName[]>>
 type ByRuntime = Readonly<Partial<Record<Runtime, ByKind>>>
@@ -34,8 +43,16 @@ const table: ByRuntime = {
     block: ['goPprof'],
     trace: ['goPprof'],
   },
-  jvm: { threads: ['jvmThreads'] },
-  // perf knows no JavaScript and no Python names unless the program was started for it.
+  // perf has no names for what a JIT made or an interpreter runs, unless the program tells it or is asked itself.
+  jvm: {
+    cpu: ['jvmPerfmap'],
+    threads: ['jvmThreads'],
+    heap: ['jvmHeap'],
+    allocs: ['jvmJfr'],
+    mutex: ['jvmJfr'],
+    block: ['jvmJfr'],
+    trace: ['jvmJfr'],
+  },
   node: { cpu: ['nodeCpu'], heap: ['nodeHeap'], allocs: ['nodeHeap'] },
   python: { cpu: ['pySpy', 'perfMap'], threads: ['pySpy'] },
 }
@@ -43,7 +60,7 @@ const table: ByRuntime = {
 /** What a bundle asks of each: all that neither stops the process for long nor writes out its memory. */
 const bundle: ByRuntime = {
   go: { cpu: ['goPprof'], goroutines: ['goPprof'], heap: ['goPprof'], mutex: ['goPprof'], block: ['goPprof'] },
-  jvm: { threads: ['jvmThreads'] },
+  jvm: { threads: ['jvmThreads'], cpu: ['jvmPerfmap', 'jvmJfr'] },
   node: { cpu: ['nodeCpu'] },
   python: { threads: ['pySpy'], cpu: ['pySpy', 'perfMap'] },
 }
