@@ -27,7 +27,7 @@ export class Stage {
 
   /** @param name for messages */
   start(name: string, command: string, args: readonly string[]): Actor {
-    const child = spawn(command, args, { stdio: ['ignore', 'pipe', 'pipe'], detached: true })
+    const child = spawn(command, args, { stdio: ['ignore', 'pipe', 'pipe'], detached: true, env: cleanEnv() })
     this.atEnd(() => end(child))
     let text = ''
     let onText = (): void => undefined
@@ -67,6 +67,11 @@ export class Stage {
     }
     if (errors.length > 0) throw new AggregateError(errors, `could not be taken down: ${errors.join('; ')}`)
   }
+}
+
+/** Without what settles another Spikecam on this machine, such as its token. */
+function cleanEnv(): NodeJS.ProcessEnv {
+  return Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith('SPIKECAM_')))
 }
 
 /** The end of what a program wrote explains why it ended. */
