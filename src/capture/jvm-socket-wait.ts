@@ -1,12 +1,15 @@
-// Waits until a JVM has opened its attach socket.
-import { watch } from 'node:fs'
+// Waits until a JVM has opened its attach socket, by looking again and again. To be told by inotify would be no gain:
+// it takes the kernel up to 0.1 s to watch a folder that has had many files, such as the /tmp of a node, and it holds up
+// the whole agent meanwhile; to look takes 20 µs.
+import { setTimeout as sleep } from 'node:timers/promises'
 import { Failure } from '../model/errors.ts'
 import type { JvmProcess } from '../target/jvm-process.ts'
 import { startTicksOf } from '../target/process-identity.ts'
 import { type JvmSocket, openJvmSocket } from './jvm-socket.ts'
 
-/** Where no events come (no inotify watch left, a network file system), the folder is looked at this often. */
-const lookAgainMs = 100
+/** A JVM with a core of its own needs 20 ms, one on a busy node some hundreds. */
+const firstPauseMs = 5
+const lastPauseMs = 100
 
 export interface WaitOptions {
   /** The JVM's /tmp. */
@@ -22,54 +25,18 @@ export async function untilJvmSocket(
   { pid, startTicks, innerPid, uid }: JvmProcess,
   { folder, staleInode, deadlineMs, signal }: WaitOptions,
 ): Promise<JvmSocket> {
-  signal.throwIfAborted()
-  const ends: (() => void)[] = []
-  try {
-    return await new Promise<JvmSocket>((resolve, reject) => {
-      let found: JvmSocket | undefined
-      const look = (): void => {
-        const socket = found ? undefined : openJvmSocket(folder, innerPid, uid)
-        if (!socket) return
-        if (socket.inode === staleInode) socket.close()
-        else {
-          found = socket
-          resolve(socket)
-        }
-      }
-      const watcher = watchFolder(folder, look)
-      const again = setInterval(() => {
-        if (startTicksOf(pid) === startTicks) look()
-        else reject(new Failure('TARGET_GONE', `process ${pid} has ended`))
-      }, lookAgainMs)
-      const deadline = setTimeout(() => reject(noSocket(deadlineMs)), deadlineMs)
-      const abort = (): void => reject(signal.reason)
-      signal.addEventListener('abort', abort, { once: true })
-      ends.push(
-        () => watcher?.close(),
-        () => clearInterval(again),
-        () => clearTimeout(deadline),
-        () => signal.removeEventListener('abort', abort),
-      )
-      look()
-    })
-  } finally {
-    for (const end of ends) end()
+  const endMs = performance.now() + deadlineMs
+  for (let pauseMs = firstPauseMs; performance.now() < endMs; pauseMs = Math.min(lastPauseMs, pauseMs * 1.5)) {
+    const socket = openJvmSocket(folder, innerPid, uid)
+    if (socket && socket.inode !== staleInode) return socket
+    socket?.close()
+    if (startTicksOf(pid) !== startTicks) throw new Failure('TARGET_GONE', `process ${pid} has ended`)
+    signal.throwIfAborted()
+    await sleep(pauseMs, undefined, { signal }).catch(() => undefined) // aborted: said above
   }
-}
-
-function watchFolder(folder: string, changed: () => void): { close(): void } | undefined {
-  try {
-    const watcher = watch(folder, changed)
-    watcher.on('error', () => undefined) // then it is looked at now and again
-    return watcher
-  } catch {
-    return undefined
-  }
-}
-
-const noSocket = (deadlineMs: number): Failure =>
-  new Failure(
+  throw new Failure(
     'TIMEOUT',
     `the JVM did not open its attach socket within ${deadlineMs / 1000} s: it may get no CPU time, or attaching is switched ` +
       'off by an option file (-XX:+DisableAttachMechanism); then its log shows its threads instead',
   )
+}
