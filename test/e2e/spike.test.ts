@@ -49,11 +49,12 @@ test.runIf(canRecord)('a spike becomes an incident that names the function, with
   expect(capture).toMatchObject({ state: 'complete', deepHz: 99, ringHz: 49 })
   expect(capture.fromMs).toBeLessThan(incident.onsetMs)
   expect(capture.quality?.samples).toBeGreaterThan(100)
-  expect(detail.artifacts.map((artifact) => artifact.name.replace(/^.*_UTC\.node/, '')).sort()).toEqual([
-    '.49hz.perf.data',
-    '.99hz.perf.data',
-    '.pb.gz',
-    '.usage.json',
+  expect(detail.artifacts.map((artifact) => artifact.name.replace(/^.*_UTC\./, '')).sort()).toEqual([
+    'node.49hz.perf.data',
+    'node.99hz.perf.data',
+    'node.pb.gz',
+    'node.usage.json',
+    `pid_${burner.pid}.context.json`,
   ])
   // The process measured its own CPU time: the evidence must hold the most of it, and no more. How nearly all is measured
   // by bench/spike-to-incident.ts on a quiet machine: on a starved virtual one timers are late and samples fewer. It was
