@@ -707,6 +707,20 @@ export const optionTable = {
     help: 'How stacks are walked: fp by frame pointers; dwarf by debug information, of the target only, at a cost.',
     commands: ['capture'],
   },
+  busiestThreads: {
+    flag: 'busiest',
+    type: 'number',
+    range: [1, 10_000],
+    help: 'Java: how many threads the table of the busiest has. [50]',
+    commands: ['capture'],
+  },
+  threadSnapshots: {
+    flag: 'snapshots',
+    type: 'number',
+    range: [1, 100],
+    help: 'Java: dumps of all threads, spread over the time of the capture. [2]',
+    commands: ['capture'],
+  },
   force: {
     flag: 'force',
     type: 'text',

@@ -116,6 +116,8 @@ export const ProbeResult = z.object({
   probe: z.string(),
   /** The process that was looked at, where the capture is of more than one. */
   of: z.string().optional(),
+  /** What it was asked for, where that is not the kind of the capture: a bundle asks for several. */
+  kind: z.string().optional(),
   outcome: z.enum(['ok', 'partial', 'failed', 'skipped', 'empty']),
   /** A code of `errors.ts` when failed. */
   code: z.string().optional(),
