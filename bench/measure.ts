@@ -1,5 +1,5 @@
 // What the benches share: CPU and memory of a process tree from /proc, medians, and rows of a markdown table.
-import { type ChildProcess, spawn } from 'node:child_process'
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join, resolve } from 'node:path'
@@ -26,6 +26,22 @@ export function median(values: readonly number[]): number {
   return sorted.length % 2
     ? (sorted[middle] as number)
     : ((sorted[middle - 1] as number) + (sorted[middle] as number)) / 2
+}
+
+/**
+ * CPU seconds (user+sys) of a command and all that it started, by the shell's own account. What it prints goes nowhere.
+ * @param command the first word is looked up in PATH; a pipeline is `['bash', '-c', 'a | b']`
+ */
+export function commandCpuSeconds(command: readonly string[], env: Readonly<Record<string, string>> = {}): number {
+  const timed = 'TIMEFORMAT="cpu %U %S"; time "$@" >/dev/null'
+  const run = spawnSync('bash', ['-c', timed, 'bash', ...command], {
+    encoding: 'utf8',
+    env: { ...process.env, ...env },
+    maxBuffer: 1 << 26,
+  })
+  const match = /^cpu ([\d.]+) ([\d.]+)$/m.exec(run.stderr)
+  if (run.status !== 0 || !match) throw new Error(`${command.join(' ')}: ${run.stderr}`)
+  return Number(match[1]) + Number(match[2])
 }
 
 /** A process and all that descend from it. */

@@ -10,21 +10,10 @@ import { gunzipSync, gzipSync } from 'node:zlib'
 import { build } from 'esbuild'
 import { decodePprof } from '../src/profile/pprof-decode.ts'
 import { makePprof } from './made-profile.ts'
-import { median, printRow } from './measure.ts'
+import { commandCpuSeconds, median, printRow } from './measure.ts'
 
 const rounds = Number(process.argv[2] ?? 3)
 const folder = mkdtempSync(join(tmpdir(), 'spikecam-merge-'))
-
-/** CPU seconds of a command and all that it started, by the shell's own account. */
-function cpuSeconds(command: readonly string[]): number {
-  const run = spawnSync('bash', ['-c', 'TIMEFORMAT="cpu %U %S"; time "$@"', 'bash', ...command], {
-    encoding: 'utf8',
-    env: { ...process.env, PPROF_TMPDIR: folder },
-  })
-  const match = /cpu ([\d.]+) ([\d.]+)/.exec(run.stderr)
-  if (run.status !== 0 || !match) throw new Error(`${command[0]}: ${run.stderr}`)
-  return Number(match[1]) + Number(match[2])
-}
 
 function sumOf(file: string): string {
   const { samples } = decodePprof(gunzipSync(readFileSync(file)))
@@ -52,9 +41,13 @@ try {
   const mine: number[] = []
   const peer: number[] = []
   for (let i = 0; i < rounds; i++) {
-    mine.push(cpuSeconds([process.execPath, merge, ours, ...files]))
+    mine.push(commandCpuSeconds([process.execPath, merge, ours, ...files]))
     if (hasGo)
-      peer.push(cpuSeconds(['go', 'tool', 'pprof', '-proto', '-symbolize=none', `-output=${theirs}`, ...files]))
+      peer.push(
+        commandCpuSeconds(['go', 'tool', 'pprof', '-proto', '-symbolize=none', `-output=${theirs}`, ...files], {
+          PPROF_TMPDIR: folder,
+        }),
+      )
   }
   if (hasGo && sumOf(ours) !== sumOf(theirs)) throw new Error(`ours: ${sumOf(ours)}; theirs: ${sumOf(theirs)}`)
   printRow({

@@ -7,9 +7,10 @@ import { parsers } from './fuzz/parsers.ts'
 const seconds = 10 / parsers.length
 
 test.each(parsers)('$name', async (parser) => {
-  const { inputs, refused } = await fuzz(parser, { seconds, seed: 1 })
-  if (inputs === 0) return // said on the console: the tool that makes its files is missing
-  expect(inputs).toBeGreaterThan(10)
-  // Were all refused at their first bytes, the rest of the parser would not be tried.
-  expect(refused).toBeLessThan(inputs)
+  const files = await parser.files()
+  if (files.length === 0) return // said on the console: the tool that makes its files is missing
+  // They are good: were they refused at their first bytes, the rest of the parser would not be tried.
+  for (const file of files) await parser.parse(file)
+  const { inputs } = await fuzz({ ...parser, files: () => files }, { seconds, seed: 1 })
+  expect(inputs).toBeGreaterThan(0)
 })

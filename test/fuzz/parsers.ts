@@ -156,7 +156,7 @@ export const parsers: readonly Parser[] = [
     name: 'packed',
     files: () =>
       recordedFiles()
-        .filter((file) => file.length <= 3000)
+        .filter((file) => file.length <= 3000 && formatOfBytes(file) !== undefined)
         .flatMap((file) => [gzipSync(file), zstdCompressSync(file), gzipSync(gzipSync(file))]),
     parse: (bytes) => readProfile(bytes, { maxBytes: 50_000_000 }),
     use: ({ profile }) => useProfile(profile),

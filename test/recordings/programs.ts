@@ -116,6 +116,28 @@ export interface RecordOptions {
   readonly perfArgs?: readonly string[]
 }
 
+/** By name: a program is compiled once, so that a second recording does not replace what the first one ran. */
+const compiled = new Map<string, string>()
+
+/** @returns what `run` needs to start it; undefined (and a line on the console) when a tool is missing */
+export function compileProgram(program: Program): string | undefined {
+  if (!hasTool(program.tool)) {
+    console.log(`skipped ${program.name}: ${program.tool} is not installed here`)
+    return undefined
+  }
+  const known = compiled.get(program.name)
+  if (known) return known
+  const out = join(folder, program.name.replaceAll(/\W+/g, '-').toLowerCase())
+  compiled.set(program.name, out)
+  if (program.compile) {
+    execFileSync(program.tool, program.compile(src(program.source), out) as string[], {
+      stdio: ['ignore', 'ignore', 'pipe'],
+      env: { GOCACHE: join(tmpdir(), 'spikecam-gocache'), ...process.env, CGO_ENABLED: '0' },
+    })
+  }
+  return out
+}
+
 /**
  * Compiles and records a program.
  * @returns path of the perf.data; undefined (and a line on the console) when a tool is missing
@@ -124,17 +146,8 @@ export function recordProgram(
   program: Program,
   { seconds = 1, perfArgs = [] }: RecordOptions = {},
 ): string | undefined {
-  if (!hasTool(program.tool)) {
-    console.log(`skipped ${program.name}: ${program.tool} is not installed here`)
-    return undefined
-  }
-  const out = join(folder, program.name.replaceAll(/\W+/g, '-').toLowerCase())
-  if (program.compile) {
-    execFileSync(program.tool, program.compile(src(program.source), out) as string[], {
-      stdio: ['ignore', 'ignore', 'pipe'],
-      env: { GOCACHE: join(tmpdir(), 'spikecam-gocache'), ...process.env, CGO_ENABLED: '0' },
-    })
-  }
+  const out = compileProgram(program)
+  if (out === undefined) return undefined
   const file = `${out}.perf.data`
   const perf = ['record', '-F', '999', '-g', '-e', 'cpu-clock', '-k', 'monotonic', '-N', '-B', '-o', file, ...perfArgs]
   execFileSync('perf', [...perf, '--', ...program.run(out, String(seconds))], { stdio: ['ignore', 'ignore', 'pipe'] })

@@ -14,6 +14,17 @@ const mostFrames = 8192
 /** Names are asked for once, at the end: all places are of one moment. */
 const oneMoment = 0
 
+interface LastChain {
+  readonly words: Int32Array
+  /** By frame, markers included, the row of its place. */
+  readonly rows: Int32Array
+  frames: number
+  /** Key of its space. */
+  user: number
+  /** Its first frame from which on all is user code. */
+  tail: number
+}
+
 export class PlaceStacks {
   /** Mappings that were met. */
   readonly ranges = new Set<MappedRange>()
@@ -28,6 +39,14 @@ export class PlaceStacks {
   /** Entries [address low, high, key of the space, place]; a newer one takes an older one's room. Key 0 = free. */
   private readonly cache = new Int32Array(cacheSize * 4)
   private readonly rows = new Int32Array(mostFrames)
+  /** The chain before: stacks that follow each other share most of their callers, which are then found at once. */
+  private readonly last: LastChain = {
+    words: new Int32Array(2 * mostFrames),
+    rows: new Int32Array(mostFrames),
+    frames: 0,
+    user: 0,
+    tail: 0,
+  }
 
   /** @param mostDepth chains of so many frames were cut there; asked late, because the first events come before it is known */
   constructor(frames: FrameTable, mostDepth: () => number) {
@@ -59,6 +78,7 @@ export class PlaceStacks {
   distrust(): void {
     this.chains = new RowArena({ keepsRows: false })
     this.cache.fill(0)
+    this.last.user = 0
   }
 
   /** Makes stacks of functions of the stacks of places, once these have their names. */
@@ -79,34 +99,42 @@ export class PlaceStacks {
   }
 
   private place(words: Int32Array, from: number, to: number, { user, kernel, startsInKernel }: InternContext): number {
-    const { rows, cache } = this
+    const { rows, cache, last } = this
     let space = startsInKernel ? kernel : user
     let isFirstOfUser = true
     let isDeferred = false
     let length = 0
     /** First frame that cannot be an address, as long as no code follows it. */
     let nonsense = -1
+    const shared = this.sharedFrom(words, from, to, user.key)
+    /** From a word here to that of the same frame in the last chain. */
+    const toLast = last.frames - ((to - from) >> 1)
+    let tail = 0
     for (let at = from; at < to; at += 2) {
       const low = words[at] as number
       const high = words[at + 1] as number
       if (isMarker(low, high)) {
         space = isKernelMarker(low) ? kernel : user
         isDeferred = low === context.userDeferred
+        tail = ((at - from) >> 1) + 1
         continue
       }
       if (isDeferred) continue
-      const { key } = space
-      const hash = Math.imul(low ^ Math.imul(high ^ Math.imul(key, 0x9e3779b1), 0x85ebca6b), 0xc2b2ae35)
-      const entry = ((hash ^ (hash >>> 15)) & (cacheSize - 1)) << 2
       let row: number
-      if (cache[entry] === low && cache[entry + 1] === high && cache[entry + 2] === key)
-        row = cache[entry + 3] as number
+      if (at >= shared && space === user) row = last.rows[((at - from) >> 1) + toLast] as number
       else {
-        row = this.rowOf(space, low, high)
-        cache[entry] = low
-        cache[entry + 1] = high
-        cache[entry + 2] = key
-        cache[entry + 3] = row
+        const { key } = space
+        const hash = Math.imul(low ^ Math.imul(high ^ Math.imul(key, 0x9e3779b1), 0x85ebca6b), 0xc2b2ae35)
+        const entry = ((hash ^ (hash >>> 15)) & (cacheSize - 1)) << 2
+        if (cache[entry] === low && cache[entry + 1] === high && cache[entry + 2] === key) {
+          row = cache[entry + 3] as number
+        } else {
+          row = this.rowOf(space, low, high)
+          cache[entry] = low
+          cache[entry + 1] = high
+          cache[entry + 2] = key
+          cache[entry + 3] = row
+        }
       }
       if (row !== unknownPlace) nonsense = -1
       else if (nonsense < 0 && space === user && !isUserAddress(low, high)) nonsense = length
@@ -116,9 +144,47 @@ export class PlaceStacks {
       }
       rows[length++] = row
     }
+    this.remember(words, from, to, { length, key: user.key, tail: space === user && !isDeferred ? tail : -1 })
     // So many frames and markers as the kernel wrote; those that are not places are few.
     const isCut = length >= this.mostDepth()
     return this.stacks.intern(rows, 0, nonsense >= 0 ? nonsense : length, isCut ? 1 : 0)
+  }
+
+  /** The word from which on the chain is as the end of the last one: user code of the same space. */
+  private sharedFrom(words: Int32Array, from: number, to: number, user: number): number {
+    const { last } = this
+    if (last.user !== user) return to
+    let at = to
+    let other = 2 * last.frames
+    const end = 2 * last.tail
+    while (
+      at > from &&
+      other > end &&
+      words[at - 1] === last.words[other - 1] &&
+      words[at - 2] === last.words[other - 2]
+    ) {
+      at -= 2
+      other -= 2
+    }
+    return at
+  }
+
+  /** @param tail first frame behind the last marker, -1 when what follows it is not user code */
+  private remember(
+    words: Int32Array,
+    from: number,
+    to: number,
+    { length, key, tail }: { length: number; key: number; tail: number },
+  ): void {
+    const { last, rows } = this
+    last.user = tail < 0 ? 0 : key
+    last.frames = (to - from) >> 1
+    last.tail = tail
+    if (tail < 0) return
+    for (let i = 2 * tail, at = from + i; at < to; i++, at++) last.words[i] = words[at] as number
+    // Behind the last marker every frame has a row.
+    const first = length - (last.frames - tail)
+    for (let i = tail, row = first; i < last.frames; i++, row++) last.rows[i] = rows[row] as number
   }
 
   private rowOf(space: AddressSpace, low: number, high: number): number {

@@ -1,0 +1,144 @@
+// From a perf.data of a busy machine to a flame graph: CPU seconds (user+sys) of `spikecam flame` as it is shipped, a
+// process that knows nothing yet, against `perf script` alone and with what people pipe its text through. Also the same
+// with symbols already read, as in the agent; that the cost grows with the size and no faster; and the memory.
+// FlameGraph's scripts are not in Debian: bench/plain-flamegraph.pl is our own plain Perl that does their work.
+//
+//   node bench/perf-data.ts [rounds, default 3]
+import { spawnSync } from 'node:child_process'
+import { existsSync, mkdtempSync, openSync, readSync, rmSync, statSync, truncateSync } from 'node:fs'
+import { copyFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { dirname, join } from 'node:path'
+import { describeLosses, describeProfile } from '../src/cli/describe-profile.ts'
+import { drawnShare, renderSvg } from '../src/flame/svg.ts'
+import { buildCallTree } from '../src/profile/call-tree.ts'
+import { parsePerfData } from '../src/profile/perf-data/parse.ts'
+import type { Symbolizer } from '../src/profile/symbolizer.ts'
+import { createFileSymbolizer } from '../src/symbols/file-symbolizer.ts'
+import { commandCpuSeconds, median, printRow, root } from './measure.ts'
+import { recordLoad } from './recorded-load.ts'
+
+const rounds = Number(process.argv[2] ?? 3)
+const folder = mkdtempSync(join(tmpdir(), 'spikecam-perf-data-'))
+const built = join(root, 'dist', 'spikecam.js')
+/** As people run it: by its first line, which sets what the allocator does with freed memory. */
+const program = existsSync(built) ? built : join(root, 'spikecam')
+/** The program's first line asks for `node`, which shall be the one that runs this. */
+const env = { PATH: `${dirname(process.execPath)}:${process.env.PATH}` }
+const plain = join(root, 'bench', 'plain-flamegraph.pl')
+
+interface Paired {
+  readonly ours: number
+  readonly script: number
+  readonly pipeline: number
+}
+
+/** One after the other, so that whatever else runs meets them alike. */
+function measureOnce(file: string): Paired {
+  const ours = commandCpuSeconds([program, 'flame', file, '-o', join(folder, 'flame.svg')], env)
+  const script = commandCpuSeconds(['perf', 'script', '-i', file])
+  const pipeline = commandCpuSeconds(['bash', '-c', `perf script -i ${file} | perl ${plain}`])
+  return { ours, script, pipeline }
+}
+
+async function drawOnce(file: string, symbolizer: Symbolizer): Promise<{ samples: number; stacks: number }> {
+  const profile = await parsePerfData(piecesOf(file), { symbolizer, keepsAddresses: false })
+  const tree = buildCallTree(profile, { leastShare: drawnShare })
+  const subtitle = describeProfile(profile, profile.defaultType, tree.total[0]!)
+  renderSvg(tree, { title: file, subtitle, provenance: describeLosses(profile) })
+  return { samples: profile.samples.length, stacks: profile.stacks.length }
+}
+
+function* piecesOf(path: string): Generator<Uint8Array> {
+  const file = openSync(path, 'r')
+  const piece = Buffer.allocUnsafe(4 << 20)
+  for (let length = readSync(file, piece); length > 0; length = readSync(file, piece)) yield piece.subarray(0, length)
+}
+
+/** CPU seconds of drawing a file again and again in one process whose symbols are read. */
+async function measureWarm(
+  file: string,
+  times: number,
+): Promise<{ seconds: number[]; samples: number; stacks: number }> {
+  const symbolizer = await createFileSymbolizer({ recordedMs: statSync(file).mtimeMs })
+  // The first ones read the symbols and compile the code.
+  let counted = await drawOnce(file, symbolizer)
+  await drawOnce(file, symbolizer)
+  const seconds: number[] = []
+  for (let i = 0; i < times; i++) {
+    const start = process.cpuUsage()
+    counted = await drawOnce(file, symbolizer)
+    const { user, system } = process.cpuUsage(start)
+    seconds.push((user + system) / 1e6)
+  }
+  symbolizer.close()
+  return { seconds, ...counted }
+}
+
+/** Most memory that drawing a file takes, in bytes, with that of Node and the program. */
+function peakBytes(file: string): number {
+  const report = "process.on('exit', () => process.stderr.write('peak ' + process.resourceUsage().maxRSS))"
+  const run = spawnSync(program, ['flame', file, '-o', join(folder, 'flame.svg')], {
+    encoding: 'utf8',
+    env: { ...process.env, ...env, NODE_OPTIONS: `--import data:text/javascript,${encodeURIComponent(report)}` },
+  })
+  return Number(/peak (\d+)/.exec(run.stderr)?.[1] ?? Number.NaN) * 1024
+}
+
+const megabytes = (bytes: number): string => `${(bytes / 1e6).toFixed(bytes < 1e7 ? 1 : 0)} MB`
+const times = (theirs: number, ours: number): string => `${(theirs / ours).toFixed(1)} ×`
+
+async function compare(file: string, goals: { cold: [string, string]; warm: string }): Promise<void> {
+  const { seconds, samples, stacks } = await measureWarm(file, rounds)
+  const pairs = Array.from({ length: rounds }, () => measureOnce(file))
+  const [ours, script, pipeline] = (['ours', 'script', 'pipeline'] as const).map((key) =>
+    median(pairs.map((pair) => pair[key])),
+  ) as [number, number, number]
+  const work = `perf.data of ${megabytes(statSync(file).size)}, ${samples} samples, ${stacks} stacks → SVG`
+  // No `|` in it: it stands in a table.
+  const withPlain = `perf script and plain Perl: ${pipeline.toFixed(2)} s`
+  const rows = [
+    { symbols: 'cold', mine: ours, theirs: withPlain, peer: pipeline, goal: goals.cold[0] },
+    { symbols: 'cold', mine: ours, theirs: `perf script: ${script.toFixed(2)} s`, peer: script, goal: goals.cold[1] },
+    { symbols: 'warm', mine: median(seconds), theirs: withPlain, peer: pipeline, goal: goals.warm },
+  ]
+  for (const { symbols, mine, theirs, peer, goal } of rows) {
+    const row = { theirs, ratio: times(peer, mine), goal }
+    printRow({ work: `${work}, symbols ${symbols}, CPU`, ours: `${mine.toFixed(2)} s`, ...row })
+  }
+}
+
+/** The same recording cut at a tenth and a hundredth: what there is of it is read. */
+async function showGrowth(file: string): Promise<void> {
+  for (const size of [1e6, 1e7, 1e8].filter((bytes) => bytes <= statSync(file).size)) {
+    const part = join(folder, 'part.data')
+    await copyFile(file, part)
+    truncateSync(part, size)
+    const { seconds, samples } = await measureWarm(part, Math.max(3, rounds))
+    const each = (median(seconds) / samples) * 1e6
+    printRow({
+      work: `the first ${megabytes(size)} of it, ${samples} samples, symbols warm, CPU`,
+      ours: `${(median(seconds) * 1000).toFixed(0)} ms, ${each.toFixed(2)} µs per sample`,
+      goal: 'linear',
+    })
+  }
+}
+
+try {
+  const large = await recordLoad({ folder, hz: 9999, seconds: 30, name: 'large.data' })
+  await compare(large.file, { cold: ['≥ 20 × less', '≥ 4 × less'], warm: '≥ 60 × less' })
+  await showGrowth(large.file)
+  const size = statSync(large.file).size
+  const peak = peakBytes(large.file)
+  printRow({
+    work: `memory for ${megabytes(size)}, all of the process`,
+    ours: `${megabytes(peak)}, ${(peak / size).toFixed(1)} × the file`,
+    goal: '≤ 2 × the file',
+  })
+  large.forget()
+  const small = await recordLoad({ folder, hz: 99, seconds: 30, name: 'small.data' })
+  await compare(small.file, { cold: ['≥ 4 × less', '–'], warm: '≥ 10 × less' })
+  small.forget()
+} finally {
+  rmSync(folder, { recursive: true })
+}
