@@ -131,6 +131,14 @@ export const commands = {
     output: 'json|yaml',
     summary: 'What the always-on recording of each node holds right now.',
   },
+  rules: {
+    group: 'ask',
+    args: '[list|test [RULE]|explain INCIDENT]',
+    count: [0, 2],
+    output: 'json|yaml|name',
+    summary: 'The rules for alerts, what they did and may do; what they would do about an alert; why they did.',
+    examples: ['spikecam rules', 'spikecam rules test --alert alert.json', 'spikecam rules explain inc-01k8…'],
+  },
   top: {
     group: 'files',
     args: '[FILE|node/NAME]',
@@ -236,7 +244,7 @@ export interface OptionRow {
 
 const recorders = ['up', 'agent'] as const
 const keepers = ['up', 'server'] as const
-const clients = ['capture', 'ps', 'whois', 'top', 'list', 'get', 'open', 'download', 'stop', 'ring'] as const
+const clients = ['capture', 'ps', 'whois', 'top', 'list', 'get', 'open', 'download', 'stop', 'ring', 'rules'] as const
 const readers = ['top', 'flame', 'convert', 'diff', 'info'] as const
 const targeted = ['capture', 'ps', 'whois'] as const
 const printers = [
@@ -245,6 +253,7 @@ const printers = [
   'list',
   'get',
   'ring',
+  'rules',
   'doctor',
   'capture',
   'download',
@@ -321,6 +330,41 @@ export const optionTable = {
     hint: 'URL',
     help: 'Where people reach the server when that is not the address it listens on, as behind a proxy.',
     commands: keepers,
+  },
+  rules: {
+    flag: 'rules',
+    type: 'text',
+    hint: 'FILE',
+    help: 'Rules for alerts, as YAML; read again when it changes. Without it everything that fires is looked at, gently.',
+    commands: keepers,
+  },
+  hookBasic: {
+    flag: 'hook-basic',
+    type: 'text',
+    hint: 'USER:PASSWORD',
+    help: 'Senders of alerts may prove with this who they are; also with the token.',
+    commands: keepers,
+  },
+  hookSecret: {
+    flag: 'hook-secret',
+    type: 'text',
+    hint: 'KEY',
+    help: 'Senders of alerts may sign them with this key: HMAC-SHA256 in X-Grafana-Alerting-Signature.',
+    commands: keepers,
+  },
+  hookTimestampHeader: {
+    flag: 'hook-timestamp-header',
+    type: 'text',
+    hint: 'HEADER',
+    help: 'Header with the time that a signature covers too, as it is set in Grafana.',
+    commands: keepers,
+  },
+  alertFile: {
+    flag: 'alert',
+    type: 'text',
+    hint: 'FILE',
+    help: 'A message of Alertmanager or Grafana as JSON; - is stdin.',
+    commands: ['rules'],
   },
   node: {
     flag: 'node',

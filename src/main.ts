@@ -61,6 +61,12 @@ async function runMain(command: 'up' | 'agent' | 'server', { options }: Config):
         ...(token ? { token } : {}),
         ...(agentToken ? { agentToken } : {}),
         ...(options.publicUrl ? { publicUrl: options.publicUrl } : {}),
+        ...(options.rules ? { rulesFile: options.rules } : {}),
+        hooks: {
+          ...(options.hookBasic ? { basic: options.hookBasic } : {}),
+          ...(options.hookSecret ? { secret: options.hookSecret } : {}),
+          ...(options.hookTimestampHeader ? { timestampHeader: options.hookTimestampHeader } : {}),
+        },
       })
       closing.unshift(() => server.close())
       serverUrl = reachable(server.url)

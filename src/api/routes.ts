@@ -1,6 +1,7 @@
 // The one table of HTTP routes. The server mounts it, the client and the OpenAPI document are derived from it.
 import { createRoute, z } from '@hono/zod-openapi'
 import {
+  AlertPage,
   ArtifactDetail,
   CaptureAccepted,
   CaptureDetail,
@@ -8,11 +9,14 @@ import {
   CaptureRequest,
   ErrorBody,
   FlameAnswer,
+  HookAnswer,
   IncidentDetail,
   IncidentPage,
   InventoryAnswer,
   LedgerPage,
   phases,
+  RulesAnswer,
+  RuleTestAnswer,
   SeriesAnswer,
   ServerEvent,
   ServerStatus,
@@ -68,12 +72,62 @@ const noAnswer = {
 }
 const empty = problem('EMPTY: nothing was sampled in this range and scope')
 
+const taken = {
+  202: json(HookAnswer, 'Every new firing is on disk, and nothing has been captured yet'),
+  413: problem('TOO_LARGE'),
+  429: problem('REFUSED: too many alerts wait to be written'),
+  ...failures,
+}
+const anySender = 'Takes alerts of Alertmanager or Grafana, or of what `alertMapping` describes'
+const oneSender = 'The same for one sender (alertmanager, prometheus or grafana), with plainer errors'
+const sender = z.object({ sender: z.string().min(1).max(100) })
+
 export const routes = {
   getStatus: createRoute({
     method: 'get',
     path: '/api/v1/status',
     summary: 'Version, connected agents, and how full the data folder is',
     responses: { 200: json(ServerStatus, 'Status'), ...failures },
+  }),
+
+  postHook: createRoute({ method: 'post', path: '/hooks', summary: anySender, responses: taken }),
+  putHook: createRoute({ method: 'put', path: '/hooks', summary: anySender, responses: taken }),
+  postSenderHook: createRoute({
+    method: 'post',
+    path: '/hooks/{sender}',
+    summary: oneSender,
+    request: { params: sender },
+    responses: taken,
+  }),
+  putSenderHook: createRoute({
+    method: 'put',
+    path: '/hooks/{sender}',
+    summary: oneSender,
+    request: { params: sender },
+    responses: taken,
+  }),
+
+  listAlerts: createRoute({
+    method: 'get',
+    path: '/api/v1/alerts',
+    summary: 'Alerts that came, and what was decided about each',
+    request: { query: page },
+    responses: { 200: json(AlertPage, 'Newest first'), ...failures },
+  }),
+
+  listRules: createRoute({
+    method: 'get',
+    path: '/api/v1/rules',
+    summary: 'The rules as they hold now, with what they did',
+    responses: { 200: json(RulesAnswer, 'Rules'), ...failures },
+  }),
+
+  testRules: createRoute({
+    method: 'post',
+    path: '/api/v1/rules/test',
+    summary: 'What the rules would do about a message, without doing it',
+    request: { body: { content: { 'application/json': { schema: z.unknown() } } } },
+    responses: { 200: json(RuleTestAnswer, 'One answer for each alert'), ...failures },
   }),
 
   listProcesses: createRoute({

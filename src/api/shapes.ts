@@ -1,5 +1,6 @@
 // What requests and answers look like: the JSON of every route, and of the events.
 import { z } from '@hono/zod-openapi'
+import { AlertRecord } from '../model/alert.ts'
 import { Artifact as ArtifactModel, Capture as CaptureModel, captureKinds, ProbeOptions } from '../model/capture.ts'
 import { Incident as IncidentModel } from '../model/incident.ts'
 import {
@@ -282,3 +283,51 @@ export const ServerEvent = z
   ])
   .openapi('ServerEvent')
 export type ServerEvent = z.infer<typeof ServerEvent>
+
+const NamedAlert = z.object({ id: z.string(), name: z.string() })
+const SkippedAlert = z.object({ what: z.string(), why: z.string() })
+
+export const HookAnswer = z.object({
+  accepted: z.array(NamedAlert),
+  resolved: z.array(NamedAlert),
+  repeated: z.number().int(),
+  skipped: z.array(SkippedAlert),
+  truncated: z.number().int(),
+})
+export type HookAnswer = z.infer<typeof HookAnswer>
+
+export const AlertPage = z.object({ alerts: z.array(z.object(AlertRecord.shape)), nextCursor: z.string().optional() })
+export type AlertPage = z.infer<typeof AlertPage>
+
+/** What a rule did and may do. */
+export const RuleState = z.object({
+  name: z.string(),
+  state: z.enum(['active', 'paused']),
+  /** Captures that it asked for within a day, and how many of them are under way or failed. */
+  captures: z.number().int(),
+  running: z.number().int(),
+  failed: z.number().int(),
+  lastMs: z.number().optional(),
+  /** Workloads that it must leave alone for now, and until when. */
+  cooling: z.array(z.object({ workload: z.string(), kind: z.string(), untilMs: z.number() })),
+  match: z.record(z.string(), z.unknown()),
+  do: z.array(z.object({ kind: z.string(), forMs: z.number() })),
+})
+export type RuleState = z.infer<typeof RuleState>
+
+export const RulesAnswer = z.object({
+  /** Where they come from; absent: the defaults. */
+  file: z.string().optional(),
+  /** Why the file as it is now was not taken over. */
+  problem: z.string().optional(),
+  loadedMs: z.number(),
+  rules: z.array(RuleState),
+})
+export type RulesAnswer = z.infer<typeof RulesAnswer>
+
+export const RuleTestAnswer = z.object({
+  source: z.string(),
+  alerts: z.array(z.object({ name: z.string(), status: z.string(), decisions: z.array(z.string()) })),
+  skipped: z.array(SkippedAlert),
+})
+export type RuleTestAnswer = z.infer<typeof RuleTestAnswer>

@@ -17,6 +17,7 @@ const runs: Record<Exclude<CommandName, 'up' | 'agent' | 'server'>, () => Promis
   open: async () => (await import('./open.ts')).runOpen,
   ps: async () => (await import('./ps.ts')).runPs,
   ring: async () => (await import('./ring.ts')).runRing,
+  rules: async () => (await import('./rules.ts')).runRules,
   stop: async () => (await import('./stop.ts')).runStop,
   top: async () => (await import('./top.ts')).runTop,
   whois: async () => (await import('./whois.ts')).runWhois,

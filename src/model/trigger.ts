@@ -23,6 +23,8 @@ export const Trigger = z.object({
   /** One sentence for people: what was seen. */
   reason: z.string(),
   spike: SpikeEvidence.optional(),
+  /** How bad it was, as whoever told of it measures; only compared with others of the same rule and workload. */
+  severity: z.number().optional(),
   /** Why guards were overridden, in the words of who asked. */
   forced: z.string().optional(),
 })

@@ -7,6 +7,7 @@ import { routes } from '../api/routes.ts'
 import { Failure } from '../model/errors.ts'
 import { mountArtifacts } from './artifact-routes.ts'
 import type { App, ServerContext } from './context.ts'
+import { mountHooks } from './hook-routes.ts'
 import { answerError, answerInvalid, errorResponse } from './http-errors.ts'
 import { mountIncidents } from './incident-routes.ts'
 import { loginPage } from './login-page.ts'
@@ -61,6 +62,7 @@ export function createApp(context: ServerContext): App {
   app.openAPIRegistry.registerPath(routes.agentSocket) // answered by the upgrade in server.ts
   mountStatus(app, context, metrics)
   mountTargets(app, context)
+  mountHooks(app, context)
   mountIncidents(app, context)
   mountViews(app, context)
   mountArtifacts(app, context)

@@ -3,12 +3,21 @@ import type { Logger } from 'pino'
 import type { CaptureAccepted, CaptureRequest } from '../api/shapes.ts'
 import { newId } from '../lib/ids.ts'
 import { printDurationMs } from '../lib/units.ts'
-import { type Capture, captureVersion, defaultForMs, kindsWithRing } from '../model/capture.ts'
+import {
+  type Capture,
+  type CaptureKind,
+  captureVersion,
+  defaultForMs,
+  kindsWithRing,
+  type ProbeOptions,
+} from '../model/capture.ts'
 import { asFailure, Failure } from '../model/errors.ts'
-import { incidentVersion } from '../model/incident.ts'
+import { type Incident, incidentVersion } from '../model/incident.ts'
 import type { TargetCandidate, TargetSelector } from '../model/inventory.ts'
+import type { LedgerEntry } from '../model/ledger.ts'
 import { printTarget, type Target } from '../model/target.ts'
-import type { Trigger } from '../model/trigger.ts'
+import type { Trigger, TriggerKind } from '../model/trigger.ts'
+import type { Catalog } from '../store/catalog.ts'
 import { type CaptureLimits, requireWithinLimits } from '../trigger/limits.ts'
 import type { AgentHub } from './agents.ts'
 import { connectedNodes, findCandidates } from './ask-nodes.ts'
@@ -27,9 +36,27 @@ export interface CaptureDeskOptions {
   readonly nowMs?: () => number
 }
 
+export interface CaptureOrder {
+  readonly id: string
+  readonly incidentId: string
+  readonly target: Target
+  /** Spikes are captured by the agent that sees them, without being told. */
+  readonly trigger: Trigger & { readonly kind: Exclude<TriggerKind, 'spike'> }
+  readonly kind: CaptureKind
+  readonly lookBackMs: number
+  readonly forMs: number
+  readonly options?: ProbeOptions
+}
+
 export interface CaptureDesk {
   /** @throws Failure REFUSED, DISK_FULL, NOT_FOUND (no such agent), BAD_REQUEST (which node?), UNREACHABLE */
   start(request: CaptureRequest): Promise<CaptureAccepted>
+  /**
+   * Carries out what was decided: limits, disk, documents, and the order to the agent.
+   * @param newIncident gives the incident to open; absent when it exists
+   * @throws Failure REFUSED, DISK_FULL (both are in the ledger then), UNREACHABLE
+   */
+  begin(order: CaptureOrder, newIncident?: (capture: Capture) => Incident): Promise<void>
   /** Tells the agent to end it early. @throws Failure NOT_FOUND, UNREACHABLE */
   stop(id: string): Promise<Capture>
   /** To be called with every capture that is stored. */
@@ -86,13 +113,35 @@ export function createCaptureDesk(options: CaptureDeskOptions): CaptureDesk {
   const start: CaptureDesk['start'] = async (request) => {
     const { target, others } = await chooseTarget(request)
     const { kind, options, forMs = defaultForMs[kind] } = request
-    const lookBackMs = kindsWithRing.includes(kind) ? (request.lookBackMs ?? defaultLookBackMs) : 0
+    const lookBackMs = request.lookBackMs ?? defaultLookBackMs
     const now = nowMs()
     const id = newId('cap-', now)
     const incidentId = newId('inc-', now)
     const reason = request.reason ?? `asked for ${printTarget(target)}`
     const forced = options?.force ? { forced: options.force } : {}
-    const trigger: Trigger = { kind: 'manual', rule: 'manual', reason, ...forced }
+    const trigger = { kind: 'manual' as const, rule: 'manual', reason, ...forced }
+    await begin(
+      { id, incidentId, target, trigger, kind, lookBackMs, forMs, ...(options ? { options } : {}) },
+      (capture) => ({
+        version: incidentVersion,
+        id: incidentId,
+        node: target.node,
+        target,
+        trigger,
+        state: 'capturing',
+        onsetMs: capture.fromMs,
+        noticedMs: now,
+        asked: kind,
+        top: [],
+      }),
+    )
+    return { id, incidentId, target, ...(others ? { others } : {}) }
+  }
+
+  const begin: CaptureDesk['begin'] = async (order, newIncident) => {
+    const { id, incidentId, target, trigger, kind, forMs, options } = order
+    const lookBackMs = kindsWithRing.includes(kind) ? order.lookBackMs : 0
+    const now = nowMs()
     const capture: Capture = {
       version: captureVersion,
       id,
@@ -119,40 +168,19 @@ export function createCaptureDesk(options: CaptureDeskOptions): CaptureDesk {
       active.delete(id)
       const { code, message, details } = asFailure(error)
       if (code !== 'REFUSED' && code !== 'DISK_FULL') throw error
-      const guardName = String(details.guard)
-      await catalog.addToLedger({
-        id: newId('trg-', now),
-        atMs: now,
-        node: target.node,
-        target,
-        trigger,
-        kind,
-        outcome: 'refused',
-        guard: guardName,
-        message,
-      })
+      await noteRefusal(catalog, { target, trigger, kind, guard: String(details.guard), message }, now)
       throw error
     }
-    await documents().keepIncident({
-      version: incidentVersion,
-      id: incidentId,
-      node: target.node,
-      target,
-      trigger,
-      state: 'capturing',
-      onsetMs: capture.fromMs,
-      noticedMs: now,
-      asked: kind,
-      top: [],
-    })
+    const incident = newIncident?.(capture)
+    if (incident) await documents().keepIncident(incident)
     await documents().keepCapture(capture)
     const isSent = agents.send(target.node, {
       type: 'start-capture',
       captureId: id,
       incidentId,
       rule: trigger.rule,
-      reason,
-      triggerKind: 'manual',
+      reason: trigger.reason,
+      triggerKind: trigger.kind,
       captureKind: kind,
       target,
       lookBackMs,
@@ -164,7 +192,6 @@ export function createCaptureDesk(options: CaptureDeskOptions): CaptureDesk {
       await documents().keepCapture({ ...capture, state: 'failed', message })
       throw new Failure('UNREACHABLE', message)
     }
-    return { id, incidentId, target, ...(others ? { others } : {}) }
   }
 
   const stop: CaptureDesk['stop'] = async (id) => {
@@ -216,6 +243,7 @@ export function createCaptureDesk(options: CaptureDeskOptions): CaptureDesk {
 
   return {
     start,
+    begin,
     stop,
     note,
     sweep,
@@ -224,6 +252,22 @@ export function createCaptureDesk(options: CaptureDeskOptions): CaptureDesk {
     },
     close: () => clearInterval(timer),
   }
+}
+
+/** A refused attempt is a row in the ledger. */
+export async function noteRefusal(
+  catalog: Pick<Catalog, 'addToLedger'>,
+  { target, ...refusal }: Pick<LedgerEntry, 'target' | 'trigger' | 'kind' | 'guard' | 'message'>,
+  atMs: number,
+): Promise<void> {
+  await catalog.addToLedger({
+    id: newId('trg-', atMs),
+    atMs,
+    node: target.node,
+    target,
+    outcome: 'refused',
+    ...refusal,
+  })
 }
 
 interface Chosen {

@@ -3,9 +3,12 @@ import type { OpenAPIHono } from '@hono/zod-openapi'
 import type { Logger } from 'pino'
 import type { Access } from './access.ts'
 import type { AgentHub } from './agents.ts'
+import type { Alerts } from './alerts.ts'
 import type { Analyst } from './analyst.ts'
 import type { CaptureDesk } from './captures.ts'
 import type { EventHub } from './events.ts'
+import type { HookAccessOptions } from './hook-access.ts'
+import type { RuleBook } from './rule-book.ts'
 import type { Store } from './store.ts'
 
 export interface ServerContext {
@@ -17,6 +20,9 @@ export interface ServerContext {
   readonly agents: AgentHub
   readonly analyst: Analyst
   readonly captures: CaptureDesk
+  readonly alerts: Alerts
+  readonly rules: RuleBook
+  readonly hookAccess: HookAccessOptions
   /** Folder of the built UI; absent: only the API. */
   readonly uiDir: string | undefined
   /** True where people reach the server by https. */

@@ -9,6 +9,7 @@ import type { DiskLimits, diskSpace } from '../store/disk-guard.ts'
 import { type CaptureLimits, defaultCaptureLimits } from '../trigger/limits.ts'
 import { createAccess } from './access.ts'
 import { createAgentHub } from './agents.ts'
+import { createAlerts } from './alerts.ts'
 import { createAnalyst } from './analyst.ts'
 import { createApp } from './app.ts'
 import { createCaptureDesk } from './captures.ts'
@@ -16,7 +17,9 @@ import type { ServerContext } from './context.ts'
 import { createDocumentKeeper, type DocumentKeeper } from './documents.ts'
 import { createEventHub } from './events.ts'
 import { createEvidenceDesk } from './evidence.ts'
+import type { HookAccessOptions } from './hook-access.ts'
 import { errorBody } from './http-errors.ts'
+import { openRuleBook } from './rule-book.ts'
 import { openStore } from './store.ts'
 
 export interface ServerOptions {
@@ -38,6 +41,10 @@ export interface ServerOptions {
   readonly publicUrl?: string
   /** In the bundle the program file, which is its own worker (workerData.worker is `analyst`). */
   readonly program?: URL
+  /** Rules for alerts, as YAML; absent: the defaults. */
+  readonly rulesFile?: string
+  /** How senders of alerts prove who they are, besides the token. */
+  readonly hooks?: Omit<HookAccessOptions, 'token'>
   readonly captureLimits?: CaptureLimits
   readonly diskLimits?: DiskLimits
   /** How long a silent agent is waited for before its captures are given up. */
@@ -69,6 +76,7 @@ const closeWithinMs = 2000
 export async function startServer(options: ServerOptions): Promise<RunningServer> {
   const { listen, log, version } = options
   const access = createAccess({ ...options, host: listen.host })
+  const rules = await openRuleBook(options.rulesFile, log)
   const store = await openStore({ ...options, budgetBytes: options.dataBudgetBytes })
   const events = createEventHub()
   const analyst = createAnalyst({ blobs: store.blobs, ...(options.program ? { program: options.program } : {}) })
@@ -89,7 +97,24 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     log,
     ...(options.graceMs === undefined ? {} : { graceMs: options.graceMs }),
   })
-  documents = createDocumentKeeper({ store, events, log, onCapture: captures.note, onEvidence: evidence.look })
+  const alerts = createAlerts({
+    catalog: store.catalog,
+    agents,
+    captures: () => captures,
+    documents: () => documents,
+    rules,
+    log,
+  })
+  documents = createDocumentKeeper({
+    store,
+    events,
+    log,
+    onCapture: (capture) => {
+      captures.note(capture)
+      alerts.note(capture)
+    },
+    onEvidence: evidence.look,
+  })
   const context: ServerContext = {
     version,
     startedMs: Date.now(),
@@ -99,6 +124,9 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     agents,
     analyst,
     captures,
+    alerts,
+    rules,
+    hookAccess: { ...options.hooks, ...(options.token ? { token: options.token } : {}) },
     uiDir: options.uiDir,
     isSecure: options.publicUrl?.startsWith('https:') ?? false,
     log,
@@ -106,7 +134,9 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
 
   let http: Server | undefined
   const close = async (): Promise<void> => {
+    rules.close()
     captures.close()
+    await alerts.close()
     events.close()
     agents.close()
     if (http?.listening) await closeHttp(http)
@@ -119,6 +149,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     http.on('upgrade', (request, socket, head) => upgrade(context, request, socket, head))
     const port = await listenOn(http, listen)
     await captures.resume()
+    await alerts.resume()
     await evidence.resume()
     await store.keepWithinBudget()
     const url = `http://${printHost(listen.host)}:${port}`

@@ -50,12 +50,3 @@ test('a share is of the limit, else of the request, else of one core', () => {
   expect(whyNotBusy(when, { cores: 0.45 })).toBe('it uses 45 % of its one core, above is 80 %')
   expect(whyNotBusy(when, { cores: 0.45, limitCores: 2 })).toBe('it uses 22.5 % of its limit, above is 80 %')
 })
-
-test('above and risesBy have to hold both; orAbove alone is enough', () => {
-  const when = { above: 0.5, risesBy: 0.3, orAbove: 0.95 }
-  expect(whyNotBusy(when, { cores: 0.6, baselineCores: 0.1 })).toBeUndefined()
-  expect(whyNotBusy(when, { cores: 0.6, baselineCores: 0.5 })).toContain('it rose by 10 %')
-  expect(whyNotBusy(when, { cores: 0.6 })).toBe('nothing is known of what it used before')
-  expect(whyNotBusy(when, { cores: 0.96, baselineCores: 0.96 })).toBeUndefined()
-  expect(whyNotBusy({ orAbove: 0.9 }, { cores: 0.6 })).toContain('orAbove is 90 %')
-})

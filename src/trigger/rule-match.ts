@@ -54,7 +54,6 @@ function glob(pattern: string): RegExp {
 /** CPU of a target now, in cores. */
 export interface CpuNow {
   readonly cores: number
-  readonly baselineCores?: number
   readonly limitCores?: number
   readonly requestCores?: number
 }
@@ -70,17 +69,6 @@ export function measureOf({ limitCores, requestCores }: CpuNow): { cores: number
 export function whyNotBusy(when: CpuCondition, now: CpuNow): string | undefined {
   const measure = measureOf(now)
   const print = (cores: number): string => `${printShare(cores, measure.cores)} of its ${measure.name}`
-  const share = now.cores / measure.cores
-  if (when.orAbove !== undefined && share >= when.orAbove) return undefined
-  if (when.above === undefined && when.risesBy === undefined) {
-    return `it uses ${print(now.cores)}, orAbove is ${printShare(when.orAbove ?? 0, 1)}`
-  }
-  if (when.above !== undefined && share < when.above) {
-    return `it uses ${print(now.cores)}, above is ${printShare(when.above, 1)}`
-  }
-  if (when.risesBy === undefined) return undefined
-  if (now.baselineCores === undefined) return 'nothing is known of what it used before'
-  const rise = (now.cores - now.baselineCores) / measure.cores
-  if (rise >= when.risesBy) return undefined
-  return `it rose by ${print(now.cores - now.baselineCores)}, risesBy is ${printShare(when.risesBy, 1)}`
+  if (now.cores / measure.cores >= when.above) return undefined
+  return `it uses ${print(now.cores)}, above is ${printShare(when.above, 1)}`
 }

@@ -3,10 +3,9 @@
 //   rules:
 //     - name: shop-cpu
 //       match: { alertname: ['*Cpu*', '!Watchdog'], namespaces: [shop] }
-//       when: { above: 80%, orAbove: 95% }
+//       when: { above: 80% }
 //       do: [context, threads, cpu 20s]
 //       limits: { cooldown: 10m, perWorkload: 3/h, onlyIfWorse: true }
-//       to: { notify: [oncall] }
 import { z } from 'zod'
 import { nearest } from '../lib/nearest.ts'
 import { parseDurationMs } from '../lib/units.ts'
@@ -14,7 +13,6 @@ import { type CaptureKind, captureKinds } from '../model/capture.ts'
 import { Failure } from '../model/errors.ts'
 import { AlertMapping } from './alert-mapping.ts'
 import { resolutions } from './alert-target.ts'
-import { Notifier } from './notifier.ts'
 
 const Duration = z.string().transform((text, context) => {
   const ms = parseDurationMs(text)
@@ -82,20 +80,8 @@ const Match = z.strictObject({
   workloads: Patterns.optional(),
 })
 
-/** CPU of the target, as a share of its limit, else its request, else one core; and what it has to do. */
-const CpuCondition = z
-  .strictObject({
-    above: Share.optional(),
-    /** Over its own baseline of the last minutes. */
-    risesBy: Share.optional(),
-    /** High enough without having risen. */
-    orAbove: Share.optional(),
-  })
-  .refine((when) => Object.keys(when).length > 0, 'says nothing: expected above, risesBy or orAbove')
-  .refine(
-    ({ above, orAbove }) => above === undefined || orAbove === undefined || orAbove > above,
-    'orAbove has to be higher than above, or it never decides',
-  )
+/** CPU of the target, as a share of its limit, else its request, else one core. */
+const CpuCondition = z.strictObject({ above: Share })
 export type CpuCondition = z.infer<typeof CpuCondition>
 
 const Limits = z.strictObject({
@@ -112,11 +98,6 @@ const Limits = z.strictObject({
   maxTargets: z.int().min(1).max(20).default(1),
 })
 
-const Guards = z.strictObject({
-  /** A node that is busier than this is spared all but the context. */
-  nodeBelow: Share.optional(),
-})
-
 export const Rule = z.strictObject({
   name: z.string().regex(/^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/, 'has to be of small letters, digits and dashes'),
   match: Match.prefault({}),
@@ -125,17 +106,12 @@ export const Rule = z.strictObject({
     .min(1)
     .default([...resolutions]),
   when: z.union([z.literal('firing'), CpuCondition]).default('firing'),
+  /** One after the other; `bundle` is all that fits the process, with the ring's look-back. */
   do: z
     .array(Step)
     .min(1)
-    .default([
-      { kind: 'context', forMs: 0 },
-      { kind: 'threads', forMs: 2000 },
-      { kind: 'cpu', forMs: defaultForMs },
-    ]),
-  guards: Guards.prefault({}),
+    .default([{ kind: 'bundle', forMs: defaultForMs }]),
   limits: Limits.prefault({}),
-  to: z.strictObject({ notify: z.array(z.string()).default([]) }).prefault({}),
   paused: z.boolean().default(false),
 })
 export type Rule = z.infer<typeof Rule>
@@ -143,25 +119,13 @@ export type Rule = z.infer<typeof Rule>
 export const Rules = z
   .strictObject({
     rules: z.array(Rule).min(1).optional(),
-    notify: z.record(z.string(), Notifier).default({}),
     alertMapping: AlertMapping.optional(),
   })
   .transform(({ rules = [Rule.parse({ name: 'default' })], ...rest }) => ({ rules, ...rest }))
-  .superRefine(({ rules, notify }, context) => {
-    rules.forEach(({ name, to }, index) => {
-      if (rules.findIndex((other) => other.name === name) !== index) {
-        context.addIssue({ code: 'custom', path: ['rules', index, 'name'], message: `"${name}" is there twice` })
-      }
-      for (const wanted of to.notify) {
-        if (Object.hasOwn(notify, wanted)) continue
-        const near = nearest(wanted, Object.keys(notify))
-        const hint = near ? `; did you mean "${near}"?` : ': it has to be among the keys of `notify`'
-        context.addIssue({
-          code: 'custom',
-          path: ['rules', index, 'to', 'notify'],
-          message: `there is no "${wanted}"${hint}`,
-        })
-      }
+  .superRefine(({ rules }, context) => {
+    rules.forEach(({ name }, index) => {
+      if (rules.findIndex((other) => other.name === name) === index) return
+      context.addIssue({ code: 'custom', path: ['rules', index, 'name'], message: `"${name}" is there twice` })
     })
   })
 export type Rules = z.infer<typeof Rules>
@@ -181,9 +145,7 @@ export function readRules(document: unknown, file = 'the rules'): Rules {
 }
 
 /** Keys that some part of a rule file may have, to guess what was meant. */
-const knownKeys = [Rule, Match, CpuCondition, Limits, Guards, AlertMapping].flatMap((schema) =>
-  Object.keys(schema.shape),
-)
+const knownKeys = [Rule, Match, CpuCondition, Limits, AlertMapping].flatMap((schema) => Object.keys(schema.shape))
 
 type Issue = z.core.$ZodIssue
 
@@ -192,7 +154,7 @@ function describe(issue: Issue): string[] {
   const where = place === '' ? '' : `${place.replace(/^\./, '')}: `
   if (issue.code === 'unrecognized_keys') {
     return issue.keys.map((key) => {
-      const near = nearest(key, [...knownKeys, 'rules', 'notify', 'alertMapping'])
+      const near = nearest(key, [...knownKeys, 'rules', 'alertMapping'])
       return `${where}there is no "${key}"${near && near !== key ? `; did you mean "${near}"?` : ''}`
     })
   }

@@ -1,0 +1,76 @@
+import { expect, test } from 'vitest'
+import type { Alert } from '../model/alert.ts'
+import { type AlertTarget, targetOfAlert } from './alert-target.ts'
+
+type Labels = Record<string, string>
+
+function found(labels: Labels, rest: Partial<Alert> = {}): AlertTarget | undefined {
+  const alert = { source: 'alertmanager', status: 'firing', name: 'cpu', series: 's', group: 'g' } as const
+  return targetOfAlert({ ...alert, labels, context: {}, annotations: {}, ...rest })
+}
+
+test.each<{ labels: Labels; target: Omit<AlertTarget, 'because'> | undefined }>([
+  {
+    labels: { namespace: 'shop', pod: 'cart-0', container: 'app', node: 'n1', instance: '10.0.0.7:8080' },
+    target: { how: 'container', namespace: 'shop', pod: 'cart-0', container: 'app', node: 'n1' },
+  },
+  {
+    labels: { pod_name: 'cart-0', kubernetes_namespace: 'shop' },
+    target: { how: 'pod', namespace: 'shop', pod: 'cart-0' },
+  },
+  {
+    labels: { namespace: 'shop', pod: 'cart-0', container: 'POD' },
+    target: { how: 'pod', namespace: 'shop', pod: 'cart-0' },
+  },
+  {
+    labels: { namespace: 'shop', deployment: 'cart' },
+    target: { how: 'workload', namespace: 'shop', workload: 'deployment/cart' },
+  },
+  {
+    labels: { namespace: 'shop', owner_name: 'cart' },
+    target: { how: 'workload', namespace: 'shop', workload: 'cart' },
+  },
+  { labels: { namespace: 'shop', app: 'cart' }, target: { how: 'app', namespace: 'shop', selector: 'app=cart' } },
+  {
+    labels: { namespace: 'shop', app_kubernetes_io_name: 'cart' },
+    target: { how: 'app', namespace: 'shop', selector: 'app.kubernetes.io/name=cart' },
+  },
+  { labels: { app: 'cart' }, target: undefined },
+  { labels: { instance: 'n1:9100', job: 'node' }, target: { how: 'node', node: 'n1' } },
+  { labels: { instance: '[fe80::1]:9100' }, target: { how: 'node', node: 'fe80::1' } },
+  { labels: { instance: 'fe80::1' }, target: { how: 'node', node: 'fe80::1' } },
+  { labels: { alertname: 'Watchdog' }, target: undefined },
+])('$labels', ({ labels, target }) => {
+  const { because: _, ...rest } = found(labels) ?? {}
+  expect(rest).toEqual(target ?? {})
+})
+
+test('what the target said of itself goes before what the scraper calls it', () => {
+  const labels = { namespace: 'monitoring', pod: 'ksm-0', exported_namespace: 'shop', exported_pod: 'cart-0' }
+  expect(found(labels)).toEqual({
+    how: 'pod',
+    namespace: 'shop',
+    pod: 'cart-0',
+    because: 'by labels exported_pod, exported_namespace',
+  })
+})
+
+test('the pod of an exporter is not whom the alert is about', () => {
+  const labels = { namespace: 'shop', pod: 'prometheus-kube-state-metrics-7d9f-x', deployment: 'cart' }
+  expect(found(labels)).toMatchObject({ how: 'workload', workload: 'deployment/cart' })
+  expect(found({ pod: 'node-exporter-abc12', node: 'n1' })).toEqual({
+    how: 'node',
+    node: 'n1',
+    because: 'by label node; the label pod names the exporter node-exporter-abc12',
+  })
+})
+
+test('labels of the group and annotations fill in what the series does not have', () => {
+  const context = { namespace: 'shop' }
+  expect(found({ pod: 'cart-0' }, { context, annotations: { container: 'app' } })).toMatchObject({
+    how: 'container',
+    namespace: 'shop',
+    pod: 'cart-0',
+    container: 'app',
+  })
+})
