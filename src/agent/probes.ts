@@ -72,7 +72,7 @@ interface StepOptions {
 }
 
 async function runStep(
-  { probe, kind, target, durationMs, of }: Step,
+  { probe, kind, target, durationMs, of, isPart }: Step,
   { options, signal, nowMs }: StepOptions,
 ): Promise<Ran> {
   const startedMs = nowMs()
@@ -95,7 +95,11 @@ async function runStep(
   const { result, findings } = await Promise.race([runProbe(probe, request, nowMs), late])
   for (const timer of timers) clearTimeout(timer)
   const pid = kind === 'context' ? undefined : target.pid
-  return { result: { ...result, ...(of ? { of } : {}) }, findings, ...(pid === undefined ? {} : { pid }) }
+  return {
+    result: { ...result, ...(of ? { of } : {}), ...(isPart ? { kind } : {}) },
+    findings,
+    ...(pid === undefined ? {} : { pid }),
+  }
 }
 
 function withNotes(result: ProbeResult, notes: readonly string[]): ProbeResult {

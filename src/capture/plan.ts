@@ -93,6 +93,8 @@ export interface Step {
   readonly target: Target
   /** Set where the capture is of more than this process. */
   readonly of?: string
+  /** It was not asked for by its name, as part of a bundle. */
+  readonly isPart?: boolean
 }
 
 export interface Plan {
@@ -162,6 +164,7 @@ export async function makePlan(request: PlanRequest, options: PlanOptions): Prom
           kind: each,
           durationMs: each === kind || each === 'cpu' ? forMs : Math.min(forMs, defaultForMs[each]),
           target: candidate.target,
+          ...(each === kind ? {} : { isPart: true }),
           ...(isOneOfSeveral ? { of: printProcess(candidate.target) } : {}),
         }),
       ),

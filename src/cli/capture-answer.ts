@@ -50,6 +50,7 @@ const plainness: readonly RegExp[] = [
   /threads\.json$/,
   /goroutines-counted\.txt$/,
   /python-threads\.txt$/,
+  /heap\.pb\.gz$/,
   /-delta\.pb\.gz$/,
 ]
 const rank = ({ name, probe }: Artifact): number => {

@@ -10,6 +10,7 @@ import {
   captureKinds,
   defaultForMs,
   isCaptureKind,
+  kindsWithRing,
   type ProbeOptions,
 } from '../model/capture.ts'
 import { asFailure, exitCodes, Failure, type FailureCode, failures } from '../model/errors.ts'
@@ -82,16 +83,28 @@ function requireKind(word: string): CaptureKind {
   throw new Failure('USAGE', `there is no capture of "${word}"${hint}`)
 }
 
-function probeOptions({ hz, stacks, force, gil, blocking, ...options }: Config['options']): ProbeOptions {
-  const { pprofPort, pprofPath, pprofScheme, pprofCa, pprofCert, pprofKey, pprofServerName } = options
-  const pprof = { pprofPort, pprofPath, pprofScheme, pprofCa, pprofCert, pprofKey, pprofServerName }
+/** Options of the table that go to the probes as they are; what nobody gave is left out. */
+const probeOptionNames = [
+  'hz',
+  'force',
+  'busiestThreads',
+  'threadSnapshots',
+  'pprofPort',
+  'pprofPath',
+  'pprofScheme',
+  'pprofCa',
+  'pprofCert',
+  'pprofKey',
+  'pprofServerName',
+] as const satisfies readonly (keyof ProbeOptions & keyof Config['options'])[]
+
+function probeOptions(options: Config['options']): ProbeOptions {
+  const given = probeOptionNames.filter((name) => options[name] !== undefined)
   return {
-    ...(hz === undefined ? {} : { hz }),
-    ...(stacks === 'dwarf' ? { stacks } : {}),
-    ...(force === undefined ? {} : { force }),
-    ...(gil ? { gil } : {}),
-    ...(blocking ? { blocking } : {}),
-    ...Object.fromEntries(Object.entries(pprof).filter(([, value]) => value !== undefined)),
+    ...Object.fromEntries(given.map((name) => [name, options[name]])),
+    ...(options.stacks === 'dwarf' ? { stacks: options.stacks } : {}),
+    ...(options.gil ? { gil: true } : {}),
+    ...(options.blocking ? { blocking: true } : {}),
     ...(options.pprofSkipVerify ? { pprofSkipVerify: true } : {}),
   }
 }
@@ -103,7 +116,8 @@ function emptyFailure({ target }: Capture): Failure {
 
 /** The busiest functions of what was asked for; undefined when there is no sample of it. */
 async function topOf(client: Client, { capture }: CaptureDetail): Promise<TopAnswer | undefined> {
-  if (capture.incidentId === undefined) return undefined
+  // What other kinds found is told from their own files.
+  if (capture.incidentId === undefined || !kindsWithRing.includes(capture.kind)) return undefined
   const query = { phase: 'all', capture: capture.id, limit: shownFunctions } as const
   try {
     return await client.get('/api/v1/incidents/{id}/top', { params: { id: capture.incidentId }, query })

@@ -106,10 +106,10 @@ function captureLines(capture: Capture): string[] {
     )
   }
   for (const probe of capture.probes) {
-    const { outcome, message, code, of } = probe
+    const { outcome, message, code, of, kind } = probe
     if (outcome !== 'ok' && message !== undefined && message === capture.message) continue
     const text = outcome === 'ok' ? message : `${outcome}: ${message ?? code ?? ''}`
-    lines.push(...facts([[probe.probe, text && (of ? `${of}: ${text}` : text)]]))
+    lines.push(...facts([[kind ? `${probe.probe} ${kind}` : probe.probe, text && (of ? `${of}: ${text}` : text)]]))
   }
   return lines
 }
