@@ -7,6 +7,7 @@ const common = { pool: 'forks', testTimeout: 60_000, hookTimeout: 60_000 } as co
 
 export default defineConfig({
   test: {
+    globalSetup: 'test/scratch.ts',
     projects: [
       {
         test: {

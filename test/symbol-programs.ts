@@ -6,7 +6,8 @@ import { join } from 'node:path'
 import type { PerfMapping } from '../src/profile/symbolizer.ts'
 import { readExecutableMaps } from '../src/symbols/process-identity.ts'
 
-const folder = mkdtempSync(join(tmpdir(), 'spikecam-symbols-'))
+const folder = mkdtempSync(join(process.env.SPIKECAM_SCRATCH ?? tmpdir(), 'symbols-'))
+// Outside of Vitest, which removes it otherwise.
 process.on('exit', () => rmSync(folder, { recursive: true, force: true }))
 
 /** A fresh folder that is removed when the test process ends. */
