@@ -53,7 +53,8 @@ export function plainName(name: string): string {
 }
 
 export function compareWithPerf(file: string, symbolizer: Symbolizer): Comparison {
-  const recording = new PerfRecording({ keepsAddresses: true })
+  // As files are read: named once, at the end.
+  const recording = new PerfRecording({ keepsAddresses: true, forgetsChains: true })
   recording.push(readFileSync(file))
   recording.end()
   recording.symbolizeNew(symbolizer)

@@ -14,6 +14,8 @@ import type { Upcoming } from './unsampled.ts'
 export interface OrderedSink {
   /** The next so many rows will be delivered now, in this order. */
   foresee?(upcoming: Upcoming, count: number): void
+  /** The same for one who wants to get ready, and not to see more at once. */
+  prepare?(upcoming: Upcoming, count: number): void
   /** A record in its turn; its time is in `now`. Records of time 0 come at once. */
   deliver(block: RecordBlock, at: number): void
 }
@@ -94,6 +96,7 @@ export class TimeOrder implements KernelRecordSink, Upcoming {
     let end = this.count
     while (end > 0 && (this.times[end - 1] as number) > untilNs) end--
     this.sink.foresee?.(this, end)
+    this.sink.prepare?.(this, end)
     for (let row = 0; row < end; row++) this.deliverRow(row)
     this.keepFrom(end)
   }

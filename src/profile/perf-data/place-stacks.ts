@@ -2,6 +2,7 @@
 // as it is met, and the addresses themselves are not kept. Ten million frames then take 40 MB, where raw-stacks.ts, which
 // can also give them back, takes 120.
 import type { AddressSpace } from './address-space.ts'
+import { ChainIndex } from './chain-index.ts'
 import { type FrameTable, unknownPlace } from './frame-table.ts'
 import type { MappedRange } from './mapped-file.ts'
 import { context, type InternContext, isKernelMarker, isMarker, userEnd } from './raw-stacks.ts'
@@ -30,9 +31,8 @@ export class PlaceStacks {
   readonly ranges = new Set<MappedRange>()
   private readonly frames: FrameTable
   private readonly mostDepth: () => number
-  /** Chains that were met, without their words; the number is the row of `stackOf`. */
-  private chains = new RowArena({ keepsRows: false })
-  private stackOf = new Int32Array(64)
+  /** Chains that were met; their numbers are those of `stacks`. */
+  chains = new ChainIndex()
   /** Rows of places, leaf first; key 1 = was cut at the depth limit. */
   private readonly stacks = new RowArena()
   private resolved: Int32Array = new Int32Array(0)
@@ -61,22 +61,19 @@ export class PlaceStacks {
   /** Number of the stack that a call chain is. */
   intern(words: Int32Array, from: number, to: number, where: InternContext): number {
     const { chains } = this
+    // Kernel code is the same whichever process runs it.
+    const { key } = isKernelOnly(words, from, to) ? where.kernel : where.user
     // The sign tells them apart: keys are positive.
-    const id = chains.intern(words, from, to, where.startsInKernel ? -where.user.key : where.user.key)
-    if (!chains.wasNew) return this.stackOf[id] as number
-    if (id >= this.stackOf.length) {
-      const larger = new Int32Array(this.stackOf.length * 2)
-      larger.set(this.stackOf)
-      this.stackOf = larger
-    }
+    const known = chains.find(words, from, to, where.startsInKernel ? -key : key)
+    if (known >= 0) return known
     const stack = this.place(words, from, to, where)
-    this.stackOf[id] = stack
+    chains.add(stack)
     return stack
   }
 
   /** Kernel code was loaded or unloaded: equal chains may mean other code from now on. */
   distrust(): void {
-    this.chains = new RowArena({ keepsRows: false })
+    this.chains = new ChainIndex()
     this.cache.fill(0)
     this.last.user = 0
   }
@@ -194,6 +191,16 @@ export class PlaceStacks {
     this.ranges.add(range)
     return this.frames.rowOf(range, address, oneMoment)
   }
+}
+
+/** Addresses of the kernel are negative; those of the user come last, behind their marker. */
+function isKernelOnly(words: Int32Array, from: number, to: number): boolean {
+  if (to === from || (words[to - 1] as number) >= 0) return false
+  for (let at = from; at < to; at += 2) {
+    const low = words[at] as number
+    if (isMarker(low, words[at + 1] as number) && !isKernelMarker(low)) return false
+  }
+  return true
 }
 
 const addressOf = (low: number, high: number): number => high * 4294967296 + (low >>> 0)

@@ -92,7 +92,9 @@ export class PerfRecording {
     const pidWord = (words: Int32Array, at: number): number => events.pidWord(words, at)
     const foresee = (upcoming: Upcoming, count: number): void => this.unsampled.look(upcoming, count, pidWord)
     const deliver = (block: RecordBlock, at: number): void => this.deliver(block, at)
-    this.order = new TimeOrder(events, skipsUnsampled ? { foresee, deliver } : { deliver }, pool)
+    const prepare = (upcoming: Upcoming, count: number): void => this.prepare(upcoming, count)
+    const sink = { deliver, ...(skipsUnsampled && { foresee }), ...(forgetsChains && { prepare }) }
+    this.order = new TimeOrder(events, sink, pool)
     this.now = this.order.now
     this.reader = new PerfReader(events, this.order, pool)
     this.sideBand = new SideBand(this.reader.events, {
@@ -284,6 +286,21 @@ export class PerfRecording {
       files: this.sideBand.fileCount,
       waiting: this.order.waiting,
     }
+  }
+
+  /** Announces the chains of the samples that are delivered next. */
+  private prepare(upcoming: Upcoming, count: number): void {
+    const chains = this.once?.chains
+    const { events } = this.reader
+    if (!chains || events.length === 0) return
+    chains.beginAhead()
+    for (let row = 0; row < count; row++) {
+      const block = upcoming.block(row)
+      const at = upcoming.position(row)
+      if (block.words[at] !== SAMPLE || !readSample(block, at, events, this.fields)) continue
+      chains.announce(block.words, this.fields.chainFrom, this.fields.chainTo)
+    }
+    chains.endAhead()
   }
 
   private deliver(block: RecordBlock, at: number): void {

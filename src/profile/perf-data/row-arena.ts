@@ -20,7 +20,6 @@ export class RowArena {
   /** The row that `intern` returned last was new. */
   wasNew = false
   private readonly hasNotes: boolean
-  private readonly keepsRows: boolean
   private blocks: Int32Array[] = [new Int32Array(blockWords)]
   /** Words used of the last block. */
   private used = 0
@@ -36,13 +35,9 @@ export class RowArena {
   private one = 0
   private two = 0
 
-  /**
-   * @param hasNotes room for one word of notes per two words of a row, behind it
-   * @param keepsRows false: rows are only told apart; their words cannot be asked for, and `renew` and `retain` not used
-   */
-  constructor({ hasNotes = false, keepsRows = true } = {}) {
+  /** @param hasNotes room for one word of notes per two words of a row, behind it */
+  constructor({ hasNotes = false } = {}) {
     this.hasNotes = hasNotes
-    this.keepsRows = keepsRows
   }
 
   /** The block that holds a row, and where in it the row begins. */
@@ -171,13 +166,11 @@ export class RowArena {
     const id = this.free.pop() ?? this.limit++
     if (id >= this.lengths.length) this.growRows()
     const length = to - from
-    if (this.keepsRows) {
-      const position = this.place(this.room(length))
-      const block = this.blocks[this.blocks.length - 1] as Int32Array
-      const start = position & (blockWords - 1)
-      for (let i = 0; i < length; i++) block[start + i] = words[from + i] as number
-      this.positions[id] = position
-    }
+    const position = this.place(this.room(length))
+    const block = this.blocks[this.blocks.length - 1] as Int32Array
+    const start = position & (blockWords - 1)
+    for (let i = 0; i < length; i++) block[start + i] = words[from + i] as number
+    this.positions[id] = position
     this.lengths[id] = length + 1
     this.keys[id] = key
     this.size++
