@@ -58,6 +58,22 @@ function stoppedMs(log: string): number {
   return nanos / 1e6
 }
 
+interface Stop {
+  /** How long the dump stopped the program. */
+  readonly stopMs: number
+}
+
+async function stopped(log: string, work: () => Promise<Cost>): Promise<Cost & Stop> {
+  const before = stoppedMs(log)
+  const cost = await work()
+  return { ...cost, stopMs: stoppedMs(log) - before }
+}
+
+function runJattach(pid: number, command: string): void {
+  const { status, stderr } = spawnSync('jattach', [String(pid), 'jcmd', command], { maxBuffer: 1 << 26 })
+  if (status !== 0) throw new Error(`jattach: ${stderr}`)
+}
+
 const jdk = findJdks()[0]
 if (!jdk) throw new Error('there is no JDK below /usr/lib/jvm: sh scripts/setup.sh test')
 const hasPeer = spawnSync('jattach').error === undefined
@@ -87,15 +103,13 @@ try {
     goal: '≤ 150 ms',
   })
 
-  const atFirst = stoppedMs(log)
-  const ours = await repeat(rounds, dump)
-  const stoppedByUs = (stoppedMs(log) - atFirst) / rounds
-  const theirs = hasPeer
-    ? await repeat(rounds, async () => {
-        const { status, stderr } = spawnSync('jattach', [String(java.pid), 'jcmd', command], { maxBuffer: 1 << 26 })
-        if (status !== 0) throw new Error(`jattach: ${stderr}`)
-      })
-    : []
+  // In turn, so that both have the same neighbours.
+  const ours: (Cost & Stop)[] = []
+  const theirs: (Cost & Stop)[] = []
+  for (let i = 0; i < rounds; i++) {
+    ours.push(await stopped(log, () => measure(dump)))
+    if (hasPeer) theirs.push(await stopped(log, () => measure(async () => runJattach(java.pid, command))))
+  }
   const wall = { ours: median(ours.map(({ wallMs }) => wallMs)), theirs: median(theirs.map(({ wallMs }) => wallMs)) }
   const compare = (mine: number, other: number) =>
     hasPeer ? { theirs: `jattach ${ms(other)}`, ratio: `${(mine / other).toFixed(2)}×` } : {}
@@ -112,14 +126,11 @@ try {
     ...compare(cpu, hasPeer ? jattachCpuMs(java.pid, command) : 0),
     goal: '≤ 1.5×',
   })
-  const before = stoppedMs(log)
-  for (let i = 0; i < rounds && hasPeer; i++)
-    execFileSync('jattach', [String(java.pid), 'jcmd', command], { stdio: 'ignore' })
-  const stoppedByThem = (stoppedMs(log) - before) / rounds
+  const stop = { ours: median(ours.map(({ stopMs }) => stopMs)), theirs: median(theirs.map(({ stopMs }) => stopMs)) }
   printRow({
     work: 'a dump alone, program stopped',
-    ours: ms(stoppedByUs),
-    ...compare(stoppedByUs, stoppedByThem),
+    ours: ms(stop.ours),
+    ...compare(stop.ours, stop.theirs),
     goal: 'as its own dump',
   })
 } finally {
