@@ -81,6 +81,8 @@ export class PlaceStacks {
   /** Makes stacks of functions of the stacks of places, once these have their names. */
   resolve(into: RowArena): void {
     const { stacks, frames, rows } = this
+    // No chain comes any more.
+    this.chains = new ChainIndex()
     this.resolved = new Int32Array(stacks.limit)
     for (let id = 0; id < stacks.limit; id++) {
       const block = stacks.block(id)

@@ -48,6 +48,8 @@ export interface SampleBatch {
 
 /** First room, in samples: most of two seconds at 49 Hz on two CPUs. */
 const firstCapacity = 128
+/** Below, columns double; 31 bytes a sample. */
+const quickGrowth = 65_536
 
 type Column = Float64Array | Uint32Array | Int32Array | Uint8Array | Uint16Array
 
@@ -177,7 +179,8 @@ export class SampleColumns {
       larger.set(old)
       return larger
     }
-    const size = this.length * 2
+    // Large ones by half: of a million samples a quarter of the columns would otherwise be empty.
+    const size = this.length < quickGrowth ? this.length * 2 : Math.ceil(this.length * 1.5)
     this.timeNs = grown(this.timeNs, new Float64Array(size))
     this.thread = grown(this.thread, new Uint32Array(size))
     this.cgroup = grown(this.cgroup, new Uint32Array(size))
