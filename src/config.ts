@@ -200,11 +200,12 @@ export const commands = {
     output: 'json|yaml',
     summary: 'Check whether this machine can be recorded, and say what to do where it cannot.',
     details:
-      'With --tls it looks at one address instead: the certificates it presents, and what is wrong with them or with\n' +
-      'ours. pid/N:PORT is connected to inside the network of that process, pid/N means every port it listens on.',
+      'With --tls it looks at one address instead: the certificates it presents, and what is wrong with\n' +
+      'them or with ours. pid/N:PORT is connected to inside the network of that process, pid/N means every\n' +
+      'port it listens on.',
     examples: [
       'spikecam doctor',
-      'spikecam doctor --tls pid/4242:2379 --pprof-ca /etc/etcd/ca.crt --pprof-cert /etc/etcd/client.crt --pprof-key /etc/etcd/client.key',
+      'spikecam doctor --tls pid/4242:2379 --pprof-ca ca.crt --pprof-cert client.crt --pprof-key client.key',
     ],
   },
 } as const satisfies Record<string, CommandRow>
