@@ -205,7 +205,7 @@ export const commands = {
       'port it listens on.',
     examples: [
       'spikecam doctor',
-      'spikecam doctor --tls pid/4242:2379 --pprof-ca ca.crt --pprof-cert client.crt --pprof-key client.key',
+      'spikecam doctor --tls pid/42:2379 --pprof-ca ca.crt --pprof-cert my.crt --pprof-key my.key',
     ],
   },
 } as const satisfies Record<string, CommandRow>
