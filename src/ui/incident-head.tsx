@@ -3,6 +3,7 @@ import type { IncidentDetail } from '../api/shapes.ts'
 import { printDurationMs } from '../lib/units.ts'
 import type { Capture } from '../model/capture.ts'
 import { isCompanion } from '../model/outcome.ts'
+import { AlertList } from './alert-list.tsx'
 import { useSource } from './client-context.tsx'
 import type { Headline } from './headline.ts'
 import './headline.css'
@@ -96,6 +97,9 @@ export function IncidentHead({ detail: { incident }, capture, headline }: HeadPr
           </dd>
         </div>
       </dl>
+      {incident.alerts && incident.alerts.length > 0 && (
+        <AlertList alerts={incident.alerts} onsetMs={incident.onsetMs} />
+      )}
       {incident.state !== 'complete' && (
         <p className={`state ${incident.state}`}>
           {stateText[incident.state]} {incident.message ?? capture?.message ?? ''}

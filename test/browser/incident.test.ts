@@ -429,6 +429,29 @@ test.skipIf(whyNoBrowser)('a big profile is read in a worker, by the served page
   await offline.close()
 })
 
+test.skipIf(whyNoBrowser)('alerts of the incident say how long after its beginning they came', async () => {
+  const alert = {
+    id: 'alr-1',
+    name: 'CpuHigh',
+    receivedMs: someMs + 95_000,
+    summary: 'cart is at 98 %',
+    url: 'http://g/x',
+  }
+  const alerts = [
+    alert,
+    { ...alert, id: 'alr-2', name: 'Bad', url: 'javascript:alert(1)', resolvedMs: someMs + 99_000 },
+  ]
+  await agent.deliver({ type: 'incident', incident: makeIncident({ id: 'inc-alert', alerts }) })
+  await page.goto(`${server.url}/incidents/inc-alert`)
+  await page.locator('.alerts').waitFor()
+  const told = await text('.alerts')
+  expect(told).toMatch(/Alert CpuHigh came at \S+, 1 min 35 s after the beginning cart is at 98 %/)
+  expect(told).toMatch(/Alert Bad came at .* resolved at/)
+  // Whoever may send an alert may not put a script behind a link.
+  const links = await page.evaluate<string[]>(`Array.from(document.querySelectorAll('.alerts a'), ({ href }) => href)`)
+  expect(links).toEqual(['http://g/x'])
+})
+
 describe.skipIf(whyNoBrowser)('the page as one file', () => {
   test('opens from disk without any network and does what the served page does', async () => {
     const html = await (

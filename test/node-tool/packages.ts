@@ -12,6 +12,8 @@ const packages = {
   'prometheus-redis-exporter': ['prometheus-redis-exporter'],
   openssl: ['openssl'],
   'etcd-server': ['etcd'],
+  prometheus: ['prometheus', 'promtool'],
+  'prometheus-alertmanager': ['prometheus-alertmanager', 'amtool'],
 } as const
 export type DebianPackage = keyof typeof packages
 
