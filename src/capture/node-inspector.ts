@@ -56,9 +56,11 @@ const maxMessageBytes = 256 * 1024 * 1024
 export async function openInspector(target: Target, signal: AbortSignal): Promise<Inspector> {
   const process = requireNode(target)
   const before = ownListeners(process.pid)
+  // Before we connect ourselves.
+  const inUse = new Set(connectedPorts(process.pid))
   const open = await findOpen(process, before, signal)
   if (open) {
-    requireUnused(process.pid, open)
+    if (inUse.has(open.port)) throw new Skipped(whoseInspector(process.pid, open))
     return attach(process, open, true)
   }
   requireFreePort(process.pid, before)
@@ -116,21 +118,22 @@ async function findOpen(
   signal: AbortSignal,
 ): Promise<TcpSocket['local'] | undefined> {
   const ports = inspectPorts(process.pid)
-  for (const local of listeners.filter(({ port }) => ports.includes(port))) {
+  // 0 is any port: then it may be any of them.
+  for (const local of listeners.filter(({ port }) => ports.includes(0) || ports.includes(port))) {
     const answer = await getJson(process, local, '/json/version', signal).catch(() => undefined)
     if (typeof (answer as { Browser?: unknown } | undefined)?.Browser === 'string') return local
   }
   return undefined
 }
 
-/** @throws Skipped when somebody is connected to it */
-function requireUnused(pid: number, { address, port }: TcpSocket['local']): void {
-  const users = tcpSockets(pid).filter(({ state, local }) => state === 'ESTAB' && local.port === port)
-  if (users.length === 0) return
-  throw new Skipped(
-    `the inspector of process ${pid} on ${address}:${port} is in use by somebody else, and is left to them; try again when they are done`,
-  )
-}
+/** Ports on which somebody is connected to somebody in the network of the process. */
+const connectedPorts = (pid: number): number[] =>
+  tcpSockets(pid)
+    .filter(({ state }) => state === 'ESTAB')
+    .map(({ local }) => local.port)
+
+const whoseInspector = (pid: number, { address, port }: TcpSocket['local']): string =>
+  `the inspector of process ${pid} on ${address}:${port} is in use by somebody else, and is left to them; try again when they are done`
 
 /** @throws Skipped when another program has the port that Node would take */
 function requireFreePort(pid: number, own: readonly TcpSocket['local'][]): void {

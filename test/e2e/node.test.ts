@@ -1,0 +1,147 @@
+// Real Node processes and their inspector: pegged, idle, in use, without the signal, and what is left behind.
+import { type ChildProcess, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { createServer } from 'node:net'
+import { createInterface } from 'node:readline'
+import { afterEach, expect, test } from 'vitest'
+import WebSocket from 'ws'
+import { socketInodes, tcpSockets } from '../../src/capture/context-sockets.ts'
+import { nodeCpu, nodeHeap } from '../../src/capture/node-profile.ts'
+import { type Probe, runProbe } from '../../src/capture/probe.ts'
+import type { CaptureKind } from '../../src/model/capture.ts'
+import { readProfile } from '../../src/profile/formats.ts'
+import { topFunctions } from '../../src/profile/top.ts'
+import { startTicksOf } from '../../src/target/process-identity.ts'
+
+const started: ChildProcess[] = []
+afterEach(async () => {
+  for (const child of started.splice(0)) {
+    if (child.exitCode !== null || child.signalCode !== null) continue
+    const gone = once(child, 'exit')
+    child.kill('SIGKILL')
+    await gone
+  }
+})
+
+/** Resolves once the program said a word. */
+async function start(command: string, args: readonly string[]): Promise<ChildProcess & { pid: number }> {
+  const child = spawn(command, args, { stdio: ['ignore', 'pipe', 'ignore'] })
+  started.push(child)
+  await createInterface({ input: child.stdout })
+    .on('error', () => undefined)
+    [Symbol.asyncIterator]()
+    .next()
+  return child as ChildProcess & { pid: number }
+}
+const startNode = (source: string, ...options: string[]) =>
+  start(process.execPath, [...options, '-e', `console.log('ready'); ${source}`])
+
+const idle = 'setInterval(() => {}, 1000)'
+/** Never comes back to its event loop. */
+const pegged = 'function hotInner() { for (let x = 0; ; ) x += Math.sqrt(x + 1) }; hotInner()'
+
+async function look(probe: Probe, { pid }: { pid: number }, kind: CaptureKind, durationMs = 1000) {
+  const startTicks = startTicksOf(pid) as number
+  const target = { kind: 'process', node: 'vm1', pid, startTicks } as const
+  const signal = new AbortController().signal
+  return runProbe(probe, { target, kind, durationMs, options: {}, signal }, Date.now)
+}
+
+/** Ports that the process itself listens on. */
+function portsOf({ pid }: { pid: number }): number[] {
+  const { inodes } = socketInodes(pid)
+  return tcpSockets(pid)
+    .filter(({ state, inode }) => state === 'LISTEN' && inodes.has(inode))
+    .map(({ local }) => local.port)
+}
+
+test('a pegged event loop gives its CPU profile, twice, and is left as it was', async () => {
+  const node = await startNode(pegged)
+  for (let round = 0; round < 2; round++) {
+    const { result, findings } = await look(nodeCpu, node, 'cpu')
+    expect(result).toMatchObject({ outcome: 'ok', message: expect.stringContaining('closed again') })
+    expect(findings.map(({ name }) => name)).toEqual(['cpuprofile'])
+    const { profile } = await readProfile(findings[0]!.bytes)
+    const { functions, total } = topFunctions(profile, {})
+    expect(functions[0]?.function).toContain('hotInner')
+    expect(functions[0]!.self / total).toBeGreaterThan(0.8)
+    expect(portsOf(node)).toEqual([])
+  }
+  expect(node.exitCode).toBeNull()
+})
+
+test('what is allocated while we look, by function; collected or not', async () => {
+  const source =
+    'let kept = []; function makeThings() { for (let i = 0; i < 5000; i++) kept.push({ i, text: "x" + i }); if (kept.length > 1e6) kept = [] }; setInterval(makeThings, 5)'
+  const node = await startNode(source)
+  for (const kind of ['heap', 'allocs'] as const) {
+    const { result, findings } = await look(nodeHeap, node, kind)
+    expect(result).toMatchObject({ outcome: 'ok', message: expect.stringMatching(/allocated.*the heap holds/) })
+    const { profile } = await readProfile(findings[0]!.bytes)
+    const { functions, unit } = topFunctions(profile, {})
+    expect(unit).toBe('bytes')
+    expect(functions.map((row) => row.function).join()).toContain('makeThings')
+  }
+  expect(portsOf(node)).toEqual([])
+})
+
+test('an inspector that somebody uses is left to them; one that is open and idle is joined and stays open', async () => {
+  const node = await startNode(idle, '--inspect=127.0.0.1:0')
+  const [port] = portsOf(node) as [number]
+  const joined = await look(nodeCpu, node, 'cpu')
+  expect(joined.result).toMatchObject({ outcome: 'ok', message: expect.stringContaining('was open already') })
+  expect(portsOf(node)).toEqual([port])
+
+  const debugging = new WebSocket(await inspectorUrl(port))
+  await once(debugging, 'open')
+  const { result } = await look(nodeCpu, node, 'cpu')
+  expect(result).toMatchObject({ outcome: 'skipped', message: expect.stringContaining('in use by somebody else') })
+  expect(debugging.readyState).toBe(WebSocket.OPEN)
+  debugging.terminate()
+})
+
+const inspectorUrl = async (port: number): Promise<string> => {
+  const list = (await (await fetch(`http://127.0.0.1:${port}/json/list`)).json()) as { webSocketDebuggerUrl: string }[]
+  return list[0]!.webSocketDebuggerUrl
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const { port } = server.address() as { port: number }
+  server.close()
+  await once(server, 'close')
+  return port
+}
+
+test('a port that is taken, a process without the signal, and one that is no Node are said and left alone', async () => {
+  const port = await freePort()
+  const taker = createServer().listen(port, '127.0.0.1')
+  await once(taker, 'listening')
+  const second = await startNode(idle, `--inspect-port=127.0.0.1:${port}`)
+  expect((await look(nodeCpu, second, 'cpu')).result).toMatchObject({
+    outcome: 'skipped',
+    message: expect.stringContaining(`port ${port}`),
+  })
+  taker.close()
+
+  const deaf = await startNode(idle, '--disable-sigusr1')
+  expect((await look(nodeCpu, deaf, 'cpu')).result).toMatchObject({
+    outcome: 'skipped',
+    message: expect.stringContaining('does not catch SIGUSR1'),
+  })
+
+  const shell = await start('sh', ['-c', 'echo ready; exec sleep 600'])
+  for (const probe of [nodeCpu, nodeHeap]) {
+    const { result } = await look(probe, shell, 'heap')
+    expect(result).toMatchObject({ outcome: 'skipped', message: expect.stringContaining('is not Node') })
+  }
+  // SIGUSR1 would have ended them.
+  expect([second, deaf, shell].map(({ exitCode, signalCode }) => [exitCode, signalCode])).toEqual(
+    Array(3).fill([null, null]),
+  )
+  const gone = { pid: shell.pid, startTicks: 1 }
+  const target = { kind: 'process', node: 'vm1', ...gone } as const
+  const request = { target, kind: 'cpu', durationMs: 1000, options: {}, signal: new AbortController().signal } as const
+  expect((await runProbe(nodeCpu, request, Date.now)).result).toMatchObject({ outcome: 'failed', code: 'TARGET_GONE' })
+})
