@@ -13,6 +13,7 @@ import { mountIncidents } from './incident-routes.ts'
 import { loginPage } from './login-page.ts'
 import { createMetrics } from './metrics.ts'
 import { matchRoute } from './route-match.ts'
+import { mountStacks } from './stack-routes.ts'
 import { createStaticFiles } from './static-files.ts'
 import { mountExport, mountStatus } from './status-routes.ts'
 import { mountTargets } from './target-routes.ts'
@@ -67,6 +68,7 @@ export function createApp(context: ServerContext): App {
   mountViews(app, context)
   mountArtifacts(app, context)
   mountExport(app, context, files)
+  mountStacks(app, context)
 
   app.onError((error, c) => answerError(error, c, log))
   app.notFound(async (c) => {

@@ -73,6 +73,8 @@ export interface Catalog {
   artifact(id: string): Promise<Artifact | undefined>
   /** Oldest first. */
   artifactsOf(captureIds: readonly string[]): Promise<Artifact[]>
+  /** Those that are not evicted and whose name begins like this, oldest first. */
+  artifactsNamed(beginning: string): Promise<Artifact[]>
   /** All artifacts that are not evicted, oldest first. */
   heldArtifacts(): Promise<HeldArtifact[]>
   markEvicted(artifactIds: readonly string[], atMs: number): Promise<void>

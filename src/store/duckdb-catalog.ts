@@ -174,6 +174,14 @@ function catalogOf(path: string, database: Database, onUnreadable: (problem: Fai
       )
       return parsed('artifacts', rows, parseArtifact)
     },
+    artifactsNamed: async (beginning) => {
+      const rows = await database.all(
+        'SELECT * FROM artifacts WHERE evicted_ms IS NULL AND contains(doc, $1) ORDER BY at_ms, id',
+        // As JSON.stringify writes it, without the quote at the end.
+        [`"name":${JSON.stringify(beginning).slice(0, -1)}`],
+      )
+      return parsed('artifacts', rows, parseArtifact).filter(({ name }) => name.startsWith(beginning))
+    },
     heldArtifacts: async () => {
       const rows = await database.all(
         `SELECT a.id, a.sha256, a.size_bytes, a.at_ms, coalesce(c.pinned, false) OR coalesce(i.pinned, false) AS pinned
