@@ -119,9 +119,11 @@ export async function startSpikecam(
     match,
     child,
     stop: async () => {
-      const gone = new Promise((done) => child.once('exit', done))
-      child.kill('SIGTERM')
-      await gone
+      if (child.exitCode === null && child.signalCode === null) {
+        const gone = new Promise((done) => child.once('exit', done))
+        child.kill('SIGTERM')
+        await gone
+      }
       rmSync(data, { recursive: true, force: true })
     },
   }
