@@ -41,9 +41,8 @@ export function ThreadTableView({ file }: { file: Artifact }) {
           </tr>
         </thead>
         <tbody>
-          {threads.slice(0, shownRows).map((thread, at) => (
-            // Names repeat; the order of a stored table never changes.
-            <tr key={`${thread.nid ?? thread.name} ${at}`}>
+          {threads.slice(0, shownRows).map((thread) => (
+            <tr key={`${thread.nid} ${thread.javaId} ${thread.name}`}>
               <td title="Share of one core">{printShare(thread.cores, 1)}</td>
               <td className="text">{thread.state ?? thread.role}</td>
               <td className="text">
@@ -61,7 +60,7 @@ function Stack({ thread: { name, frames, waitsFor } }: { thread: ThreadRow }) {
   const [top] = frames
   const where = waitsFor
     ? `waits for ${waitsFor.className}${waitsFor.owner ? ` of ${waitsFor.owner.name}` : ''}`
-    : top && top.method
+    : top?.method
   if (frames.length === 0) return <>{name}</>
   return (
     <details>
