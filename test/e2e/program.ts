@@ -24,9 +24,10 @@ export interface Program {
 }
 
 /** Starts `spikecam up` on a free port; `data` keeps a folder across restarts. */
-export async function startUp(args: readonly string[] = [], data?: string): Promise<Program> {
+export async function startUp(args: readonly string[] = [], data?: string, token?: string): Promise<Program> {
   const folder = data ?? (await mkdtemp(join(tmpdir(), 'spikecam-e2e-')))
-  const child = spawn(join(root, 'spikecam'), ['up', '--listen', '127.0.0.1:0', '--data', folder, ...args], {
+  const secret = token ? ['--token', token] : []
+  const child = spawn(join(root, 'spikecam'), ['up', '--listen', '127.0.0.1:0', '--data', folder, ...secret, ...args], {
     stdio: ['ignore', 'pipe', 'pipe'],
   })
   let text = ''
@@ -42,7 +43,8 @@ export async function startUp(args: readonly string[] = [], data?: string): Prom
   })
   const waiting = new Set<{ match: (event: ServerEvent) => boolean; done: (event: ServerEvent) => void }>()
   const abort = new AbortController()
-  void listen(url, abort.signal, (event) => {
+  const headers = token ? { authorization: `Bearer ${token}` } : {}
+  void listen(url, { signal: abort.signal, headers }, (event) => {
     for (const waiter of [...waiting]) {
       if (!waiter.match(event)) continue
       waiting.delete(waiter)
@@ -51,7 +53,7 @@ export async function startUp(args: readonly string[] = [], data?: string): Prom
   })
   return {
     url,
-    client: createClient({ baseUrl: url }),
+    client: createClient({ baseUrl: url, ...(token ? { token } : {}) }),
     child,
     data: folder,
     output: () => text,
@@ -69,9 +71,9 @@ export async function startUp(args: readonly string[] = [], data?: string): Prom
 }
 
 /** Reads the server-sent events until aborted. */
-async function listen(url: string, signal: AbortSignal, take: (event: ServerEvent) => void): Promise<void> {
+async function listen(url: string, request: RequestInit, take: (event: ServerEvent) => void): Promise<void> {
   try {
-    const response = await fetch(`${url}/api/v1/events`, { signal })
+    const response = await fetch(`${url}/api/v1/events`, request)
     let rest = ''
     for await (const chunk of response.body as unknown as AsyncIterable<Uint8Array>) {
       rest += new TextDecoder().decode(chunk)
