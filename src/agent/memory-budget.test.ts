@@ -24,5 +24,5 @@ test('after something that took memory, within seconds', () => {
 })
 
 test('ever less often when it does not help', () => {
-  expect(run(3600, () => 200)).toEqual([20, 80, 140, 260, 500, 980, 1880, 2780])
+  expect(run(3600, () => 200)).toEqual([20, 50, 80, 140, 260, 500, 980, 1880, 2780])
 })

@@ -11,7 +11,7 @@ export interface MemoryBudgetOptions {
 
 /** Starting up takes 15 MB that are never needed again; by then it is over, symbols of what runs included. */
 const afterStartMs = 20_000
-const everyMs = 60_000
+const everyMs = 30_000
 /** A trim costs up to 80 ms of CPU: at most this long apart when they are of no use, it does not show. */
 const rarestMs = 15 * 60_000
 

@@ -196,7 +196,9 @@ describe('decode', () => {
   test('salvages the samples before a cut and counts the rest', () => {
     const cut = decodePprof(whole.subarray(0, whole.length - 1), { salvage: true })
     expect(cut.samples.length).toBe(3)
-    expect(cut.losses).toEqual([{ what: 'bytes behind the damage that were not read', count: expect.any(Number), isCut: true }])
+    expect(cut.losses).toEqual([
+      { what: 'bytes behind the damage that were not read', count: expect.any(Number), isCut: true },
+    ])
   })
 
   test('refuses a sample with too few values, an unknown location and a name out of range', () => {

@@ -15,12 +15,12 @@ export interface Upcoming {
 
 /** Samples may follow EXIT, which the kernel tells early in do_exit(); on all machines seen within a millisecond. */
 const afterExitNs = 50e6
-/** In place of a count of threads: it was sampled, or it is needed for another reason. */
-const needed = Number.NEGATIVE_INFINITY
+/** In place of a count of threads: it was sampled, or it is needed for another reason; no count comes near it. */
+const needed = -(2 ** 30)
 
 export class UnsampledProcesses {
   /** From PID to its living threads, of processes that began in this delivery. */
-  private readonly threads = new Map<number, number>()
+  private readonly threads = new PidTable()
 
   /** Looks at what comes next; answers are about these records only. @param pidWord of samples, by their header */
   look(upcoming: Upcoming, count: number, pidWord: (words: Int32Array, at: number) => number): void {
@@ -64,5 +64,71 @@ export class UnsampledProcesses {
     const kind = words[at]
     const isOfProcess = kind === MMAP2 || kind === COMM || kind === FORK || kind === EXIT || kind === MMAP
     return isOfProcess && this.has(words[at + 2] as number)
+  }
+}
+
+/** First room: 2 000 processes. */
+const firstSlots = 4096
+
+/**
+ * Numbers by PID. A Map of some thousand entries that is filled anew every second makes the garbage collector walk the
+ * whole heap every few seconds; these columns are used again.
+ */
+class PidTable {
+  private pids = new Int32Array(firstSlots)
+  private values = new Int32Array(firstSlots)
+  /** The filling in which a slot was written; those of earlier ones are free. */
+  private fillings = new Int32Array(firstSlots)
+  private filling = 1
+  private count = 0
+
+  clear(): void {
+    this.filling++
+    this.count = 0
+  }
+
+  get(pid: number): number | undefined {
+    const slot = this.slotOf(pid)
+    return this.fillings[slot] === this.filling ? this.values[slot] : undefined
+  }
+
+  has(pid: number): boolean {
+    return this.fillings[this.slotOf(pid)] === this.filling
+  }
+
+  set(pid: number, value: number): void {
+    let slot = this.slotOf(pid)
+    if (this.fillings[slot] !== this.filling) {
+      if (this.count * 2 >= this.pids.length) {
+        this.grow()
+        slot = this.slotOf(pid)
+      }
+      this.count++
+      this.fillings[slot] = this.filling
+      this.pids[slot] = pid
+    }
+    this.values[slot] = value
+  }
+
+  /** Where the PID is, or the free slot where it would be. */
+  private slotOf(pid: number): number {
+    const mask = this.pids.length - 1
+    let slot = Math.imul(pid, 0x9e3779b1) & mask
+    while (this.fillings[slot] === this.filling && this.pids[slot] !== pid) slot = (slot + 1) & mask
+    return slot
+  }
+
+  private grow(): void {
+    const { pids, values, fillings, filling } = this
+    this.pids = new Int32Array(pids.length * 2)
+    this.values = new Int32Array(pids.length * 2)
+    this.fillings = new Int32Array(pids.length * 2)
+    for (let old = 0; old < pids.length; old++) {
+      if (fillings[old] !== filling) continue
+      const slot = this.slotOf(pids[old] as number)
+      this.fillings[slot] = filling
+      this.pids[slot] = pids[old] as number
+      this.values[slot] = values[old] as number
+    }
   }
 }
