@@ -445,7 +445,7 @@ export const optionTable = {
     type: 'share',
     default: '80%',
     range: [0.01, 1000],
-    help: 'CPU above which a target spikes: share of one core, or of its CPU limit where that is less.',
+    help: 'CPU above which a target spikes: share of one core, or of its CPU limit where that is less; of the machine at least 90 %.',
     commands: recorders,
   },
   spikeHoldMs: {

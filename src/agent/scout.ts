@@ -29,6 +29,8 @@ export interface ScoutOptions {
   readonly events: ScoutEvents
 }
 
+/** A machine that is busier than this has nothing left to give. */
+const saturatedShare = 0.9
 /** Below this a target is only charted, not watched: no rule can fire on it. */
 const watchFromCores = 0.15
 /** Limits below a tenth of a core are taken for one: what they hold back is too little to be a spike of the node. */
@@ -50,7 +52,8 @@ export class Scout {
     // Saturation by many short processes (a fork storm) shows in no single target, only in the machine.
     this.#nodeRule = {
       name: 'node-saturated',
-      levelCores: 0.9 * availableParallelism(),
+      // Who asks for more of a single target asks for more of the machine too.
+      levelCores: Math.max(saturatedShare, options.rule.levelCores) * availableParallelism(),
       holdMs: 3000,
       jumpFactor: Number.POSITIVE_INFINITY,
       jumpCores: Number.POSITIVE_INFINITY,
