@@ -441,7 +441,10 @@ test.skipIf(whyNoBrowser)('alerts of the incident say how long after its beginni
     alert,
     { ...alert, id: 'alr-2', name: 'Bad', url: 'javascript:alert(1)', resolvedMs: someMs + 99_000 },
   ]
-  await agent.deliver({ type: 'incident', incident: makeIncident({ id: 'inc-alert', alerts }) })
+  await agent.deliver({
+    type: 'incident',
+    incident: makeIncident({ id: 'inc-alert', endedMs: someMs + 20_000, alerts }),
+  })
   await page.goto(`${server.url}/incidents/inc-alert`)
   await page.locator('.alerts').waitFor()
   const told = await text('.alerts')
