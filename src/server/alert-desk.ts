@@ -67,7 +67,8 @@ export function createAlertDesk(options: AlertDeskOptions): AlertDesk {
   const waiting: { record: AlertRecord; attempt: number }[] = []
   /** By capture id, of alerts: which record goes on when it ends. */
   const steps = new Map<string, AlertRecord>()
-  let firings: (Firing & { readonly captureId: string })[] = []
+  /** By capture id, the latest news last. */
+  const remembered = new Map<string, Firing>()
   const timers = new Set<NodeJS.Timeout>()
   let working: Promise<void> | undefined
   let isClosed = false
@@ -75,8 +76,8 @@ export function createAlertDesk(options: AlertDeskOptions): AlertDesk {
   const remember = (capture: Capture): void => {
     const { id, trigger, target, node, kind, requestedMs, state } = capture
     const outcome = isActive(state) ? 'running' : state === 'failed' || state === 'refused' ? 'failed' : 'done'
-    const firing = {
-      captureId: id,
+    remembered.delete(id)
+    remembered.set(id, {
       rule: trigger.rule,
       workload: workloadOf(target),
       ...(target.namespace ? { namespace: target.namespace } : {}),
@@ -85,10 +86,13 @@ export function createAlertDesk(options: AlertDeskOptions): AlertDesk {
       atMs: requestedMs,
       outcome,
       ...(trigger.severity === undefined ? {} : { severity: trigger.severity }),
-    } as const
+    })
+    if (remembered.size > mostFirings) remembered.delete(remembered.keys().next().value as string)
+  }
+
+  const firings = (): Firing[] => {
     const oldestMs = nowMs() - rememberMs
-    firings = firings.filter(({ captureId, atMs }) => captureId !== id && atMs > oldestMs).slice(-mostFirings)
-    firings.push(firing)
+    return [...remembered.values()].filter(({ atMs }) => atMs > oldestMs)
   }
 
   const work = async (): Promise<void> => {
@@ -190,7 +194,7 @@ export function createAlertDesk(options: AlertDeskOptions): AlertDesk {
       kind: first?.kind ?? 'cpu',
       ...(alert.value === undefined ? {} : { severity: alert.value }),
     }
-    const refusal = refusalOfRule(rule, wish, firings, nowMs())
+    const refusal = refusalOfRule(rule, wish, firings(), nowMs())
     if (refusal) {
       const { guard, message } = refusal
       const trigger = { kind: 'alert' as const, rule: rule.name, reason: reasonOf(alert) }
@@ -331,7 +335,7 @@ export function createAlertDesk(options: AlertDeskOptions): AlertDesk {
     },
     note,
     get firings() {
-      return firings
+      return firings()
     },
     resume: async () => {
       const recent = await catalog.listCaptures({ limit: mostFirings })

@@ -1,4 +1,5 @@
 // Takes alerts in: each firing once, on disk before it is acknowledged, and many requests in one transaction.
+import type { HookAnswer } from '../api/shapes.ts'
 import { newId } from '../lib/ids.ts'
 import type { Alert, AlertMessage, AlertRecord } from '../model/alert.ts'
 import { Failure } from '../model/errors.ts'
@@ -12,19 +13,9 @@ export interface AlertIntakeOptions {
   readonly nowMs?: () => number
 }
 
-export interface IntakeAnswer {
-  readonly accepted: readonly { readonly id: string; readonly name: string }[]
-  readonly resolved: readonly { readonly id: string; readonly name: string }[]
-  /** Repeats of firings that are known. */
-  readonly repeated: number
-  readonly skipped: readonly { readonly what: string; readonly why: string }[]
-  /** Left out by the sender. */
-  readonly truncated: number
-}
-
 export interface AlertIntake {
   /** Resolves when everything new is on disk. @throws Failure REFUSED when too much waits to be written */
-  take(message: AlertMessage): Promise<IntakeAnswer>
+  take(message: AlertMessage): Promise<HookAnswer>
   /** The latest state of a firing; kept in memory until the next write. */
   replace(record: AlertRecord): Promise<void>
   /** Takes up what an earlier run left. */
@@ -130,7 +121,7 @@ export function createAlertIntake({
         accepted: told(fresh),
         resolved: told(resolved),
         repeated: repeats.length,
-        skipped: message.skipped,
+        skipped: [...message.skipped],
         truncated: message.truncated,
       }
     },

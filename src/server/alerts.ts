@@ -1,12 +1,13 @@
 // Alerts put together: taken in, decided about, and brought to captures.
 import type { Logger } from 'pino'
+import type { HookAnswer } from '../api/shapes.ts'
 import type { AlertMessage } from '../model/alert.ts'
 import type { Capture } from '../model/capture.ts'
 import type { Catalog } from '../store/catalog.ts'
 import type { Firing } from '../trigger/rule-limits.ts'
 import type { AgentHub } from './agents.ts'
 import { createAlertDesk } from './alert-desk.ts'
-import { createAlertIntake, type IntakeAnswer } from './alert-intake.ts'
+import { createAlertIntake } from './alert-intake.ts'
 import type { CaptureDesk } from './captures.ts'
 import type { DocumentKeeper } from './documents.ts'
 import type { RuleBook } from './rule-book.ts'
@@ -22,7 +23,7 @@ export interface AlertsOptions {
 
 export interface Alerts {
   /** Resolves when everything new is on disk; nothing has been captured by then. @throws Failure REFUSED */
-  take(message: AlertMessage): Promise<IntakeAnswer>
+  take(message: AlertMessage): Promise<HookAnswer>
   /** To be called with every capture that is stored. */
   note(capture: Capture): void
   readonly firings: readonly Firing[]

@@ -30,7 +30,7 @@ export function mountHooks(app: App, { store, alerts, rules, hookAccess }: Serve
       ...(expected ? { expected } : {}),
       ...(mapping ? { mapping } : {}),
     })
-    return (await alerts.take(message)) as HookAnswer
+    return alerts.take(message)
   }
   app.openapi(routes.postHook, async (c) => c.json(await take(c.req.raw), 202))
   app.openapi(routes.putHook, async (c) => c.json(await take(c.req.raw), 202))

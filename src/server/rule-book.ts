@@ -12,8 +12,6 @@ export interface RuleBook {
   readonly loadedMs: number
   /** Why the file as it is now was not taken over. */
   readonly problem: string | undefined
-  /** Reads the file again if it has changed; also happens by itself. */
-  refresh(): Promise<void>
   close(): void
 }
 
@@ -55,7 +53,6 @@ export async function openRuleBook(file: string | undefined, log: Logger): Promi
     get problem() {
       return problem
     },
-    refresh,
     close: () => clearInterval(timer),
   }
 }
