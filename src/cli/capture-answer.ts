@@ -1,7 +1,6 @@
 // What a capture found, in the terminal: per kind what answers the question best, out of its artifacts.
 import type { Client } from '../api/client.ts'
 import type { CaptureDetail } from '../api/shapes.ts'
-import { printValue } from '../flame/value.ts'
 import { printShare } from '../lib/units.ts'
 import { type Artifact, mediaTypes } from '../model/capture.ts'
 import { TargetContext } from '../model/context.ts'
@@ -16,6 +15,7 @@ import type { ThreadTable } from '../profile/thread-table.ts'
 import { topFunctions } from '../profile/top.ts'
 import { dropUninteresting } from '../profile/transform.ts'
 import { describeProfile } from './describe-profile.ts'
+import { renderFunctions } from './function-table.ts'
 import { renderTable } from './output.ts'
 
 /** Rows of each table: enough to see who it was; the files and the page have the rest. */
@@ -91,26 +91,9 @@ async function renderProfile(bytes: Uint8Array): Promise<string | undefined> {
   })
   if (!profile) return undefined
   const view = dropUninteresting(profile)
-  const { functions, total, unit } = topFunctions(view, {})
-  if (functions.length === 0) return undefined
-  const right = { align: 'right' as const }
-  const columns = [
-    { title: 'SELF', ...right },
-    { title: '', ...right },
-    { title: 'TOTAL', ...right },
-    { title: '', ...right },
-    { title: 'FUNCTION' },
-  ]
-  const rows = functions
-    .slice(0, shownRows)
-    .map((row) => [
-      printValue(row.self, unit),
-      printShare(row.self, total),
-      printValue(row.total, unit),
-      printShare(row.total, total),
-      row.function,
-    ])
-  return `${describeProfile(view, view.defaultType, total)}\n${renderTable(columns, rows)}`
+  const top = topFunctions(view, {})
+  if (top.functions.length === 0) return undefined
+  return `${describeProfile(view, view.defaultType, top.total)}\n${renderFunctions(top, { limit: shownRows, hasModule: false })}`
 }
 
 function renderThreads({ threads, wallMs, threadCount, vm }: ThreadTable): string {

@@ -1,13 +1,12 @@
 // `spikecam top`: the busiest functions of a profile; without a file, the busiest containers.
 import { existsSync } from 'node:fs'
 import type { Config } from '../config.ts'
-import { printValue } from '../flame/value.ts'
-import { printShare } from '../lib/units.ts'
 import { Failure } from '../model/errors.ts'
 import { type Top, topFunctions } from '../profile/top.ts'
 import { describeProfile } from './describe-profile.ts'
+import { renderFunctions } from './function-table.ts'
 import { writeNeighbours } from './neighbours.ts'
-import { readOutput, renderTable, writeForm, writeOut } from './output.ts'
+import { readOutput, writeForm, writeOut } from './output.ts'
 import { type ProfileView, viewForPeople } from './profile-view.ts'
 import { exitOf, readProfile } from './read-profile.ts'
 
@@ -36,26 +35,7 @@ export async function runTop(config: Config): Promise<number> {
 }
 
 function renderTop({ profile, sampleType }: ProfileView, top: Top, limit: number): string {
-  const right = { align: 'right' as const }
-  const columns = [
-    { title: 'SELF', ...right },
-    { title: '', ...right },
-    { title: 'TOTAL', ...right },
-    { title: '', ...right },
-    { title: 'FUNCTION' },
-    { title: 'MODULE' },
-  ]
-  const rows = top.functions
-    .slice(0, limit)
-    .map((row) => [
-      printValue(row.self, top.unit),
-      printShare(row.self, top.total),
-      printValue(row.total, top.unit),
-      printShare(row.total, top.total),
-      row.function,
-      row.module,
-    ])
-  const rest = top.functions.length - rows.length
+  const rest = top.functions.length - limit
   const more = rest > 0 ? `… and ${rest} more functions; --limit ${top.functions.length} shows all.\n` : ''
-  return `${describeProfile(profile, sampleType, top.total)}\n\n${renderTable(columns, rows)}${more}`
+  return `${describeProfile(profile, sampleType, top.total)}\n\n${renderFunctions(top, { limit, hasModule: true })}${more}`
 }
