@@ -1,7 +1,11 @@
-// Which tests run where. First everything that only computes, on both cores; then, one file at a time, what records
-// CPU or drives a browser: a test that measures a spike must not compete with a compiler for the same core.
+// Which tests run where, in this order: what only computes, two files at a time; what asks real programs in containers
+// for what they hold, also two at a time, for it waits more than it works; then, one file at a time, what measures CPU
+// or drives a browser: a test about a spike must not compete with another one for the same core.
 import { defineConfig } from 'vitest/config'
 
+const asking = ['go-pprof', 'jvm', 'jvm-pod', 'node', 'node-pod', 'probe-kinds', 'ps', 'python'].map(
+  (name) => `test/e2e/${name}.test.ts`,
+)
 const system = ['test/e2e/**/*.test.ts', 'test/browser/**/*.test.ts']
 const common = { pool: 'forks', testTimeout: 60_000, hookTimeout: 60_000 } as const
 
@@ -22,11 +26,21 @@ export default defineConfig({
       {
         test: {
           ...common,
+          name: 'probes',
+          include: asking,
+          maxWorkers: 2,
+          sequence: { groupOrder: 1 },
+        },
+      },
+      {
+        test: {
+          ...common,
           name: 'system',
           include: system,
+          exclude: asking,
           maxWorkers: 1,
           fileParallelism: false,
-          sequence: { groupOrder: 1 },
+          sequence: { groupOrder: 2 },
         },
       },
     ],
