@@ -100,7 +100,7 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
     told = status
   })
 
-  const inventory = startInventory({ log, ...(options.criSocket ? { criSocket: options.criSocket } : {}) })
+  const inventory = startInventory({ node, log, ...(options.criSocket ? { criSocket: options.criSocket } : {}) })
   const usage = new CpuUsage({ node, onContainer: (id) => inventory.notice(id) })
   const usageRing = new UsageRing({ stepMs: options.usageIntervalMs, keepMs: options.recorder.keepMs + 60_000 })
   const cgroups = openCgroupView()

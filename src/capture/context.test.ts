@@ -9,7 +9,6 @@ import { startTicksOf } from '../target/process-identity.ts'
 import { collectContext } from './context.ts'
 import { parsePressure } from './context-cgroup.ts'
 import { parseLimits, parseTask } from './context-processes.ts'
-import { parseTcp } from './context-sockets.ts'
 
 test('names of tasks may hold anything', () => {
   const text = `4250 (http ) R 1) R 1 4242 4242 0 -1 4194560 12 0 0 0 812 96 0 0 20 0 11 0 123456 ${'0 '.repeat(30)}`
@@ -40,34 +39,6 @@ test('limits and pressure as the kernel prints them', () => {
   const pressure = 'some avg10=12.50 avg60=1.00 avg300=0.10 total=99\nfull avg10=2.00 avg60=0.00 avg300=0.00 total=3\n'
   expect(parsePressure(pressure)).toEqual({ some10s: 0.125, some60s: 0.01, full10s: 0.02, full60s: 0 })
   expect(parsePressure('')).toBeUndefined()
-})
-
-test('addresses of sockets, IPv4 written in IPv6 too', () => {
-  const rest = '00:00000000 00000000  1000        0 812345 1 0000000000000000 100 0 0 10 0'
-  const lines = [
-    '  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode',
-    `   0: 0100007F:2409 00000000:0000 0A 00000000:00000003 ${rest}`,
-    `   1: 0000000000000000FFFF00000100007F:1F90 0000000000000000FFFF00000200007F:C350 01 00000000:00000000 ${rest}`,
-    `   2: B80D01200000000000000000010000FE:1F90 00000000000000000000000000000000:0000 0A 00000000:00000000 ${rest}`,
-    'nonsense',
-  ]
-  expect(parseTcp(lines.join('\n'))).toEqual([
-    {
-      local: { address: '127.0.0.1', port: 9225 },
-      remote: { address: '0.0.0.0', port: 0 },
-      state: 'LISTEN',
-      received: 3,
-      inode: 812_345,
-    },
-    {
-      local: { address: '127.0.0.1', port: 8080 },
-      remote: { address: '127.0.0.2', port: 50_000 },
-      state: 'ESTAB',
-      received: 0,
-      inode: 812_345,
-    },
-    expect.objectContaining({ local: { address: '2001:db8::fe00:1', port: 8080 } }),
-  ])
 })
 
 test('this very process: its threads, its child, its port and who is connected to it', async () => {

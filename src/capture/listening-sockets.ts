@@ -1,7 +1,7 @@
 // Where a process listens for TCP connections, as addresses to connect to from within its network.
 import { readlinkSync } from 'node:fs'
 import { Failure } from '../model/errors.ts'
-import { socketInodes, tcpSockets } from './context-sockets.ts'
+import { socketInodes, tcpSockets } from '../target/tcp-sockets.ts'
 
 export interface ListeningPort {
   /** `127.0.0.1` where it listens on all addresses. */

@@ -14,9 +14,9 @@ import { Failure } from '../model/errors.ts'
 import type { Target } from '../model/target.ts'
 import { startTicksOf } from '../target/process-identity.ts'
 import { detectRuntime } from '../target/runtime.ts'
+import { socketInodes, type TcpSocket, tcpSockets } from '../target/tcp-sockets.ts'
 import { connectInside } from './connect-inside.ts'
 import { readIfThere } from './context-processes.ts'
-import { socketInodes, type TcpSocket, tcpSockets } from './context-sockets.ts'
 import { Skipped } from './probe.ts'
 
 export interface Inspector {

@@ -107,6 +107,20 @@ test('a process is chosen by its PID on the host, its PID in the container, or i
   expect(drawn({ name: 'pid/7' }, [{ processes: [process(7, 'sshd')] }])).toEqual(['process sshd (pid 7) 0.07'])
 })
 
+test('who listens on an address: a container once, however many workers it has, or a process outside of them', () => {
+  const inContainer = (pid: number): InventoryProcess => ({ ...process(pid, 'worker'), containerId: idOf('a') })
+  const own = container('app', 'a', cart0)
+  const matches = [
+    match(own, inContainer(10)),
+    match(own, inContainer(30)),
+    { processes: [process(20, 'redis_exporter')] },
+  ]
+  expect(drawn({ name: '10.4.2.17:8080' }, matches)).toEqual([
+    'container shop/cart-0/app 0.3',
+    'process redis_exporter (pid 20) 0.2',
+  ])
+})
+
 test('what cannot be captured is explained', () => {
   expect(find({ name: 'pod/nobody' }, [])).toEqual({ candidates: [] })
   expect(find({ name: 'pod/cart-0', container: 'ap' }).why).toBe('no container ap; there is: app, sidecar')

@@ -4,6 +4,7 @@
 //   pod/cart-0, deploy/cart, -l app=cart     each pod: its one container, or the whole pod where it has several
 //   container/1be3a4c0, -c app               each container
 //   pid/4242, --process server.js            each process
+//   10.4.2.17:8080                           the container of who listens there, outside of containers the process
 import { dirname } from 'node:path/posix'
 import { nearest } from '../lib/nearest.ts'
 import type { TargetCandidate, TargetSelector } from '../model/inventory.ts'
@@ -51,16 +52,19 @@ export function findTargets(
   if (running.length === 0 && wanted.length > 0) return { candidates: [], why: wanted.map(describeEnd).join('; ') }
 
   const byCores = (a: TargetCandidate, b: TargetCandidate): number => b.cores - a.cores
-  if (query?.kind === 'pid' || select.process !== undefined) {
-    const candidates = running.flatMap(({ container, pod, processes }) =>
-      processes
-        .filter((process) => select.process === undefined || isProcess(process, select.process))
-        .map((process) => {
-          const { cgroup, containerId } = process
-          const place = { cgroup, ...(containerId ? { containerId } : {}) }
-          return candidate({ kind: 'process', node, ...place, ...names(container, pod) }, [process])
-        }),
-    )
+  const processTargets = (
+    { container, pod, processes }: WhoisMatch,
+    isMeant = (_: InventoryProcess) => true,
+  ): TargetCandidate[] =>
+    processes.filter(isMeant).map((process) => {
+      const { cgroup, containerId } = process
+      const place = { cgroup, ...(containerId ? { containerId } : {}) }
+      return candidate({ kind: 'process', node, ...place, ...names(container, pod) }, [process])
+    })
+  const wantedProcess = select.process
+  if (query?.kind === 'pid' || wantedProcess !== undefined) {
+    const isMeant = (process: InventoryProcess) => wantedProcess === undefined || isProcess(process, wantedProcess)
+    const candidates = running.flatMap((match) => processTargets(match, isMeant))
     const why = candidates.length > 0 || running.length === 0 ? {} : { why: noSuchProcess(running, select) }
     return { candidates: candidates.sort(byCores), ...why }
   }
@@ -70,6 +74,13 @@ export function findTargets(
     const id = container?.id ?? processes[0]?.containerId
     const own = { ...names(container, pod), ...(path ? { cgroup: path } : {}), ...(id ? { containerId: id } : {}) }
     return candidate({ kind: 'container', node, ...own }, processes)
+  }
+  if (query?.kind === 'listener') {
+    const isInContainer = ({ processes }: WhoisMatch) => processes[0]?.containerId !== undefined
+    const candidates = running.flatMap((match) =>
+      isInContainer(match) ? [containerTarget(match)] : processTargets(match),
+    )
+    return { candidates: uniqueContainers(candidates).sort(byCores) }
   }
   const candidates = groupByPod(running).flatMap((group) => {
     const isWhole = select.container === undefined && isPodNamed(query, group[0]?.pod)
@@ -142,6 +153,17 @@ function describeEnd({ container, pod }: WhoisMatch): string {
   if (container.state !== 'exited') return `${name} is ${container.state}, and has no process`
   const code = container.exitCode === undefined ? '' : ` with code ${container.exitCode}`
   return `${name} has ended${code}${container.reason ? ` (${container.reason})` : ''}`
+}
+
+/** Workers of one container that share a socket are one target, that of the busiest. */
+function uniqueContainers(candidates: readonly TargetCandidate[]): TargetCandidate[] {
+  const seen = new Map<string, TargetCandidate>()
+  for (const each of candidates) {
+    const key = each.target.containerId ?? `pid ${each.target.pid}`
+    const known = seen.get(key)
+    if (!known || known.cores < each.cores) seen.set(key, each)
+  }
+  return [...seen.values()]
 }
 
 /** In the order of the matches; what has no pod stands alone. */

@@ -1,11 +1,13 @@
 // Who runs on this node: from a process to its container, pod and workload, and back. What the agent calls.
+import { isIP } from 'node:net'
 import { join } from 'node:path'
 import { setImmediate } from 'node:timers/promises'
 import type { Target } from '../model/target.ts'
 import { openCgroupView } from './cgroup-view.ts'
 import { containerOfPath } from './container-cgroup.ts'
 import { type TargetLog, watchCri } from './cri-watch.ts'
-import { nodeAddresses } from './node-addresses.ts'
+import { listenersOn } from './listeners.ts'
+import { isLocalAddress, isNameOfNode, nodeAddresses } from './node-addresses.ts'
 import { PodStore } from './pod-store.ts'
 import type { Container, Pod } from './pods.ts'
 import { listProcesses, type ProcessIdentity, pidsInCgroup, readProcess, startTicksOf } from './process-identity.ts'
@@ -13,6 +15,8 @@ import { meansContainer, meansPod, parseQuery, parseSelector, type Query } from 
 import { detectRuntime, type RuntimeInfo } from './runtime.ts'
 
 export interface InventoryOptions {
+  /** What this node is called, besides its hostname. */
+  readonly node?: string
   /** Path of the container runtime's socket; the usual places are tried without it. */
   readonly criSocket?: string
   readonly log: TargetLog
@@ -68,7 +72,7 @@ export interface Inventory {
 const sliceMs = 25
 
 /** Follows the container runtime from now on; works without one too, then containers have only their ids. */
-export function startInventory({ criSocket, log, proc = '/proc', pollMs }: InventoryOptions): Inventory {
+export function startInventory({ node, criSocket, log, proc = '/proc', pollMs }: InventoryOptions): Inventory {
   const cgroups = openCgroupView({ proc })
   let addresses = nodeAddresses(proc)
   const read = (pid: number): ProcessIdentity | undefined => readProcess(pid, { proc, absolute: cgroups.absolute })
@@ -145,6 +149,17 @@ export function startInventory({ criSocket, log, proc = '/proc', pollMs }: Inven
     ]
   }
 
+  const whoisListener = async ({ host, port }: { host: string; port: number }): Promise<WhoisMatch[]> => {
+    const isIp = isIP(host) !== 0
+    const isOurs = isIp ? isLocalAddress(host, proc) : isNameOfNode(host, node)
+    // Whatever runs in a pod shares its network.
+    const inPod = isOurs ? undefined : store.containers().find(({ pid, pod }) => pid && pod.ips.includes(host))?.pid
+    if (!isOurs && inPod === undefined) return []
+    const pids = await listenersOn({ address: isIp ? host : '', port }, inPod ?? 1, proc)
+    const found = await Promise.all(pids.map(whoisPid))
+    return found.flat()
+  }
+
   const whoisPods = async (query: Query | undefined, options: WhoisOptions): Promise<WhoisMatch[]> => {
     const isSelected = options.selector === undefined ? () => true : parseSelector(options.selector)
     const isWanted = (pod: Pod): boolean =>
@@ -205,6 +220,7 @@ export function startInventory({ criSocket, log, proc = '/proc', pollMs }: Inven
         return whoisPid(query.pid)
       }
       await watch.nudge() // a person who asks wants to see what is there now
+      if (query?.kind === 'listener') return whoisListener(query)
       const matches = await whoisPods(query, options)
       const isEverything = !query && options.namespace === undefined && options.selector === undefined
       return isEverything ? [...matches, await outsiders()] : matches

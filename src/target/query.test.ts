@@ -26,6 +26,15 @@ const container: Container = {
 }
 const means = (text: string): boolean => meansContainer(parseQuery(text), container)
 
+test.each([
+  ['10.4.2.17:8080', '10.4.2.17', 8080],
+  ['vm1.example.com:9121', 'vm1.example.com', 9121],
+  ['[fd00::17]:80', 'fd00::17', 80],
+])('%s is who listens there', (text, host, port) => {
+  expect(parseQuery(text)).toEqual({ kind: 'listener', host, port })
+  expect(means(text)).toBe(false)
+})
+
 test('every way to name a container, and near misses', () => {
   for (const text of [
     '10.4.2.17',

@@ -2,6 +2,7 @@
 //
 //   4242  pid/4242                      a process, by its PID on the host
 //   10.4.2.17  fd00::17                 pods with this address
+//   10.4.2.17:8080  vm1:9121            who listens there
 //   container/1be3a4c0  1be3a4c09d2f    a container or sandbox by the beginning of its id
 //   pod/cart-0  cart-0  shop/cart-0  shop/cart-0/app
 //   deploy/cart  sts/redis  ds/agent    everything of a workload
@@ -12,6 +13,7 @@ import type { Container, Pod } from './pods.ts'
 export type Query =
   | { readonly kind: 'pid'; readonly pid: number }
   | { readonly kind: 'ip'; readonly ip: string }
+  | { readonly kind: 'listener'; readonly host: string; readonly port: number }
   | { readonly kind: 'id'; readonly prefix: string }
   | { readonly kind: 'workload'; readonly workload: string }
   | { readonly kind: 'pod'; readonly namespace?: string; readonly pod: string; readonly container?: string }
@@ -34,9 +36,14 @@ const shortKinds = new Set(['deploy', 'sts', 'ds', 'job', 'cronjob', 'rollout', 
 const pidText = /^\d{1,7}$/
 const idText = /^[0-9a-f]{8,64}$/
 
+/** `[fd00::17]:8080`, `vm1:9121`; no name of Kubernetes has a colon. */
+const listenerText = /^(?:\[([0-9A-Fa-f:.]+)\]|([\w.-]+)):(\d{1,5})$/
+
 export function parseQuery(text: string): Query {
   const [first = '', second, third] = text.split('/')
   if (isIP(text)) return { kind: 'ip', ip: text }
+  const listener = listenerText.exec(text)
+  if (listener) return { kind: 'listener', host: listener[1] ?? listener[2] ?? '', port: Number(listener[3]) }
   if (second === undefined)
     return pidText.test(text) ? { kind: 'pid', pid: Number(text) } : { kind: 'word', word: text }
   if (first === 'pid' && pidText.test(second)) return { kind: 'pid', pid: Number(second) }
@@ -52,10 +59,11 @@ export function parseQuery(text: string): Query {
 
 const containerPart = (container: string | undefined): { container?: string } => (container ? { container } : {})
 
-/** True when the query means this pod as a whole. PIDs are looked up elsewhere. */
+/** True when the query means this pod as a whole. PIDs and listeners are looked up elsewhere. */
 export function meansPod(query: Query, pod: Pod): boolean {
   switch (query.kind) {
     case 'pid':
+    case 'listener':
       return false
     case 'ip':
       return pod.ips.includes(query.ip)

@@ -5,13 +5,13 @@ import { createServer } from 'node:net'
 import { createInterface } from 'node:readline'
 import { afterEach, expect, test } from 'vitest'
 import WebSocket from 'ws'
-import { socketInodes, tcpSockets } from '../../src/capture/context-sockets.ts'
 import { nodeCpu, nodeHeap } from '../../src/capture/node-profile.ts'
 import { type Probe, runProbe } from '../../src/capture/probe.ts'
 import type { CaptureKind } from '../../src/model/capture.ts'
 import { readProfile } from '../../src/profile/formats.ts'
 import { topFunctions } from '../../src/profile/top.ts'
 import { startTicksOf } from '../../src/target/process-identity.ts'
+import { socketInodes, tcpSockets } from '../../src/target/tcp-sockets.ts'
 
 const started: ChildProcess[] = []
 afterEach(async () => {
