@@ -123,6 +123,30 @@ export const commands = {
     summary: 'Save the artifacts of an incident or capture, or one artifact.',
     examples: ['spikecam download inc-01k8 -o evidence/', 'spikecam download art-01k8 -o - > cpu.pb.gz'],
   },
+  pin: {
+    group: 'ask',
+    args: 'INCIDENT',
+    count: [1, 1],
+    output: 'json|yaml|name',
+    summary: 'Keep the evidence of an incident whatever its age and the budget.',
+    examples: ['spikecam pin inc-01k8'],
+  },
+  unpin: {
+    group: 'ask',
+    args: 'INCIDENT',
+    count: [1, 1],
+    output: 'json|yaml|name',
+    summary: 'Let the evidence of an incident go again when its time has come.',
+  },
+  note: {
+    group: 'ask',
+    args: 'INCIDENT [TEXT...]',
+    count: [1, 10_000],
+    output: 'json|yaml|name',
+    summary: 'Write something about an incident; without TEXT show what was written.',
+    details: 'TEXT - is stdin. Notes are shown on the page of the incident, where they can be changed as well.',
+    examples: ['spikecam note inc-01k8 "the new regex of cart 2.3; rolled back"', 'spikecam note inc-01k8'],
+  },
   stop: { group: 'ask', args: 'ID', count: [1, 1], summary: 'End a running capture early and keep what it has.' },
   ring: {
     group: 'ask',
@@ -245,7 +269,22 @@ export interface OptionRow {
 
 const recorders = ['up', 'agent'] as const
 const keepers = ['up', 'server'] as const
-const clients = ['capture', 'ps', 'whois', 'top', 'list', 'get', 'open', 'download', 'stop', 'ring', 'rules'] as const
+const clients = [
+  'capture',
+  'ps',
+  'whois',
+  'top',
+  'list',
+  'get',
+  'open',
+  'download',
+  'pin',
+  'unpin',
+  'note',
+  'stop',
+  'ring',
+  'rules',
+] as const
 const readers = ['top', 'flame', 'convert', 'diff', 'info'] as const
 const targeted = ['capture', 'ps', 'whois'] as const
 const printers = [
@@ -253,6 +292,9 @@ const printers = [
   'whois',
   'list',
   'get',
+  'pin',
+  'unpin',
+  'note',
   'ring',
   'rules',
   'doctor',
@@ -366,6 +408,13 @@ export const optionTable = {
     hint: 'FILE',
     help: 'A message of Alertmanager or Grafana as JSON; - is stdin.',
     commands: ['rules'],
+  },
+  by: {
+    flag: 'by',
+    type: 'text',
+    hint: 'NAME',
+    help: 'Who says so, as it is shown beside pins and notes. [the name of your account]',
+    commands: ['pin', 'note'],
   },
   node: {
     flag: 'node',

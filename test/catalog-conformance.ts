@@ -114,14 +114,15 @@ export function describeCatalog(name: string, open: () => Promise<Catalog>): voi
         ['art-old', false],
         ['art-pin', false],
       ])
-      expect(await catalog.pinIncident('inc-pin', true)).toBe(true)
-      expect(await catalog.pinIncident('inc-none', true)).toBe(false)
+      await catalog.updateIncident('inc-pin', (old) => old && { ...old, pin: { atMs: someMs, by: 'ada' } })
       await catalog.markEvicted(['art-old'], someMs)
       expect(await held()).toEqual([['art-pin', true]])
       expect((await catalog.artifact('art-old'))?.evictedMs).toBe(someMs)
       // A pin survives the next change of the document.
       await catalog.updateIncident('inc-pin', (old) => old && { ...old, state: 'complete' })
       expect(await held()).toEqual([['art-pin', true]])
+      await catalog.updateIncident('inc-pin', (old) => old && { ...old, pin: undefined })
+      expect(await held()).toEqual([['art-pin', false]])
     })
 
     test('series keep their gaps and are replaced as a whole', async () => {

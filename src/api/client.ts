@@ -28,6 +28,8 @@ type ParamsOf<P> = [Names<P>] extends [never] ? { params?: undefined } : { param
 
 export type GetPath = RoutesOf<'get'>['path']
 export type PostPath = RoutesOf<'post'>['path']
+export type PutPath = RoutesOf<'put'>['path']
+export type DeletePath = RoutesOf<'delete'>['path']
 export type AskOptions<M extends string, P> = ParamsOf<P> & {
   query?: { [K in keyof QueryOf<RouteAt<M, P>>]?: QueryOf<RouteAt<M, P>>[K] | undefined }
   signal?: AbortSignal
@@ -57,6 +59,11 @@ export interface Client {
     path: P,
     options: AskOptions<'post', P> & { body?: BodyOf<RouteAt<'post', P>> },
   ): Promise<JsonOf<RouteAt<'post', P>>>
+  put<P extends PutPath>(
+    path: P,
+    options: AskOptions<'put', P> & { body?: BodyOf<RouteAt<'put', P>> },
+  ): Promise<JsonOf<RouteAt<'put', P>>>
+  delete<P extends DeletePath>(path: P, options: AskOptions<'delete', P>): Promise<JsonOf<RouteAt<'delete', P>>>
   /** Asks for bytes; the answer's body can be streamed. @throws Failure */
   bytes<P extends GetPath>(path: P, ...asked: Asked<'get', P>): Promise<Response>
   /** Address of a route, for links, downloads and other programs; in an offline page a `data:` URL, or undefined. */
@@ -105,17 +112,21 @@ export function createClient({ baseUrl = '', token, fetch = globalThis.fetch, em
   const ask = (path: string, options: LooseOptions = {}, init: RequestInit = {}): Promise<Response> =>
     raw(requestKey(path, options), { ...init, ...(options.signal ? { signal: options.signal } : {}) })
 
+  const send =
+    (method: string) =>
+    async (path: string, options: LooseOptions = {}): Promise<unknown> => {
+      const body =
+        options.body === undefined
+          ? {}
+          : { headers: { 'content-type': 'application/json' }, body: JSON.stringify(options.body) }
+      return (await ask(path, options, { method, ...body })).json()
+    }
+
   const loose = {
     get: async (path: string, options?: LooseOptions) => (await ask(path, options)).json(),
-    post: async (path: string, options: LooseOptions = {}) =>
-      (
-        await ask(path, options, {
-          method: 'POST',
-          ...(options.body === undefined
-            ? {}
-            : { headers: { 'content-type': 'application/json' }, body: JSON.stringify(options.body) }),
-        })
-      ).json(),
+    post: send('POST'),
+    put: send('PUT'),
+    delete: send('DELETE'),
     bytes: (path: string, options?: LooseOptions) => ask(path, options),
     url: (path: string, options?: LooseOptions) => {
       const key = requestKey(path, options)

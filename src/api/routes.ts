@@ -10,10 +10,14 @@ import {
   ErrorBody,
   FlameAnswer,
   HookAnswer,
+  IncidentAnswer,
   IncidentDetail,
   IncidentPage,
   InventoryAnswer,
   LedgerPage,
+  NoteRequest,
+  NoteText,
+  PinRequest,
   phases,
   RulesAnswer,
   RuleTestAnswer,
@@ -46,6 +50,12 @@ const failures = {
 } as const
 
 const id = z.object({ id: z.string().min(1).max(100) })
+const noteId = id.extend({ note: z.string().min(1).max(100) })
+const jsonBody = <T extends z.ZodType>(schema: T, { required = true } = {}) => ({
+  required,
+  content: { 'application/json': { schema } },
+})
+const said = { 200: json(IncidentAnswer, 'The incident as it is now'), ...failures }
 const page = z.object({
   /** Newest first. */
   limit: z.coerce.number().int().min(1).max(500).default(50),
@@ -179,6 +189,41 @@ export const routes = {
     summary: 'One incident with its captures and artifacts',
     request: { params: id },
     responses: { 200: json(IncidentDetail, 'The incident'), ...failures },
+  }),
+  pinIncident: createRoute({
+    method: 'post',
+    path: '/api/v1/incidents/{id}/pin',
+    summary: 'Keep the evidence of an incident whatever its age and the budget',
+    request: { params: id, body: jsonBody(PinRequest, { required: false }) },
+    responses: said,
+  }),
+  unpinIncident: createRoute({
+    method: 'delete',
+    path: '/api/v1/incidents/{id}/pin',
+    summary: 'Let the evidence go again when its time has come',
+    request: { params: id },
+    responses: said,
+  }),
+  addNote: createRoute({
+    method: 'post',
+    path: '/api/v1/incidents/{id}/notes',
+    summary: 'Write something about an incident',
+    request: { params: id, body: jsonBody(NoteRequest) },
+    responses: { 429: problem('REFUSED: it has as many notes as one may have'), ...said },
+  }),
+  changeNote: createRoute({
+    method: 'put',
+    path: '/api/v1/incidents/{id}/notes/{note}',
+    summary: 'Write a note anew',
+    request: { params: noteId, body: jsonBody(NoteText) },
+    responses: said,
+  }),
+  removeNote: createRoute({
+    method: 'delete',
+    path: '/api/v1/incidents/{id}/notes/{note}',
+    summary: 'Take a note back',
+    request: { params: noteId },
+    responses: said,
   }),
   getSeries: createRoute({
     method: 'get',

@@ -93,6 +93,16 @@ export const IncidentDetail = z.object({
 })
 export type IncidentDetail = z.infer<typeof IncidentDetail>
 
+export const IncidentAnswer = z.object({ incident: Incident })
+export type IncidentAnswer = z.infer<typeof IncidentAnswer>
+
+/** As somebody calls themselves; nobody checks it. */
+const PersonName = z.string().trim().min(1).max(100)
+export const PinRequest = z.object({ by: PersonName.optional() })
+/** The most is some three pages: longer stories belong into a document that the note links to. */
+export const NoteText = z.object({ text: z.string().trim().min(1).max(8000) })
+export const NoteRequest = NoteText.extend({ by: PersonName.optional() })
+
 export const CapturePage = z.object({ captures: z.array(Capture), nextCursor: z.string().optional() })
 export type CapturePage = z.infer<typeof CapturePage>
 

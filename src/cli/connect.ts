@@ -42,6 +42,13 @@ export async function resolveId(client: Client, text: string): Promise<Named> {
   throw new Failure('NOT_FOUND', `${found.length} ${kind}s begin with ${text}: ${found.slice(0, 5).join(', ')}`)
 }
 
+/** The same where only an incident will do. @throws Failure USAGE, NOT_FOUND */
+export async function resolveIncident(client: Client, text: string): Promise<string> {
+  const { kind, id } = await resolveId(client, text)
+  if (kind === 'incident') return id
+  throw new Failure('USAGE', `${text} is ${kind === 'artifact' ? 'an' : 'a'} ${kind}: expected an incident, inc-…`)
+}
+
 async function listIds(client: Client, kind: Named['kind']): Promise<string[]> {
   if (kind === 'artifact') throw new Failure('USAGE', 'the id of an artifact must be whole; "spikecam get" prints it')
   if (kind === 'incident') {

@@ -7,6 +7,7 @@ import type { TopRow } from '../model/incident.ts'
 import { printTarget } from '../model/target.ts'
 import { connect, pageOf, resolveId } from './connect.ts'
 import { printTime } from './list.ts'
+import { renderNotes } from './note.ts'
 import { readOutput, renderTable, writeForm, writeOut } from './output.ts'
 
 export async function runGet({ args, options }: Config): Promise<number> {
@@ -48,9 +49,11 @@ export function renderIncident({ incident, captures, artifacts }: IncidentDetail
       ['noticed', after(noticedMs)],
       ['ended', endedMs === undefined ? undefined : after(endedMs)],
       ['evidence', evidenceMs === undefined ? undefined : after(evidenceMs)],
+      ['pinned', incident.pin && `${printTime(incident.pin.atMs)}${incident.pin.by ? ` by ${incident.pin.by}` : ''}`],
       ['page', url],
     ]),
   ]
+  if (incident.notes?.length) lines.push('', renderNotes(incident.notes).trimEnd())
   if (incident.top.length > 0) lines.push('', renderTopRows(incident.top).trimEnd())
   for (const capture of captures) lines.push('', ...captureLines(capture))
   if (artifacts.length > 0) lines.push('', renderArtifacts(artifacts).trimEnd())

@@ -14,12 +14,15 @@ const runs: Record<Exclude<CommandName, 'up' | 'agent' | 'server'>, () => Promis
   get: async () => (await import('./get.ts')).runGet,
   info: async () => (await import('./info.ts')).runInfo,
   list: async () => (await import('./list.ts')).runList,
+  note: async () => (await import('./note.ts')).runNote,
   open: async () => (await import('./open.ts')).runOpen,
+  pin: async () => (await import('./pin.ts')).runPin,
   ps: async () => (await import('./ps.ts')).runPs,
   ring: async () => (await import('./ring.ts')).runRing,
   rules: async () => (await import('./rules.ts')).runRules,
   stop: async () => (await import('./stop.ts')).runStop,
   top: async () => (await import('./top.ts')).runTop,
+  unpin: async () => (await import('./pin.ts')).runUnpin,
   whois: async () => (await import('./whois.ts')).runWhois,
 }
 

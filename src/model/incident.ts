@@ -31,6 +31,23 @@ export const IncidentAlert = z.object({
 })
 export type IncidentAlert = z.infer<typeof IncidentAlert>
 
+/** So that evidence is there for the meeting on Monday: kept whatever its age and the budget. */
+export const Pin = z.object({
+  atMs: z.number(),
+  /** As they call themselves: a token says that somebody may, not who it is. */
+  by: z.string().optional(),
+})
+
+export const Note = z.object({
+  id: z.string(),
+  atMs: z.number(),
+  by: z.string().optional(),
+  text: z.string(),
+  /** When its text was changed last; absent while it is as it was written. */
+  editedMs: z.number().optional(),
+})
+export type Note = z.infer<typeof Note>
+
 export const Incident = z.object({
   version: z.literal(incidentVersion),
   id: z.string(),
@@ -55,5 +72,8 @@ export const Incident = z.object({
   message: z.string().optional(),
   /** Alerts of the same episode, oldest first; absent when there were none. */
   alerts: z.array(IncidentAlert).optional(),
+  pin: Pin.optional(),
+  /** What people wrote about it, oldest first; absent when they wrote nothing. */
+  notes: z.array(Note).optional(),
 })
 export type Incident = z.infer<typeof Incident>

@@ -12,6 +12,7 @@ import { answerError, answerInvalid, errorResponse } from './http-errors.ts'
 import { mountIncidents } from './incident-routes.ts'
 import { loginPage } from './login-page.ts'
 import { createMetrics } from './metrics.ts'
+import { mountNotes } from './note-routes.ts'
 import { matchRoute } from './route-match.ts'
 import { mountStacks } from './stack-routes.ts'
 import { createStaticFiles } from './static-files.ts'
@@ -65,6 +66,7 @@ export function createApp(context: ServerContext): App {
   mountTargets(app, context)
   mountHooks(app, context)
   mountIncidents(app, context)
+  mountNotes(app, context)
   mountViews(app, context)
   mountArtifacts(app, context)
   mountExport(app, context, files)

@@ -41,6 +41,15 @@ test('the end of a spike that outlasts its capture is kept, and so are the funct
   })
 })
 
+test('what people said of an incident is changed by people alone', () => {
+  const said = { pin: { atMs: 5, by: 'ada' }, notes: [{ id: 'not-1', atMs: 6, text: 'restarted' }] }
+  const stored = makeIncident({ id: 'i', state: 'complete', ...said })
+  expect(mergeIncident(stored, makeIncident({ id: 'i', state: 'complete' }))).toMatchObject(said)
+  // A copy that was read before the pin and the note were taken back.
+  const { pin, notes } = mergeIncident(makeIncident({ id: 'i' }), stored)
+  expect([pin, notes]).toEqual([undefined, undefined])
+})
+
 test.each<[CaptureState[], string]>([
   [[], 'capturing'],
   [['recording', 'complete'], 'capturing'],

@@ -46,6 +46,9 @@ export function mergeIncident(old: Incident | undefined, incoming: Incident): In
     ...second,
     // Only the server counts functions; the agent sends an empty list.
     top: incoming.top.length > 0 && isNews ? incoming.top : old.top,
+    // Neither does it know what people said; a copy read before a note was taken back must not bring it back.
+    pin: old.pin,
+    notes: old.notes,
   }
 }
 

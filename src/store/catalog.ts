@@ -35,7 +35,7 @@ export interface HeldArtifact {
   readonly sha256: string
   readonly sizeBytes: number
   readonly createdMs: number
-  /** Its incident or capture is pinned: never dropped for the budget. */
+  /** Its incident is pinned: never dropped, neither for its age nor for the budget. */
   readonly pinned: boolean
 }
 
@@ -60,8 +60,6 @@ export interface Catalog {
   incident(id: string): Promise<Incident | undefined>
   /** By `noticedMs`. */
   listIncidents(filter: IncidentFilter): Promise<Incident[]>
-  /** Pinned incidents keep their evidence whatever the budget. False when there is no such incident. */
-  pinIncident(id: string, pinned: boolean): Promise<boolean>
 
   updateCapture(id: string, change: (old: Capture | undefined) => Capture | undefined): Promise<Capture | undefined>
   capture(id: string): Promise<Capture | undefined>

@@ -87,7 +87,7 @@ function catalogOf(path: string, database: Database, onUnreadable: (problem: Fai
   const update = <T extends { id: string }>(
     table: Table,
     id: string,
-    options: { parse(row: Row): T; keys(document: T): Record<string, DuckDBValue>; initial: string },
+    options: { parse(row: Row): T; keys(document: T): Record<string, DuckDBValue> },
     change: (old: T | undefined) => T | undefined,
   ): Promise<T | undefined> =>
     database.change(async (statement) => {
@@ -101,7 +101,7 @@ function catalogOf(path: string, database: Database, onUnreadable: (problem: Fai
       await statement(
         old
           ? `UPDATE ${table} SET ${names.map((name, index) => `${name} = ${places[index]}`).join(', ')} WHERE id = $1`
-          : `INSERT INTO ${table} (id, ${options.initial}, ${names.join(', ')}) VALUES ($1, false, ${places.join(', ')})`,
+          : `INSERT INTO ${table} (id, ${names.join(', ')}) VALUES ($1, ${places.join(', ')})`,
         [id, ...values],
       )
       return next
@@ -114,8 +114,9 @@ function catalogOf(path: string, database: Database, onUnreadable: (problem: Fai
         node: incident.node,
         ...placeKeys(incident.target),
         state: incident.state,
+        pinned: incident.pin !== undefined,
       })
-      return update('incidents', id, { parse: parseIncident, keys, initial: 'pinned' }, change)
+      return update('incidents', id, { parse: parseIncident, keys }, change)
     },
     incident: (id) => find('incidents', id, parseIncident),
     listIncidents: ({ node, namespace, pod, state, ...page }) => {
@@ -127,11 +128,6 @@ function catalogOf(path: string, database: Database, onUnreadable: (problem: Fai
       ]
       return list('incidents', conditions, page, parseIncident)
     },
-    pinIncident: (id, pinned) =>
-      database.change(async (statement) => {
-        const rows = await statement('UPDATE incidents SET pinned = $2 WHERE id = $1 RETURNING id', [id, pinned])
-        return rows.length > 0
-      }),
 
     updateCapture: (id, change) => {
       const keys = (capture: Capture) => ({
@@ -141,7 +137,7 @@ function catalogOf(path: string, database: Database, onUnreadable: (problem: Fai
         ...placeKeys(capture.target),
         state: capture.state,
       })
-      return update('captures', id, { parse: parseCapture, keys, initial: 'pinned' }, change)
+      return update('captures', id, { parse: parseCapture, keys }, change)
     },
     capture: (id) => find('captures', id, parseCapture),
     listCaptures: ({ incidentId, node, states, ...page }) => {
@@ -184,7 +180,7 @@ function catalogOf(path: string, database: Database, onUnreadable: (problem: Fai
     },
     heldArtifacts: async () => {
       const rows = await database.all(
-        `SELECT a.id, a.sha256, a.size_bytes, a.at_ms, coalesce(c.pinned, false) OR coalesce(i.pinned, false) AS pinned
+        `SELECT a.id, a.sha256, a.size_bytes, a.at_ms, coalesce(i.pinned, false) AS pinned
          FROM artifacts a LEFT JOIN captures c ON c.id = a.capture_id LEFT JOIN incidents i ON i.id = c.incident_id
          WHERE a.evicted_ms IS NULL ORDER BY a.at_ms, a.id`,
       )
