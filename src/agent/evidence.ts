@@ -17,7 +17,8 @@ import { stateOf } from '../model/outcome.ts'
 import type { Target } from '../model/target.ts'
 import type { Trigger } from '../model/trigger.ts'
 import type { UsageSeries } from '../model/usage.ts'
-import type { Recorder } from '../ring/recorder.ts'
+import type { FreezeRequest, Recorder } from '../ring/recorder.ts'
+import { startedMonotonicMs } from '../target/process-identity.ts'
 import type { WallClock } from './clock.ts'
 import { type Probes, type Ran, unplanned } from './probes.ts'
 import type { Spool } from './spool.ts'
@@ -169,7 +170,7 @@ async function recordRing(
         toMs: clock.nowMs(),
         wallOffsetMs: clock.offsetMs,
         comments: [`spikecam ${options.version}`, `host ${options.node}`, `trigger ${order.trigger.reason}`],
-        ...(order.target.kind === 'process' && order.target.pid !== undefined ? { family: order.target.pid } : {}),
+        ...familyOf(order.target, clock.offsetMs),
       })
       .finally(() => (deep ? recorder.endDeep() : undefined))
     if (!order.deep) {
@@ -216,6 +217,13 @@ async function recordRing(
       drafts: [],
     }
   }
+}
+
+/** Whose samples, and those of whose children, the view of a process shows: not of others that had its PID. */
+function familyOf({ kind, pid, startTicks }: Target, wallOffsetMs: number): Pick<FreezeRequest, 'family'> {
+  if (kind !== 'process' || pid === undefined) return {}
+  const startedMs = startTicks === undefined ? undefined : startedMonotonicMs(startTicks) + wallOffsetMs
+  return { family: { pid, startedMs } }
 }
 
 const withPid = (name: string, pid: number): string =>

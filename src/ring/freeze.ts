@@ -3,6 +3,8 @@ import { gzipSync } from 'node:zlib'
 import type { CpuEvent } from '../capture/perf.ts'
 import type { Quality } from '../model/capture.ts'
 import { joinProfiles } from '../profile/join.ts'
+import { ForkLog } from '../profile/perf-data/fork-log.ts'
+import type { ToProfileOptions } from '../profile/perf-data/to-profile.ts'
 import { encodePprof } from '../profile/pprof-encode.ts'
 import type { Profile } from '../profile/profile.ts'
 import { assignSpans, type Span } from './coverage.ts'
@@ -30,7 +32,7 @@ export function freezeStreams({ deep, ring, eventFallback, notes }: FreezeSource
   const firstNs = Math.min(...[...ring, ...deep].map((stream) => stream.fromNs))
   const beginNs = Math.min(wanted.toNs, Math.max(wanted.fromNs, firstNs))
   const { assigned, gaps } = assignSpans({ ...wanted, fromNs: beginNs }, [...deep, ...ring])
-  const family = familyOf([...deep, ...ring], request.family, wanted.fromNs)
+  const family = request.family && familyOf([...deep, ...ring], request.family, { wanted, toNs })
   const parts: Profile[] = []
   const perfData: Frozen['perfData'][number][] = []
   for (const { fromNs, toNs: untilNs, source } of assigned) {
@@ -83,11 +85,15 @@ export function freezeStreams({ deep, ring, eventFallback, notes }: FreezeSource
   }
 }
 
-/** A child may have been forked before the deep stream began: the always-on one saw it. */
-function familyOf(streams: readonly SampleStream[], of: number | undefined, fromNs: number) {
-  if (of === undefined) return undefined
-  const known = streams.map((stream) => stream.family(of, fromNs))
-  return { of, has: (pid: number, timeNs: number) => known.some((has) => has(pid, timeNs)) }
+/** By all streams together: a child may have been forked, or its PID been somebody else's, before the deep one began. */
+function familyOf(
+  streams: readonly SampleStream[],
+  { pid, startedMs }: NonNullable<FreezeRequest['family']>,
+  { wanted, toNs }: { wanted: Span; toNs(ms: number): number },
+): NonNullable<ToProfileOptions['family']> {
+  const forks = ForkLog.merge(streams.map((stream) => stream.forks))
+  const startNs = startedMs === undefined ? undefined : toNs(startedMs)
+  return { of: pid, has: forks.family({ pid, startNs }, wanted.fromNs) }
 }
 
 function sumLosses(parts: readonly Profile[], text: string): number {

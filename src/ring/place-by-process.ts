@@ -17,6 +17,12 @@ const firstOwnId = 2 ** 48
 /** Generations that end within one drain and leave a child. */
 const mostAncestors = 8
 
+interface Look {
+  readonly forks: ForkLog
+  /** Of this batch, by PIDs that still have the same owner. */
+  readonly found: Map<number, string>
+}
+
 export class ProcessPlaces {
   readonly #lookUp: ContainerPlace
   readonly #seen = new Map<number, { path: string; atNs: number }>()
@@ -31,11 +37,18 @@ export class ProcessPlaces {
   place(batch: SampleBatch, forks: ForkLog, nowNs: number): SampleBatch {
     const unplaced = batch.cgroups.map(({ path }) => path === '' || path === '/')
     if (!unplaced.includes(true)) return batch
+    /** By row of thread, NaN where perf placed all of them: any of its samples tells whose the PID was. */
+    const sampledNs = new Float64Array(batch.threads.length).fill(Number.NaN)
+    for (let i = 0; i < batch.length; i++) {
+      if (unplaced[batch.cgroup[i] as number]) sampledNs[batch.thread[i] as number] = batch.timeNs[i] as number
+    }
     const cgroups: SampledCgroup[] = [...batch.cgroups]
     const rows = new Map<string, number>()
+    const found = new Map<number, string>()
     /** By row of thread: row of cgroup, -1 for one that stays where it is. */
-    const rowOfThread = batch.threads.map(({ pid }) => {
-      const path = this.#placeOf(pid, forks, nowNs)
+    const rowOfThread = batch.threads.map(({ pid }, thread) => {
+      const atNs = sampledNs[thread] as number
+      const path = Number.isNaN(atNs) ? undefined : this.#placeOf(pid, atNs, { forks, found })
       if (path === undefined) return -1
       let row = rows.get(path)
       if (row === undefined) {
@@ -44,6 +57,8 @@ export class ProcessPlaces {
       }
       return row
     })
+    if (this.#seen.size + found.size > mostRemembered) this.#seen.clear()
+    for (const [pid, path] of found) this.#seen.set(pid, { path, atNs: nowNs })
     if (rows.size === 0) return batch
     const cgroup = batch.cgroup.slice()
     for (let i = 0; i < batch.length; i++) {
@@ -53,31 +68,29 @@ export class ProcessPlaces {
     return { ...batch, cgroup, cgroups }
   }
 
-  #placeOf(pid: number, forks: ForkLog, nowNs: number): string | undefined {
-    let at = pid
-    for (let i = 0; i < mostAncestors; i++) {
-      const path = this.#lookUp(at) ?? this.#remembered(at, forks)
-      if (path !== undefined) {
-        if (this.#seen.size >= mostRemembered) this.#seen.clear()
-        this.#seen.set(pid, { path, atNs: nowNs })
-        return path
-      }
-      const origin = forks.originOf(at)
-      if (!origin) return undefined
-      at = origin.parent
-    }
-    return undefined
+  /** Where the process that had a PID at a moment is or was: itself, or else who forked it. */
+  #placeOf(pid: number, atNs: number, look: Look, generations = mostAncestors): string | undefined {
+    const { forks, found } = look
+    const origin = forks.originOf(pid, atNs)
+    const latest = forks.originOf(pid)
+    const hasItStill = origin?.timeNs === latest?.timeNs
+    const path =
+      (hasItStill ? (found.get(pid) ?? this.#lookUp(pid)) : undefined) ??
+      this.#remembered(pid, origin?.timeNs ?? 0, hasItStill ? Number.POSITIVE_INFINITY : (latest?.timeNs ?? 0)) ??
+      (origin && generations > 0 ? this.#placeOf(origin.parent, origin.timeNs, look, generations - 1) : undefined)
+    if (path !== undefined && hasItStill) found.set(pid, path)
+    return path
+  }
+
+  /** Not of another process that had the PID before or has it since. */
+  #remembered(pid: number, fromNs: number, toNs: number): string | undefined {
+    const known = this.#seen.get(pid)
+    return known && known.atNs >= fromNs && known.atNs < toNs ? known.path : undefined
   }
 
   #idOf(path: string): number {
     const id = this.#ids.get(path) ?? firstOwnId + this.#ids.size
     this.#ids.set(path, id)
     return id
-  }
-
-  /** Not of another process that had the PID before. */
-  #remembered(pid: number, forks: ForkLog): string | undefined {
-    const known = this.#seen.get(pid)
-    return known && known.atNs >= (forks.originOf(pid)?.timeNs ?? 0) ? known.path : undefined
   }
 }

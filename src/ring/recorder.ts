@@ -37,8 +37,11 @@ export interface FreezeRequest {
   readonly wallOffsetMs: number
   /** Lines that say where the profile comes from; they become pprof comments. */
   readonly comments: readonly string[]
-  /** Mark the samples of this process, and of the children that it forks meanwhile, with the label `family`. */
-  readonly family?: number
+  /**
+   * Mark the samples of this process, and of the children that it forks meanwhile, with the label `family`.
+   * `startedMs`, since the epoch, tells it from others that had its PID within the span.
+   */
+  readonly family?: { readonly pid: number; readonly startedMs?: number | undefined }
 }
 
 export interface Frozen {

@@ -1,6 +1,7 @@
 // One perf run and the samples it gave, batch by batch, symbolised while the processes live.
 import { type CpuEvent, type PerfProcess, perfFailure, startPerf } from '../capture/perf.ts'
 import { asFailure, type Failure } from '../model/errors.ts'
+import type { ForkLog } from '../profile/perf-data/fork-log.ts'
 import { PerfRecording } from '../profile/perf-data/recording.ts'
 import { filterSamples, type SampleBatch } from '../profile/perf-data/sample-batch.ts'
 import { type ToProfileOptions, toProfile } from '../profile/perf-data/to-profile.ts'
@@ -162,9 +163,9 @@ export class SampleStream {
     return toProfile(this.#recording, parts, { fromNs, toNs, anchor, family })
   }
 
-  /** A process with the children that it forked from `fromNs` on, as far as this stream saw it. */
-  family(pid: number, fromNs: number): (pid: number, timeNs: number) => boolean {
-    return this.#recording.forks.family(pid, fromNs)
+  /** Who was forked by whom, as far as this stream saw it. */
+  get forks(): ForkLog {
+    return this.#recording.forks
   }
 
   /** Samples of a span as a perf.data file, for those who trust perf only; undefined when there are none. */

@@ -2,7 +2,7 @@
 import { expect, test } from 'vitest'
 import { drawProfile } from '../../test/drawn-stacks.ts'
 import type { Target } from '../model/target.ts'
-import { topView } from './profile-views.ts'
+import { threadsView, topView, type ViewRequest, type Who } from './profile-views.ts'
 
 const id = 'a'.repeat(64)
 const other = 'b'.repeat(64)
@@ -38,6 +38,36 @@ test('a process has its children with it where they were marked', () => {
   expect(functionsOf({ kind: 'process', pid: 10 })).toEqual(['app', 'child'])
   expect(functionsOf({ kind: 'process', pid: 11 })).toEqual(['child'])
   expect(functionsOf({ kind: 'node' })).toHaveLength(6)
+})
+
+test('somebody else who had the PID of the target before is not it, also where the target itself was never sampled', () => {
+  const recycled = drawProfile(
+    [
+      'main;earlier 3 {pid=10 tid=10 comm=old family=0}',
+      'main;app 1 {pid=10 tid=10 comm=new family=10}',
+      'main;stranger 2 {pid=40 tid=40 family=0}',
+    ].join('\n'),
+    ['samples/count'],
+  )
+  const target = { kind: 'process', node: 'vm1', pid: 10 } as const
+  const request = (who: Who): ViewRequest => ({
+    captureId: 'cap-1',
+    artifactId: 'art-1',
+    who,
+    range: { fromMs: 0, toMs: 1 },
+  })
+  const top = (who: Who): string[] => topView(recycled, request(who), 9).rows.map((row) => row.function)
+  expect(top({ kind: 'target', target })).toEqual(['app', 'main'])
+  expect(top({ kind: 'process', pid: 10 })).toEqual(['app', 'main'])
+  expect(top({ kind: 'thread', pid: 10, tid: 10 })).toEqual(['app', 'main'])
+  expect(() => top({ kind: 'target', target: { ...target, pid: 40 } })).toThrow('no sample of the target')
+  const { rows } = threadsView(recycled, request({ kind: 'all' }), target)
+  expect(rows.map(({ comm, samples, isTarget }) => ({ comm, samples, isTarget }))).toContainEqual({
+    comm: 'new',
+    samples: 1,
+    isTarget: true,
+  })
+  expect(rows.filter(({ pid }) => pid === 10)).toHaveLength(2)
 })
 
 test('a target that says nothing of itself has no samples, rather than those of the whole node', () => {

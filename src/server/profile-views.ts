@@ -112,8 +112,8 @@ export function threadsView(profile: Profile, request: ViewRequest, target: Targ
     if (Number.isNaN(pid)) continue // a profile of one process, which has nothing to pick from
     const tid = Number(labelText(labels, 'tid') ?? pid)
     const cgroup = labelText(labels, 'cgroup')
-    // A PID is used again: two containers may have had it within one recording.
-    const key = `${pid}/${tid}/${cgroup ?? ''}`
+    // A PID is used again: two containers, or two processes, may have had it within one recording.
+    const key = `${pid}/${tid}/${cgroup ?? ''}/${labelText(labels, 'family') ?? ''}`
     let row = rows.get(key)
     if (!row) {
       const comm = labelText(labels, 'comm') ?? ''
@@ -218,16 +218,16 @@ function whoLabels(profile: Profile, who: Who): LabelFilter {
     case 'all':
       return {}
     case 'process':
-      return { pid: String(who.pid) }
+      return processLabels(profile, who.pid)
     case 'thread':
-      return { ...(who.pid === undefined ? {} : { pid: String(who.pid) }), tid: String(who.tid) }
+      return { ...(who.pid === undefined ? {} : processLabels(profile, who.pid)), tid: String(who.tid) }
     case 'target': {
       if (!profile.labelSets.some((labels) => labels.some(({ key }) => key === 'pid'))) return {}
       const { kind, pid, cgroup, containerId } = who.target
       if (kind === 'node') return {}
-      // Marked by the agent: the process with the children that it forked during the recording.
-      const hasFamily = profile.labelSets.some((labels) => labelText(labels, 'family') === String(pid))
-      if (kind === 'process' && pid !== undefined) return hasFamily ? { family: String(pid) } : { pid: String(pid) }
+      if (kind === 'process' && pid !== undefined) {
+        return isMarked(profile, pid) ? { family: String(pid) } : { pid: String(pid) }
+      }
       // By its id, whatever hierarchy the path is of. A container's processes may make groups below its own.
       if (containerId) return { cgroup: new RegExp(`(^|[/:-])${escapePattern(containerId)}(\\.scope)?(/|$)`) }
       if (cgroup) return { cgroup: new RegExp(`^${escapePattern(cgroup)}(/|$)`) }
@@ -235,6 +235,24 @@ function whoLabels(profile: Profile, who: Who): LabelFilter {
       return { pid: pid === undefined ? [] : String(pid) }
     }
   }
+}
+
+/**
+ * True when the agent told the samples of a process, and of the children that it forked during the recording, from those
+ * of others that had its PID before or after: `family` is its PID then, and 0 for the others.
+ */
+function isMarked(profile: Profile, pid: number): boolean {
+  const text = String(pid)
+  return profile.labelSets.some((labels) => {
+    const family = labelText(labels, 'family')
+    return family === text || (family === '0' && labelText(labels, 'pid') === text)
+  })
+}
+
+/** The process that the capture was of where it is asked for by its PID, and not who had the number besides. */
+function processLabels(profile: Profile, pid: number): LabelFilter {
+  const own = { pid: String(pid) }
+  return isMarked(profile, pid) ? { ...own, family: String(pid) } : own
 }
 
 /** Whether a label set belongs to `who`. */

@@ -1,6 +1,7 @@
 // Captures of exactly what was named: pod, container, workload, labels, process with its children; and of what ends,
 // is busy already, or is not there.
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
+import { once } from 'node:events'
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { gunzipSync } from 'node:zlib'
@@ -32,6 +33,25 @@ __attribute__((noinline)) static unsigned long middle(unsigned long n) { return 
 __attribute__((noinline)) static unsigned long outermost(unsigned long n) { return middle(n) * 5 + 1; }
 int main(void) { for (;;) sink += outermost(sink); }
 `
+
+const lastPid = '/proc/sys/kernel/ns_last_pid'
+
+/** The kernel gives the number after the last one, unless somebody else was quicker. */
+function startWithPid(pid: number, start: () => ChildProcess): ChildProcess {
+  for (let attempt = 0; attempt < 50; attempt++) {
+    writeFileSync(lastPid, String(pid - 1))
+    const child = start()
+    if (child.pid === pid) return child
+    child.kill('SIGKILL')
+  }
+  throw new Error(`PID ${pid} was not to be had again`)
+}
+
+/** Until a process has used so many seconds of CPU. */
+async function untilUsed(pid: number, seconds: number): Promise<void> {
+  const used = (): number => Number(readFileSync(`/proc/${pid}/schedstat`, 'utf8').split(' ')[0]) / 1e9
+  await expect.poll(used, { interval: 20, timeout: 20_000 }).toBeGreaterThan(seconds)
+}
 
 describe.skipIf(why !== undefined)('targets', () => {
   const folder = temporaryFolder()
@@ -126,6 +146,36 @@ describe.skipIf(why !== undefined)('targets', () => {
     expect(await burned(ran)).toEqual([burnName(3)])
     forks.kill('SIGKILL')
     neighbour.kill('SIGKILL')
+  })
+
+  test('a process is not who had its PID before it within the look-back, whose samples are kept for the node', async () => {
+    const earlier = start(burner, 'steady', '3')
+    const pid = earlier.pid!
+    await untilUsed(pid, 0.3)
+    earlier.kill('SIGKILL')
+    await once(earlier, 'exit')
+    const later = startWithPid(pid, () => start(burner, 'steady', '4'))
+    await untilUsed(pid, 0.3)
+    const ran = await ask('capture', 'cpu', `pid/${pid}`, '--look-back', '20s', '--for', '1s', '-o', 'json')
+    expect(ran.code).toBe(0)
+    expect(await burned(ran)).toEqual([burnName(4)])
+    const {
+      capture: { id, incidentId = '' },
+    } = JSON.parse(ran.stdout) as CaptureDetail
+    const everybody = { phase: 'all', capture: id, scope: 'node', limit: 1000 } as const
+    const top = await up.client.get('/api/v1/incidents/{id}/top', { params: { id: incidentId }, query: everybody })
+    expect(burnersOf(top)).toEqual(expect.arrayContaining([burnName(3), burnName(4)]))
+    const threads = await up.client.get('/api/v1/incidents/{id}/threads', {
+      params: { id: incidentId },
+      query: { phase: 'all' },
+    })
+    expect(
+      threads.rows
+        .filter((row) => row.pid === pid)
+        .map((row) => row.isTarget)
+        .sort(),
+    ).toEqual([false, true])
+    later.kill('SIGKILL')
   })
 
   test('what is not there ends with 4 before anything is recorded', async () => {

@@ -19,7 +19,10 @@ export interface ToProfileOptions {
   readonly toNs?: number
   /** Labels of every sample beside pid, tid, comm, process and cgroup: `phase`, `container`. */
   readonly labels?: readonly Label[]
-  /** Samples of the process `of` and of its children (`ForkLog.family`) get the label `family`, with its PID. */
+  /**
+   * Samples of the process `of` and of its children (`ForkLog.family`) get the label `family`, with its PID; those of
+   * others that had this PID before or after get it with 0.
+   */
   readonly family?: { readonly of: number; has(pid: number, timeNs: number): boolean } | undefined
   readonly comments?: readonly string[]
   /** Event to show first; CPU time where absent. */
@@ -148,6 +151,7 @@ class Labels {
 
   private setOf({ threads, thread, cgroups, cgroup }: SampleBatch, i: number, isOfFamily: boolean): number {
     const { pid, tid, comm, processComm } = threads[thread[i] as number] as SampledThread
+    const { family } = this
     const labels: Label[] = [
       { key: 'pid', num: BigInt(pid) },
       { key: 'tid', num: BigInt(tid) },
@@ -156,7 +160,8 @@ class Labels {
     if (processComm !== comm) labels.push({ key: 'process', str: processComm })
     const path = cgroups[cgroup[i] as number]?.path
     if (path) labels.push({ key: 'cgroup', str: path })
-    if (isOfFamily && this.family) labels.push({ key: 'family', num: BigInt(this.family.of) })
+    if (family && (isOfFamily || pid === family.of))
+      labels.push({ key: 'family', num: BigInt(isOfFamily ? family.of : 0) })
     return this.intern([...labels, ...this.common])
   }
 
