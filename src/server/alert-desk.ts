@@ -7,7 +7,7 @@ import type { Alert, AlertDecision, AlertRecord } from '../model/alert.ts'
 import type { Capture, CaptureKind } from '../model/capture.ts'
 import { asFailure } from '../model/errors.ts'
 import { type Incident, type IncidentAlert, incidentVersion } from '../model/incident.ts'
-import type { TargetCandidate, TargetSelector } from '../model/inventory.ts'
+import type { TargetCandidate } from '../model/inventory.ts'
 import { printTarget, type Target } from '../model/target.ts'
 import type { Catalog } from '../store/catalog.ts'
 import { type AlertTarget, targetOfAlert } from '../trigger/alert-target.ts'
@@ -16,7 +16,8 @@ import type { Rule, Rules } from '../trigger/rule.ts'
 import { type Firing, refusalOfRule } from '../trigger/rule-limits.ts'
 import { whyNoMatch, whyNotBusy } from '../trigger/rule-match.ts'
 import type { AgentHub } from './agents.ts'
-import { askNodes, findCandidates } from './ask-nodes.ts'
+import { type AlertCandidates, candidatesOfAlert } from './alert-candidates.ts'
+import { askNodes } from './ask-nodes.ts'
 import { type CaptureDesk, noteRefusal } from './captures.ts'
 import type { DocumentKeeper } from './documents.ts'
 import { isActive } from './merge.ts'
@@ -57,8 +58,6 @@ const rememberMs = 24 * 3_600_000
 const mostFirings = 20_000
 /** What waited longer than this is about another state of the world. */
 const mostWaitMs = 10 * 60_000
-/** On a node that is busy as a whole, what uses less than this is not why. */
-const busyCores = 0.2
 /** An agent that is just connecting is waited for. */
 const retryAfterMs = [2000, 10_000, 30_000]
 
@@ -136,9 +135,9 @@ export function createAlertDesk(options: AlertDeskOptions): AlertDesk {
       return
     }
     const { rule, wanted } = match
-    let candidates: readonly TargetCandidate[]
+    let meant: AlertCandidates
     try {
-      candidates = (await candidatesOf(wanted)).slice(0, rule.limits.maxTargets)
+      meant = await candidatesOfAlert(agents, wanted)
     } catch (error) {
       const failure = asFailure(error)
       const waitMs = retryAfterMs[attempt]
@@ -154,8 +153,9 @@ export function createAlertDesk(options: AlertDeskOptions): AlertDesk {
       return
     }
     const decisions: AlertDecision[] = []
-    for (const { target, cores } of candidates) {
-      decisions.push({ ...(await decideTarget(record, rule, { target, cores })), because: wanted.because })
+    const { candidates, because } = meant
+    for (const { target, cores } of candidates.slice(0, rule.limits.maxTargets)) {
+      decisions.push({ ...(await decideTarget(record, rule, { target, cores })), because })
     }
     const next = await finish(record, decisions)
     for (const decision of decisions) {
@@ -303,16 +303,6 @@ export function createAlertDesk(options: AlertDeskOptions): AlertDesk {
     }
   }
 
-  /** Whom the alert means now, busiest first. @throws Failure NOT_FOUND */
-  const candidatesOf = async (wanted: AlertTarget): Promise<readonly TargetCandidate[]> => {
-    if (wanted.how !== 'node') return (await findCandidates(agents, selectorOf(wanted))).candidates
-    const node = wanted.node ?? ''
-    const { answers } = await askNodes(agents, node, { about: 'usage' })
-    const rows = answers.flatMap(({ answer }) => answer.rows).filter(({ cores }) => cores >= busyCores)
-    if (rows.length === 0) return [{ target: { kind: 'node', node }, cores: 0 }]
-    return rows.map(({ target, cores }) => ({ target, cores })).sort((a, b) => b.cores - a.cores)
-  }
-
   const push = (entry: { record: AlertRecord; attempt: number }): void => {
     if (isClosed) return
     waiting.push(entry)
@@ -393,29 +383,6 @@ export function matchRule(
     whys.push(`rule ${rule.name}: ${why}`)
   }
   return { why: whys.join('; ') || 'there is no rule' }
-}
-
-function selectorOf({ how, namespace, pod, container, workload, selector, node }: AlertTarget): TargetSelector {
-  const where = { ...(namespace ? { namespace } : {}) }
-  switch (how) {
-    case 'container':
-      return { name: `pod/${pod}`, ...(container ? { container } : {}), ...where }
-    case 'pod':
-      return { name: `pod/${pod}`, ...where }
-    case 'workload':
-      return {
-        name:
-          workload
-            ?.replace(/^deployment\//, 'deploy/')
-            .replace(/^statefulset\//, 'sts/')
-            .replace(/^daemonset\//, 'ds/') ?? '',
-        ...where,
-      }
-    case 'app':
-      return { labels: selector ?? '', ...where }
-    case 'node':
-      return node ? { node } : {}
-  }
 }
 
 /** What cooldowns are of: all pods of a workload on all nodes, else the program of one node. */

@@ -58,12 +58,13 @@ export function mountHooks(app: App, { store, alerts, rules, hookAccess }: Serve
       const { name, status } = alert
       if ('why' in match) return { name, status, decisions: [match.why] }
       const { rule, wanted } = match
-      const { because, how, ...target } = wanted
+      const { because, how, otherwise, ...target } = wanted
       const whom = Object.entries(target).map(([key, value]) => `${key} ${value}`)
       const steps = rule.do.map(({ kind, forMs }) => `${kind} ${forMs / 1000}s`)
       const decisions = [
         `rule ${rule.name} matches`,
         `target: ${whom.join(', ')} (${how}, ${because})`,
+        ...(otherwise ? [`where nobody who is meant listens there: ${otherwise.how}, ${otherwise.because}`] : []),
         rule.when === 'firing'
           ? 'when: it fires'
           : `when: ${JSON.stringify(rule.when)}, judged by the CPU at that moment`,

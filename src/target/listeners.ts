@@ -28,7 +28,7 @@ export async function listenersOn(listener: Listener, inNetworkOf: number, proc 
   const pids: number[] = []
   let beganMs = performance.now()
   for (const pid of listProcesses(proc)) {
-    if (networkOf(pid, proc) !== network) continue
+    if (network !== undefined && networkOf(pid, proc) !== network) continue
     const own = socketInodes(pid, proc).inodes
     if ([...inodes].some((inode) => own.has(inode))) pids.push(pid)
     if (performance.now() - beganMs < sliceMs) continue
@@ -46,7 +46,7 @@ function arrivesAt({ address, port }: Listener, sockets: readonly TcpSocket[]): 
   return new Set(fit.map(({ inode }) => inode))
 }
 
-/** `net:[4026531840]`; undefined when it is gone. */
+/** `net:[4026531840]`; undefined when it is gone, or not ours to see. */
 function networkOf(pid: number, proc: string): string | undefined {
   try {
     return readlinkSync(`${proc}/${pid}/ns/net`)

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import type { Alert } from '../model/alert.ts'
-import { type AlertTarget, targetOfAlert } from './alert-target.ts'
+import { type AlertTarget, targetOfAlert, tellsOfOthers } from './alert-target.ts'
 
 type Labels = Record<string, string>
 
@@ -36,13 +36,43 @@ test.each<{ labels: Labels; target: Omit<AlertTarget, 'because'> | undefined }>(
     target: { how: 'app', namespace: 'shop', selector: 'app.kubernetes.io/name=cart' },
   },
   { labels: { app: 'cart' }, target: undefined },
-  { labels: { instance: 'n1:9100', job: 'node' }, target: { how: 'node', node: 'n1' } },
-  { labels: { instance: '[fe80::1]:9100' }, target: { how: 'node', node: 'fe80::1' } },
+  { labels: { instance: 'n1', job: 'node' }, target: { how: 'node', node: 'n1' } },
   { labels: { instance: 'fe80::1' }, target: { how: 'node', node: 'fe80::1' } },
   { labels: { alertname: 'Watchdog' }, target: undefined },
 ])('$labels', ({ labels, target }) => {
   const { because: _, ...rest } = found(labels) ?? {}
   expect(rest).toEqual(target ?? {})
+})
+
+test.each([
+  ['vm1:9121', 'vm1:9121', 'vm1'],
+  ['[fe80::1]:9100', '[fe80::1]:9100', 'fe80::1'],
+  ['rediss://10.0.0.7:6379', '10.0.0.7:6379', '10.0.0.7'],
+  ['https://user@shop.example:8443/healthz', 'shop.example:8443', 'shop.example'],
+])('instance %s means who listens there, else its node', (instance, address, node) => {
+  const because = 'by label instance'
+  expect(found({ instance, job: 'x' })).toMatchObject({
+    how: 'instance',
+    address,
+    node,
+    because,
+    otherwise: { how: 'node' },
+  })
+  expect(found({ instance, deployment: 'cart' })?.how).toBe('workload')
+})
+
+test('where nobody who is meant listens, the other labels say who is', () => {
+  const labels = { namespace: 'shop', app: 'cart', pod: 'kube-state-metrics-0', instance: '10.4.2.17:8080' }
+  expect(found(labels)).toEqual({
+    how: 'instance',
+    address: '10.4.2.17:8080',
+    node: '10.4.2.17',
+    because: 'by label instance; the label pod names the exporter kube-state-metrics-0',
+    otherwise: { how: 'app', namespace: 'shop', selector: 'app=cart', because: 'by labels app, namespace' },
+  })
+  expect(found({ instance: 'https://shop.example/healthz' })).toMatchObject({ how: 'node' })
+  expect(['node_exporter', 'prometheus-node-exporter', 'kubelet'].every(tellsOfOthers)).toBe(true)
+  expect(['prometheus-redis-exporter', 'nodejs', 'node'].some(tellsOfOthers)).toBe(false)
 })
 
 test('what the target said of itself goes before what the scraper calls it', () => {

@@ -2,7 +2,7 @@
 // name the exporter that told of it instead of the workload.
 import type { Alert } from '../model/alert.ts'
 
-export const resolutions = ['container', 'pod', 'workload', 'app', 'node'] as const
+export const resolutions = ['container', 'pod', 'workload', 'instance', 'app', 'node'] as const
 /** How a target was found; first of a rule's list that its labels allow. */
 export type Resolution = (typeof resolutions)[number]
 
@@ -17,6 +17,10 @@ export interface AlertTarget {
   readonly selector?: string
   /** Of the node that is meant, or of the one that the pod runs on as far as the labels know. */
   readonly node?: string
+  /** `vm1:9121`: whoever listens there is meant, unless that tells of others (`tellsOfOthers`). */
+  readonly address?: string
+  /** Of an address: what the other labels say, where nobody who is meant listens on it. */
+  readonly otherwise?: AlertTarget
   /** For people: which label said so, and what was passed over. */
   readonly because: string
 }
@@ -27,6 +31,7 @@ const names = {
   pod: ['exported_pod', 'pod', 'pod_name', 'kubernetes_pod_name', 'k8s_pod_name'],
   container: ['exported_container', 'container', 'container_name', 'k8s_container_name'],
   node: ['exported_node', 'node', 'kubernetes_node', 'k8s_node_name', 'nodename', 'instance'],
+  instance: ['exported_instance', 'instance'],
   app: ['app_kubernetes_io_name', 'label_app', 'app', 'k8s_app'],
 } as const
 
@@ -40,14 +45,23 @@ const workloads = {
 /** Exporters that tell of others: their own pod is where the series comes from, not whom it is about. */
 const exporters =
   /^(kube-state-metrics|.*-kube-state-metrics|node-exporter|.*-node-exporter|prometheus-node-exporter)(-|$)/
+/** Programs that tell of the machine, its containers or other machines rather than of themselves. */
+const tellers =
+  /^(kube-state-metrics|(prometheus-)?node[-_]exporter|process-exporter|cadvisor|kubelet|(prometheus-)?(blackbox|snmp)[-_]exporter|(prometheus-)?pushgateway|telegraf|netdata|docker-proxy)$/
+
+/** True for a program whose address says where a series comes from, not whom it is about. @param command its name */
+export const tellsOfOthers = (command: string): boolean => tellers.test(command)
+
 /** Container names that stand for no container: cAdvisor's sum of a pod, and the pause container. */
 const noContainer = new Set(['POD', 'pause'])
 
 /** @returns undefined when nothing in the alert names a target */
 export function targetOfAlert(alert: Alert, order: readonly Resolution[] = resolutions): AlertTarget | undefined {
-  for (const how of order) {
+  for (const [i, how] of order.entries()) {
     const target = finders[how](new Look(alert))
-    if (target) return target
+    if (!target) continue
+    const otherwise = how === 'instance' ? targetOfAlert(alert, order.slice(i + 1)) : undefined
+    return otherwise ? { ...target, otherwise } : target
   }
   return undefined
 }
@@ -97,13 +111,17 @@ class Look {
   /** `instance` is an address and a port: only the host of it can be a node. */
   node(): string | undefined {
     const node = this.value(names.node)
-    return node?.replace(/^\[([^\]]+)\](:\d+)?$/, '$1').replace(/^([^:]+):\d+$/, '$1')
+    return node === undefined ? undefined : hostOf(node)
   }
 
   because(): string {
     return `by ${this.used.length === 1 ? 'label' : 'labels'} ${this.used.join(', ')}${this.#passed}`
   }
 }
+
+/** Host of an address, with and without port: `[fe80::1]:9100`, `vm1:9100`, `fe80::1`. */
+const hostOf = (address: string): string =>
+  address.replace(/^\[([^\]]+)\](:\d+)?$/, '$1').replace(/^([^:]+):\d+$/, '$1')
 
 /** A node named by a label of its own, as against `instance`, which is often the address of the pod. */
 function nodeOfPod(look: Look): { node?: string } {
@@ -131,6 +149,16 @@ const finders: Record<Resolution, (look: Look) => AlertTarget | undefined> = {
       return { how: 'workload', workload, ...look.namespace(), because: look.because() }
     }
     return undefined
+  },
+  instance: (look) => {
+    look.pod() // only to say that an exporter was passed over
+    look.used.length = 0
+    const value = look.value(names.instance)
+    // Exporters of many targets put the address that they were asked about: `rediss://10.0.0.7:6379`, `http://shop:80/x`.
+    const address =
+      value && /^(?:[a-z][a-z0-9+.-]*:\/\/)?(?:[^/@]*@)?((?:\[[^\]]+\]|[^/:]+):\d+)(?:\/.*)?$/i.exec(value)?.[1]
+    if (!address) return undefined
+    return { how: 'instance', address, node: hostOf(address), because: look.because() }
   },
   app: (look) => {
     const app = look.value(names.app)
