@@ -331,7 +331,16 @@ export const optionTable = {
     type: 'bytes',
     default: '10GB',
     range: [16e6, 1e15],
-    help: 'Evidence beyond this size is dropped, oldest first.',
+    help: 'Evidence beyond this size is dropped, oldest first; what is pinned is kept.',
+    commands: keepers,
+  },
+  // A quarter: what somebody looks into later than that is pinned, and what tells of workloads is not kept for ever.
+  dataAgeMs: {
+    flag: 'data-age',
+    type: 'duration',
+    default: '90d',
+    range: [3_600_000, 1e14],
+    help: 'Evidence older than this is dropped; what is pinned is kept.',
     commands: keepers,
   },
   configFile: {

@@ -54,6 +54,7 @@ async function runMain(command: 'up' | 'agent' | 'server', { options }: Config):
         listen: options.listen,
         dataDir: options.dataDir,
         dataBudgetBytes: options.dataBudgetBytes,
+        dataAgeMs: options.dataAgeMs,
         version,
         log,
         program,

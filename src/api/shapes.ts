@@ -72,7 +72,7 @@ export const ServerStatus = z
       freeBytes: z.number(),
       /** Below this much free space captures are refused. */
       minFreeBytes: z.number(),
-      /** Artifacts dropped for the budget since the data folder exists. */
+      /** Artifacts dropped for their age or the budget since the data folder exists. */
       evicted: z.number().int(),
     }),
   })

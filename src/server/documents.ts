@@ -70,7 +70,7 @@ export function createDocumentKeeper({
     })
 
   const keepArtifact = async (seq: number, artifact: Artifact): Promise<DocumentAnswer> => {
-    // A repeat: its bytes may have been dropped for the budget since, and must not be asked for again.
+    // A repeat: its bytes may have been dropped since, and must not be asked for again.
     if (await catalog.artifact(artifact.id)) return { type: 'stored', seq }
     const sizeBytes = await blobs.sizeOf(artifact.sha256)
     if (sizeBytes === undefined) return { type: 'missing', seq, sha256: artifact.sha256 }

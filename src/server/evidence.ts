@@ -90,7 +90,10 @@ export async function findEvidence(
 
 export function droppedFailure(artifact: Artifact): Failure {
   const when = new Date(artifact.evictedMs ?? 0).toISOString()
-  return new Failure('NOT_FOUND', `${artifact.name} was dropped at ${when} to keep within the budget`)
+  return new Failure(
+    'NOT_FOUND',
+    `${artifact.name} was dropped at ${when}, for its age or the budget (--data-age, --data-budget)`,
+  )
 }
 
 /** What somebody asked to record begins and ends with the recording, by the clock of the node. */

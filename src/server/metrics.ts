@@ -69,7 +69,7 @@ export function createMetrics({ version, store, agents, events }: MetricsSources
   })
   gauge(
     'spikecam_artifacts_evicted',
-    'Artifacts dropped for the budget',
+    'Artifacts dropped for their age or the budget',
     async () => (await store.catalog.counts()).evicted,
   )
   gauge('spikecam_artifact_bytes', 'Bytes of artifacts on disk', () => store.blobs.usage().bytes)

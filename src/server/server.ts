@@ -29,6 +29,8 @@ export interface ServerOptions {
   readonly dataDir: string
   /** Evidence beyond this size is dropped, oldest first. */
   readonly dataBudgetBytes: number
+  /** Evidence that is older is dropped; absent: whatever its age. */
+  readonly dataAgeMs?: number
   readonly version: string
   readonly log: Logger
   /** Folder of the built UI (`dist/ui`); absent: only the API. */
@@ -77,7 +79,11 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   const { listen, log, version } = options
   const access = createAccess({ ...options, host: listen.host })
   const rules = await openRuleBook(options.rulesFile, log)
-  const store = await openStore({ ...options, budgetBytes: options.dataBudgetBytes })
+  const store = await openStore({
+    ...options,
+    budgetBytes: options.dataBudgetBytes,
+    ...(options.dataAgeMs === undefined ? {} : { maxAgeMs: options.dataAgeMs }),
+  })
   const events = createEventHub()
   const analyst = createAnalyst({ blobs: store.blobs, ...(options.program ? { program: options.program } : {}) })
   const evidence = createEvidenceDesk({ catalog: store.catalog, analyst, events, log })
@@ -152,6 +158,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     await alerts.resume()
     await evidence.resume()
     await store.keepWithinBudget()
+    await store.dropAged()
     const url = `http://${printHost(listen.host)}:${port}`
     log.info({ url, dataDir: options.dataDir, held: printBytes(store.blobs.usage().bytes) }, 'listening')
     return { url, close }

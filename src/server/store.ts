@@ -15,6 +15,8 @@ export interface StoreOptions {
   readonly dataDir: string
   /** Bytes of evidence that are kept; older ones are dropped. */
   readonly budgetBytes: number
+  /** Evidence that is older is dropped, whatever there is room for; absent: whatever its age. */
+  readonly maxAgeMs?: number
   readonly diskLimits?: DiskLimits
   /** How free space is measured, for tests. */
   readonly measureDisk?: typeof diskSpace
@@ -28,14 +30,20 @@ export interface Store {
   readonly budgetBytes: number
   /** Drops the oldest evidence until what is held and `incomingBytes` are within the budget. */
   keepWithinBudget(incomingBytes?: number): Promise<void>
+  /** Drops what is older than it may be; also runs by itself. */
+  dropAged(nowMs?: number): Promise<void>
   close(): Promise<void>
 }
 
 /** Uploaded, but never named by an artifact message: after a day the agent that sent it has long repeated it or is gone. */
 const orphanAgeMs = 24 * 3_600_000
 
+/** Ages are days: an hour more is of no matter, and to look costs a scan of the artifacts. */
+const lookForAgedEveryMs = 3_600_000
+
 /** @throws Failure DATA_NOT_WRITABLE, DATA_IN_USE, DATA_TOO_NEW, DATA_DAMAGED */
-export async function openStore({ dataDir, budgetBytes, diskLimits, measureDisk, log }: StoreOptions): Promise<Store> {
+export async function openStore(options: StoreOptions): Promise<Store> {
+  const { dataDir, budgetBytes, maxAgeMs, diskLimits, measureDisk, log } = options
   try {
     await makeFolder(resolve(dataDir))
   } catch (cause) {
@@ -54,13 +62,25 @@ export async function openStore({ dataDir, budgetBytes, diskLimits, measureDisk,
       ...(diskLimits ? { limits: diskLimits } : {}),
       ...(measureDisk ? { measure: measureDisk } : {}),
     })
+    const drop = evidenceDropper(catalog, blobs, { budgetBytes, log })
+    const dropAged: Store['dropAged'] = async (nowMs = Date.now()) => {
+      if (maxAgeMs !== undefined) await drop({ oldestMs: nowMs - maxAgeMs })
+    }
+    const timer = setInterval(() => {
+      dropAged().catch((error) => log.error({ err: error }, 'old evidence could not be dropped'))
+    }, lookForAgedEveryMs)
+    timer.unref()
     return {
       catalog,
       blobs,
       guard,
       budgetBytes,
-      keepWithinBudget: budgetKeeper(catalog, blobs, { budgetBytes, log }),
-      close: () => catalog.close(),
+      keepWithinBudget: (incomingBytes = 0) => drop({ incomingBytes }),
+      dropAged,
+      close: () => {
+        clearInterval(timer)
+        return catalog.close()
+      },
     }
   } catch (error) {
     await catalog.close()
@@ -97,28 +117,37 @@ async function reconcile(catalog: Catalog, blobs: Blobs, log: Logger): Promise<v
   if (orphans.length > 0) log.info({ blobs: orphans.length }, 'removed bytes that no artifact names')
 }
 
-function budgetKeeper(catalog: Catalog, blobs: Blobs, { budgetBytes, log }: { budgetBytes: number; log: Logger }) {
+interface Wanted {
+  /** Bytes that are about to come. */
+  readonly incomingBytes?: number
+  /** Nothing may have been recorded before this. */
+  readonly oldestMs?: number
+}
+
+function evidenceDropper(catalog: Catalog, blobs: Blobs, { budgetBytes, log }: { budgetBytes: number; log: Logger }) {
   let last: Promise<void> = Promise.resolve()
-  const keep = async (incomingBytes: number): Promise<void> => {
-    if (blobs.usage().bytes + incomingBytes <= budgetBytes) return
+  const drop = async ({ incomingBytes = 0, oldestMs }: Wanted): Promise<void> => {
+    const bytes = blobs.usage().bytes + incomingBytes
+    if (bytes <= budgetBytes && oldestMs === undefined) return
     const held = await catalog.heldArtifacts()
-    const plan = planEviction(held, blobs.usage().bytes + incomingBytes, budgetBytes)
+    const plan = planEviction(held, bytes, { budgetBytes, ...(oldestMs === undefined ? {} : { oldestMs }) })
     if (plan.artifactIds.length > 0) {
       // Said first, then done: a crash in between leaves bytes without a name, never a name without bytes.
       await catalog.markEvicted(plan.artifactIds, Date.now())
       // An artifact with the same bytes may have arrived meanwhile.
       const named = new Set((await catalog.heldArtifacts()).map(({ sha256 }) => sha256))
       for (const sha256 of plan.sha256s) if (!named.has(sha256)) await blobs.delete(sha256)
+      const why = oldestMs === undefined ? `keep within ${printBytes(budgetBytes)}` : 'keep nothing longer than wanted'
       log.info(
         { artifacts: plan.artifactIds.length, freedBytes: plan.freedBytes },
-        `dropped the oldest evidence to keep within ${printBytes(budgetBytes)}`,
+        `dropped the oldest evidence to ${why}`,
       )
     }
     if (plan.overBytes > 0) log.warn({ overBytes: plan.overBytes }, 'pinned evidence alone is beyond the budget')
   }
-  return (incomingBytes = 0): Promise<void> => {
+  return (wanted: Wanted): Promise<void> => {
     // One after the other: two at once would both drop for the same bytes.
-    const next = last.then(() => keep(incomingBytes))
+    const next = last.then(() => drop(wanted))
     last = next.catch(() => undefined)
     return next
   }

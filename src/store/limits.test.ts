@@ -35,23 +35,45 @@ const held = (id: string, sizeBytes: number, change: Partial<HeldArtifact> = {})
 })
 
 test('nothing is dropped within the budget', () => {
-  expect(planEviction([held('a', 60)], 60, 60)).toEqual({ artifactIds: [], sha256s: [], freedBytes: 0, overBytes: 0 })
+  expect(planEviction([held('a', 60)], 60, { budgetBytes: 60 })).toEqual({
+    artifactIds: [],
+    sha256s: [],
+    freedBytes: 0,
+    overBytes: 0,
+  })
 })
 
 test('the oldest go first, only as many as needed, pinned ones never', () => {
   const artifacts = [held('a', 30), held('p', 30, { pinned: true }), held('b', 30), held('c', 30)]
-  expect(planEviction(artifacts, 120, 60)).toEqual({
+  expect(planEviction(artifacts, 120, { budgetBytes: 60 })).toEqual({
     artifactIds: ['a', 'b'],
     sha256s: ['a', 'b'],
     freedBytes: 60,
     overBytes: 0,
   })
-  expect(planEviction(artifacts, 120, 10).overBytes).toBe(20)
+  expect(planEviction(artifacts, 120, { budgetBytes: 10 }).overBytes).toBe(20)
 })
 
 test('bytes that two artifacts share are freed with the second, and not at all when one is pinned', () => {
   const shared = [held('a', 50, { sha256: 'x' }), held('b', 50, { sha256: 'x' }), held('c', 50)]
-  expect(planEviction(shared, 100, 60)).toMatchObject({ artifactIds: ['a', 'b'], sha256s: ['x'], freedBytes: 50 })
+  expect(planEviction(shared, 100, { budgetBytes: 60 })).toMatchObject({
+    artifactIds: ['a', 'b'],
+    sha256s: ['x'],
+    freedBytes: 50,
+  })
   const pinned = [held('a', 50, { sha256: 'x' }), held('b', 50, { sha256: 'x', pinned: true }), held('c', 50)]
-  expect(planEviction(pinned, 100, 60)).toMatchObject({ artifactIds: ['c'], sha256s: ['c'], overBytes: 0 })
+  expect(planEviction(pinned, 100, { budgetBytes: 60 })).toMatchObject({
+    artifactIds: ['c'],
+    sha256s: ['c'],
+    overBytes: 0,
+  })
+})
+
+test('what is too old goes whatever there is room for, pinned ones do not', () => {
+  const artifacts = [held('a', 30), held('p', 30, { pinned: true }), held('b', 30, { createdMs: 50 }), held('c', 30)]
+  const ordered = artifacts.toSorted((a, b) => a.createdMs - b.createdMs)
+  const limits = { budgetBytes: 1000, oldestMs: 50 }
+  expect(planEviction(ordered, 120, limits)).toMatchObject({ artifactIds: ['a', 'c'], freedBytes: 60 })
+  // Both at once: 60 bytes are left after the old ones went, and one more has to go.
+  expect(planEviction(ordered, 120, { ...limits, budgetBytes: 59 })).toMatchObject({ artifactIds: ['a', 'c', 'b'] })
 })

@@ -20,7 +20,7 @@ export function AgentStrip({ status }: { status: ServerStatus }) {
         title={`At most ${printBytes(status.data.budgetBytes)}; the oldest evidence goes first.`}
       >
         {printBytes(status.data.blobBytes)} of evidence kept
-        {status.data.evicted > 0 && `, ${status.data.evicted} files dropped for the budget`}
+        {status.data.evicted > 0 && `, ${status.data.evicted} files dropped for their age or the budget`}
       </p>
     </section>
   )

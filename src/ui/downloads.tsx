@@ -49,7 +49,7 @@ export function Downloads({ incidentId, artifacts, tree, svg }: DownloadsProps) 
         if (!name || !href) return null
         if (artifact.evictedMs !== undefined) {
           return (
-            <span key={artifact.id} className="gone" title="Its bytes were dropped to keep within the data budget.">
+            <span key={artifact.id} className="gone" title="Its bytes were dropped for their age or the data budget.">
               {name} (dropped)
             </span>
           )

@@ -6,7 +6,7 @@ export function NoProfile({ capture, artifact }: { capture: Capture | undefined;
     const day = new Date(artifact.evictedMs).toLocaleDateString()
     return (
       <p className="wait">
-        The profile was dropped on {day} to keep within the data budget (--data-budget). The chart is kept.
+        The profile was dropped on {day}, for its age or the data budget (--data-age, --data-budget). The chart is kept.
       </p>
     )
   }

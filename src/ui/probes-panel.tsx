@@ -121,7 +121,7 @@ function Files({ files, drawn, onDraw }: Pick<ProbesPanelProps, 'files' | 'drawn
             ) : (
               <span
                 className="gone"
-                title="Its bytes are not here: dropped to keep within the data budget, or not part of this page."
+                title="Its bytes are not here: dropped for their age or the data budget, or not part of this page."
               >
                 {name}
               </span>
