@@ -1,6 +1,9 @@
 import { spawn } from 'node:child_process'
-import { readdirSync, readFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { expect, test } from 'vitest'
+import { openCgroupView } from './cgroup-view.ts'
 import { redact } from './command-line.ts'
 import { containerOfPath, parseCgroupMounts, parseProcCgroup } from './container-cgroup.ts'
 import { CpuUsage } from './cpu-usage.ts'
@@ -68,6 +71,41 @@ test('a process that burns reads as what the scheduler gave it', async () => {
     usage.close()
   } finally {
     burner.kill('SIGKILL')
+  }
+})
+
+test('on a calm machine quiet processes are read in turns, on a busy one at every pass, and no tick is lost', () => {
+  const proc = mkdtempSync(join(tmpdir(), 'spikecam-proc-'))
+  /** /proc/stat and one process, in ticks of 10 ms. */
+  const write = (machineTicks: number, processTicks: number): void => {
+    writeFileSync(join(proc, 'stat'), `cpu  ${machineTicks} 0 0 100000 0 0 0 0 0 0\n`)
+    const fields = `S 1 77 77 0 -1 0 0 0 0 0 ${processTicks} 0 0 0 20 0 1 0 5000 0 0`
+    writeFileSync(join(proc, '77', 'stat'), `77 (quiet one) ${fields}\n`)
+  }
+  try {
+    mkdirSync(join(proc, '77'))
+    writeFileSync(join(proc, '77', 'cgroup'), '0::/\n')
+    write(0, 0)
+    const usage = new CpuUsage({ node: 'n', proc, cgroups: openCgroupView() })
+    const readings: { key: string; fromMs: number; toMs: number; cores: number }[] = []
+    let machineTicks = 0
+    let processTicks = 0
+    const pass = (second: number, machineTicksMore: number): void => {
+      machineTicks += machineTicksMore
+      processTicks += 1
+      write(machineTicks, processTicks)
+      readings.push(...usage.tick(second * 1000).filter(({ key }) => key.startsWith('p:77:')))
+    }
+    for (let second = 0; second < 21; second++) pass(second, 5)
+    expect(readings.length).toBeGreaterThan(3)
+    expect(readings.length).toBeLessThan(8)
+    for (let second = 21; second < 31; second++) pass(second, 150)
+    expect(readings.filter(({ toMs }) => toMs > 21_500)).toHaveLength(9)
+    const seconds = readings.reduce((sum, { cores, fromMs, toMs }) => sum + (cores * (toMs - fromMs)) / 1000, 0)
+    expect(seconds).toBeCloseTo((processTicks - 1) / 100, 6)
+    usage.close()
+  } finally {
+    rmSync(proc, { recursive: true })
   }
 })
 

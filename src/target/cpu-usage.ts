@@ -13,6 +13,7 @@ import type { CpuLimits } from './container-counters.ts'
 import { ContainerUsage, type UsageNow, type UsageReading } from './container-usage.ts'
 import { type ProcStat, parseComm, parseMachineBusyTicks, parseProcStat } from './proc-stat.ts'
 import { cgroupOf } from './process-identity.ts'
+import { waitedSecondsOf } from './run-delay.ts'
 import { SteadyCores } from './steady-cores.ts'
 
 export type { UsageNow, UsageReading }
@@ -50,8 +51,12 @@ const maxPassShare = 0.015
 const changeCores = 0.2
 /** Processes and containers at or above this are read at every tick. */
 const hotCores = 0.1
-/** Passes in which each process of a quiet container is read once. */
+/** Passes in which each quiet process is read once, where something else tells that it is quiet. */
 const quietTurns = 4
+/** While the whole machine uses less than this, nobody can be burning without showing in its counter. */
+const calmCores = 0.25
+/** What uses less than this may wait for its turn on a calm machine; the means stay exact, only longer. */
+const quietCores = 0.02
 /** Descriptors kept for processes; beyond it (very large nodes) the rest is opened anew at each full pass. */
 const maxProcessFds = 8192
 
@@ -146,6 +151,22 @@ export class CpuUsage {
     return key.startsWith('c:') ? this.#containers.limits(key.slice(2), nowMs) : {}
   }
 
+  /**
+   * How long what is behind a key waited for a CPU since it began, in seconds; undefined when nobody knows. Of a container
+   * the time in which some task of it did, of processes the sum over threads. Costs a read per thread: ask for those
+   * that matter.
+   */
+  waitedSeconds(key: string): number | undefined {
+    if (!key.startsWith('c:')) return this.follows(key) ? waitedSecondsOf(Number(key.split(':')[1]), this.#proc) : undefined
+    const containerId = key.slice(2)
+    const waiting = this.#containers.waitingSeconds(containerId)
+    if (waiting !== undefined) return waiting
+    const processes = [...this.#processes.values()].filter((process) => process.containerId === containerId)
+    // Those that burn are those that may want more.
+    const [busiest] = processes.sort((a, b) => b.cores - a.cores)
+    return busiest && waitedSecondsOf(busiest.pid, this.#proc)
+  }
+
   /** Every container and every process in none, in no order. */
   now(): UsageNow[] {
     const rows = this.#containers.now()
@@ -205,10 +226,14 @@ export class CpuUsage {
     for (const entry of this.#processes.values()) if (entry.pass !== this.#pass) this.#forget(entry)
   }
 
-  /** A quiet container's own counter speaks for its processes; they take turns, so that a recycled PID is noticed. */
+  /**
+   * The counter of a quiet container, or of a calm machine, speaks for its processes; they take turns, so that a
+   * recycled PID is noticed.
+   */
   #canWait(entry: ProcessEntry): boolean {
-    if (entry.containerId === undefined || (entry.pid + this.#pass) % quietTurns === 0) return false
-    return this.#containers.isQuiet(entry.containerId, hotCores)
+    if ((entry.pid + this.#pass) % quietTurns === 0) return false
+    if (entry.containerId !== undefined) return this.#containers.isQuiet(entry.containerId, hotCores)
+    return this.#machineCores < calmCores && entry.fd >= 0 && entry.cores < quietCores
   }
 
   #meet(pid: number, nowMs: number, isOld: boolean): void {
