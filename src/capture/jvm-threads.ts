@@ -5,12 +5,11 @@
 //
 // so that the figures hold nothing of what the dumps themselves cost.
 import { setTimeout as sleep } from 'node:timers/promises'
+import { promisify } from 'node:util'
+import { gzip } from 'node:zlib'
 import { mediaTypes } from '../model/capture.ts'
 import { Failure } from '../model/errors.ts'
-import { gzip } from '../profile/gzip.ts'
 import { encodePprof } from '../profile/pprof-encode.ts'
-import type { Loss } from '../profile/profile.ts'
-import type { ThreadDump } from '../profile/thread-dump.ts'
 import { parseHotspotThreads } from '../profile/thread-dump-hotspot.ts'
 import { type ThreadTable, type ThreadWindow, tableThreads } from '../profile/thread-table.ts'
 import { profileThreads } from '../profile/thread-table-profile.ts'
@@ -102,21 +101,21 @@ async function makeFindings(
   { texts, windows, cutShort }: Recording,
   { request, jvm, startedMs }: { request: ProbeRequest; jvm: AttachedJvm; startedMs: number },
 ): Promise<ProbeYield> {
-  const dumps: ThreadDump[] = []
-  const losses: Loss[] = []
-  for (const text of texts) {
-    const read = parseHotspotThreads(text)
-    dumps.push(...read.dumps.slice(0, 1))
-    losses.push(...read.losses)
+  // Read in one go: a frame is read once, however many threads in however many dumps are in it.
+  const text = Buffer.concat(texts)
+  const { dumps, losses } = parseHotspotThreads(text)
+  if (dumps.length !== texts.length) {
+    const message = `the JVM was asked for ${texts.length} dumps, and what it answered holds ${dumps.length}`
+    throw new Failure('MALFORMED', message, { details: { begins: text.toString('utf8', 0, 100) } })
   }
   const limit = request.options.busiestThreads ?? defaultBusiest
   const table = tableThreads(dumps, windows, { limit, losses })
   const profile = profileThreads(dumps, windows, startedMs)
   const encode = (text: string): Uint8Array => new TextEncoder().encode(text)
   const findings: Finding[] = [
-    { name: 'threads.txt', mediaType: mediaTypes.text, bytes: Buffer.concat(texts) },
+    { name: 'threads.txt', mediaType: mediaTypes.text, bytes: text },
     { name: 'threads.json', mediaType: mediaTypes.threads, bytes: encode(JSON.stringify(table)) },
-    { name: 'threads.pb.gz', mediaType: mediaTypes.pprof, bytes: await gzip(encodePprof(profile)) },
+    { name: 'threads.pb.gz', mediaType: mediaTypes.pprof, bytes: await promisify(gzip)(encodePprof(profile)) },
     {
       name: stackFileName(request.target, new Date(startedMs)),
       mediaType: mediaTypes.text,

@@ -8,8 +8,9 @@
 // Printed by Thread::print_on and its overrides in src/hotspot/share/runtime/*thread*.cpp.
 import type { ThreadOfDump } from './thread-dump.ts'
 
+/** What follows the name. */
 const header =
-  /^(?:"([\s\S]*)" )?(?:#(\d{1,15}) )?(?:\[(\d{1,10})\] )?(daemon )?(?:prio=(-?\d{1,9}) )?(?:os_prio=(-?\d{1,9}) )?(?:cpu=(\d{1,15}\.\d+)ms )?(?:elapsed=(\d{1,15}\.\d+)s )?(?:allocated=(\d{1,15})([BKMGT]) )?(?:defined_classes=(\d{1,15}) )?tid=(0x[0-9a-f]{1,16})(?: nid=(0x[0-9a-f]{1,8}|\d{1,10}|NA))?(?: ([^"[]*))?(?:\[0x[0-9a-f]+\])?$/
+  /^(?:#(\d{1,15}) )?(?:\[(\d{1,10})\] )?(daemon )?(?:prio=(-?\d{1,9}) )?(?:os_prio=(-?\d{1,9}) )?(?:cpu=(\d{1,15}\.\d+)ms )?(?:elapsed=(\d{1,15}\.\d+)s )?(?:allocated=(\d{1,15})([BKMGT]) )?(?:defined_classes=(\d{1,15}) )?tid=(0x[0-9a-f]{1,16})(?: nid=(0x[0-9a-f]{1,8}|\d{1,10}|NA))?(?: ([^"[]*))?(?:\[0x[0-9a-f]+\])?$/
 
 /** HotSpot's byte_size_in_proper_unit: whole units, rounded down. */
 const units: Record<string, number> = { B: 1, K: 1024, M: 1024 ** 2, G: 1024 ** 3, T: 1024 ** 4 }
@@ -20,29 +21,40 @@ export type ThreadHeader = Omit<
   'state' | 'stateDetail' | 'compiling' | 'frames' | 'carries' | 'carrierId' | 'ownedSynchronizers'
 >
 
+type OpenHeader = { -readonly [Field in keyof ThreadHeader]: ThreadHeader[Field] }
+
 /** What the header says; undefined when the line (or the lines of a name with newlines) is none. */
 export function parseThreadHeader(text: string): ThreadHeader | undefined {
-  const match = header.exec(text)
+  // Nothing behind the name has a quote in it, so the last one ends the name, whatever is in it.
+  const isNamed = text.startsWith('"')
+  const end = isNamed ? text.lastIndexOf('" ') : 0
+  if (isNamed && end < 1) return undefined
+  const match = header.exec(isNamed ? text.slice(end + 2) : text)
   if (!match) return undefined
-  const [, name = '', javaId, nativeId, daemon, priority, osPriority, cpu, elapsed] = match
-  const [, , , , , , , , , allocated, unit = 'B', classes, vmAddress, nid, status = ''] = match
-  const words = status.trim()
+  // By number, not taken apart: that would go through an iterator, in lines of which a dump has thousands.
+  const javaId = match[1]
+  const cpu = match[6]
+  const elapsed = match[7]
+  const allocated = match[8]
+  const nid = match[12]
+  const status = match[13]?.trim()
   // `0x` decides: JDK 17 and older print hexadecimal, later ones decimal, and a carrier thread has only [native id].
-  const osId = nid === 'NA' ? undefined : (nid ?? nativeId)
-  return {
+  const osId = nid === 'NA' ? undefined : (nid ?? match[2])
+  const thread: OpenHeader = {
     kind: javaId === undefined ? 'vm' : 'java',
-    name,
-    ...(javaId !== undefined && { javaId: Number(javaId) }),
-    ...(osId !== undefined && { nid: Number(osId) }),
-    isDaemon: daemon !== undefined,
-    ...(priority !== undefined && { priority: Number(priority) }),
-    ...(osPriority !== undefined && { osPriority: Number(osPriority) }),
-    ...(cpu !== undefined && { cpuMs: Number(cpu) }),
-    // Printed with two decimals; rounding removes what the multiplication adds.
-    ...(elapsed !== undefined && { elapsedMs: Math.round(Number(elapsed) * 1000) }),
-    ...(allocated !== undefined && { allocatedBytes: Number(allocated) * (units[unit] as number) }),
-    ...(classes !== undefined && { definedClasses: Number(classes) }),
-    ...(vmAddress !== undefined && { vmAddress }),
-    ...(words && { status: words }),
+    name: isNamed ? text.slice(1, end) : '',
+    isDaemon: match[3] !== undefined,
   }
+  if (javaId !== undefined) thread.javaId = Number(javaId)
+  if (osId !== undefined) thread.nid = Number(osId)
+  if (match[4] !== undefined) thread.priority = Number(match[4])
+  if (match[5] !== undefined) thread.osPriority = Number(match[5])
+  if (cpu !== undefined) thread.cpuMs = Number(cpu)
+  // Printed with two decimals; rounding removes what the multiplication adds.
+  if (elapsed !== undefined) thread.elapsedMs = Math.round(Number(elapsed) * 1000)
+  if (allocated !== undefined) thread.allocatedBytes = Number(allocated) * (units[match[9] ?? 'B'] as number)
+  if (match[10] !== undefined) thread.definedClasses = Number(match[10])
+  if (match[11] !== undefined) thread.vmAddress = match[11]
+  if (status) thread.status = status
+  return thread
 }

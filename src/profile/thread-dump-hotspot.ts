@@ -48,12 +48,26 @@ export function parseHotspotThreads(bytes: Uint8Array): ThreadDumps {
   return { dumps, losses: reader.losses() }
 }
 
+/** As a thread's frames are being read. Most threads of a pool have the same: these are shared, so a lock is put into a copy. */
+type SharedFrame = Readonly<OpenJavaFrame>
+
+interface StateLine {
+  /** Absent for a word that is none. */
+  readonly state: JavaState | undefined
+  readonly detail: string | undefined
+}
+
+function parseStateLine(line: string): StateLine | undefined {
+  const match = stateLine.exec(line)
+  return match ? { state: javaStates.find((name) => name === match[1]), detail: match[2] } : undefined
+}
+
 interface OpenThread extends ThreadHeader {
   state?: JavaState
   stateDetail?: string
   compiling?: string
-  carries?: { javaId: number; frames: OpenJavaFrame[] }
-  frames: OpenJavaFrame[]
+  carries?: { javaId: number; frames: SharedFrame[] }
+  frames: SharedFrame[]
   ownedSynchronizers: OwnedSynchronizer[]
 }
 type OpenDump = Omit<ThreadDump, 'threads' | 'deadlocks'> & {
@@ -72,22 +86,32 @@ class DumpReader {
   private dump: OpenDump | undefined
   private thread: OpenThread | undefined
   /** Where frames of the thread go: its own, or those of the virtual thread it carries. */
-  private frames: OpenJavaFrame[] = []
+  private frames: SharedFrame[] = []
+  /** Frames by their line, states by theirs: a pool of five hundred threads prints the same ones five hundred times. */
+  private readonly knownFrames = new Map<string, SharedFrame>()
+  private readonly knownStates = new Map<string, StateLine>()
   private inSynchronizers = false
   /** A header that is not complete: the first lines of a name with newlines. */
   private partial: string[] = []
   private deadlock: DeadlockReader | undefined
   private heap: string[] = []
-  /** The two lines before: time and PID stand there. */
-  private before: [string, string] = ['', '']
+  /** Time and PID stand there when a dump begins. */
+  private lastLine = ''
+  private lineBeforeLast = ''
   private unknown = 0
   private unread = 0
 
   line(line: string): void {
-    const begins = line.startsWith('Full thread dump ') && line.length <= maxLine ? title.exec(line) : undefined
-    if (begins) this.begin(begins[1] as string)
-    else if (this.section !== 'outside') this.inside(line)
-    this.before = [this.before[1], line.length <= maxLine ? line : '']
+    // Nine lines of ten are frames that were read before, unless they are the rest of a name.
+    const known = this.section === 'threads' && this.partial.length === 0 ? this.knownFrames.get(line) : undefined
+    if (known && this.thread) this.frames.push(known)
+    else {
+      const begins = line.startsWith('Full thread dump ') && line.length <= maxLine ? title.exec(line) : undefined
+      if (begins) this.begin(begins[1] as string)
+      else if (this.section !== 'outside') this.inside(line)
+    }
+    this.lineBeforeLast = this.lastLine
+    this.lastLine = line.length <= maxLine ? line : ''
   }
 
   end(): ThreadDump[] {
@@ -104,8 +128,8 @@ class DumpReader {
 
   private begin(vm: string): void {
     this.finish()
-    const time = /^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d$/.exec(this.before[1])?.[0]
-    const pid = /^(\d{1,10}):$/.exec(time === undefined ? this.before[1] : this.before[0])?.[1]
+    const time = /^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d$/.exec(this.lastLine)?.[0]
+    const pid = /^(\d{1,10}):$/.exec(time === undefined ? this.lastLine : this.lineBeforeLast)?.[1]
     this.dump = { ...(time && { time }), ...(pid && { pid: Number(pid) }), vm, threads: [], deadlocks: [] }
     this.dumps.push(this.dump)
     this.section = 'start'
@@ -213,16 +237,22 @@ class DumpReader {
     const text = line.trim()
     if (text.startsWith('at ')) {
       const frame = parseJavaFrame(text.slice(3))
-      if (frame) this.frames.push(frame)
-      return frame !== undefined
+      if (!frame) return false
+      this.knownFrames.set(line, frame)
+      this.frames.push(frame)
+      return true
     }
     if (text.startsWith('- ')) return this.lockLine(thread, text)
-    const state = stateLine.exec(line)
+    if (text === 'Locked ownable synchronizers:') {
+      this.inSynchronizers = true
+      return true
+    }
+    const state = this.knownStates.get(line) ?? parseStateLine(line)
     if (state) {
-      const known = javaStates.find((name) => name === state[1])
-      if (known) thread.state = known
-      if (state[2]) thread.stateDetail = state[2]
-      return known !== undefined
+      this.knownStates.set(line, state)
+      if (state.state) thread.state = state.state
+      if (state.detail) thread.stateDetail = state.detail
+      return state.state !== undefined
     }
     const virtual = /^(Carrying|Mounted) virtual thread #(\d{1,15})$/.exec(text)
     if (virtual) {
@@ -231,21 +261,20 @@ class DumpReader {
       return true
     }
     if (text.startsWith('Compiling: ')) thread.compiling = text.slice(11)
-    if (text === 'Locked ownable synchronizers:') this.inSynchronizers = true
     return this.inSynchronizers || /^(?:Compiling: |No compile task|JavaThread state: )/.test(text)
   }
 
   private lockLine(thread: OpenThread, text: string): boolean {
     if (this.inSynchronizers) {
+      if (text === '- None') return true
       const owned = /^- <(0x[0-9a-f]+)> \(an? (.*)\)$/.exec(text)
       if (owned) thread.ownedSynchronizers.push({ address: owned[1] as string, className: owned[2] as string })
-      return owned !== null || text === '- None'
+      return owned !== null
     }
     const lock = parseFrameLock(text)
     const frame = this.frames.at(-1)
     if (!lock || !frame) return false
-    frame.locks ??= []
-    frame.locks.push(lock)
+    this.frames[this.frames.length - 1] = { ...frame, locks: [...(frame.locks ?? []), lock] }
     return true
   }
 }

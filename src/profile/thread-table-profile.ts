@@ -1,6 +1,7 @@
 // Snapshots of a JVM's threads as a profile for the flame graph: each thread in each snapshot is a sample, weighted with
 // the CPU it used around that moment. Half of what a thread used between two snapshots goes to each of its two stacks.
 import { ProfileBuilder } from './builder.ts'
+import type { JavaFrame } from './java-frame.ts'
 import type { Profile } from './profile.ts'
 import { roleOf } from './thread-cpu.ts'
 import { dumpTimeMs, type ThreadDump, type ThreadOfDump, wholeStack } from './thread-dump.ts'
@@ -53,13 +54,14 @@ export function profileThreads(
     }
   }
   const firstMs = dumps[0] && dumpTimeMs(dumps[0])
+  const stacks = new StackRows(builder)
   for (const [i, dump] of dumps.entries()) {
     const timeMs = dumpTimeMs(dump)
     const offsetMs = timeMs === undefined || firstMs === undefined ? undefined : timeMs - firstMs
     for (const thread of dump.threads) {
       const nanos = Math.round((shares[i]?.get(thread) ?? 0) * 1e6)
       const labels = builder.internLabels(threadLabels(thread))
-      builder.addSample(builder.internStack(stackOf(builder, thread)), [1, nanos], {
+      builder.addSample(stacks.of(thread), [1, nanos], {
         labels,
         ...(offsetMs !== undefined && { offsetMs }),
       })
@@ -71,10 +73,31 @@ export function profileThreads(
 const byNid = ({ threads }: ThreadDump): Map<number, ThreadOfDump> =>
   new Map(threads.flatMap((thread) => (thread.nid === undefined ? [] : [[thread.nid, thread] as const])))
 
-function stackOf(builder: ProfileBuilder, thread: ThreadOfDump): number[] {
-  const stack = wholeStack(thread)
-  if (stack.length > 0) return stack.map((frame) => internJavaFrame(builder, frame))
-  return groupStack(builder, roleOf(thread), thread.name)
+/** Rows of stacks; a frame that threads have in common is looked up once. */
+class StackRows {
+  private readonly builder: ProfileBuilder
+  private readonly locations = new Map<JavaFrame, number>()
+
+  constructor(builder: ProfileBuilder) {
+    this.builder = builder
+  }
+
+  of(thread: ThreadOfDump): number {
+    const frames = wholeStack(thread)
+    const { builder } = this
+    const stack =
+      frames.length > 0 ? frames.map((frame) => this.location(frame)) : groupStack(builder, roleOf(thread), thread.name)
+    return builder.internStack(stack)
+  }
+
+  private location(frame: JavaFrame): number {
+    let row = this.locations.get(frame)
+    if (row === undefined) {
+      row = internJavaFrame(this.builder, frame)
+      this.locations.set(frame, row)
+    }
+    return row
+  }
 }
 
 /** `GC Thread#3` below `[garbage collector]`, all of a kind as one box. */

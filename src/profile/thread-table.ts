@@ -198,7 +198,9 @@ const indexThreads = ({ threads }: ThreadDump): Map<string, ThreadOfDump> =>
 function hasSameStack(before: ThreadOfDump | undefined, now: ThreadOfDump): boolean {
   const [then, frames] = [before ? wholeStack(before) : [], wholeStack(now)]
   if (!before || then.length !== frames.length) return false
-  return frames.every(({ method, line }, i) => then[i]?.method === method && then[i]?.line === line)
+  return frames.every(
+    (frame, i) => then[i] === frame || (then[i]?.method === frame.method && then[i]?.line === frame.line),
+  )
 }
 
 /** Two decimals: the clocks have no more. */

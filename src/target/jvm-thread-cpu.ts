@@ -2,7 +2,7 @@
 //
 //   /proc/PID/task/TID/schedstat   1990123456 81234 402        ns on the CPU, ns waiting for one, times it ran
 //   /proc/PID/task/TID/stat        4242 (hot) R 1 … 199 3 …    the same in hundredths of a second, where that is absent
-import { closeSync, existsSync, openSync, readdirSync, readFileSync, readSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { setImmediate } from 'node:timers/promises'
 import { type ProcStat, parseProcStat } from './proc-stat.ts'
 
@@ -39,32 +39,24 @@ export async function readThreadClocks(pid: number): Promise<ThreadClocks> {
   return { atMs: (beganMs + performance.now()) / 2, cpuMs, processCpuMs }
 }
 
-/** Reused: these files have at most some hundred bytes, and a dump of ten thousand threads reads as many of them. */
-const buffer = Buffer.alloc(1024)
-
-/** @returns bytes in `buffer`, 0 when the thread has ended */
-function readSmall(path: string): number {
-  try {
-    const fd = openSync(path, 'r')
-    try {
-      return readSync(fd, buffer, 0, buffer.length, 0)
-    } finally {
-      closeSync(fd)
-    }
-  } catch {
-    return 0 // ENOENT or ESRCH: it has ended
-  }
-}
-
+/** As one string, which for files this small costs least of all ways that Node has to read one. */
 function fromSchedstat(folder: string): number | undefined {
-  const length = readSmall(`${folder}/schedstat`)
-  return length === 0 ? undefined : Number.parseInt(buffer.toString('latin1', 0, length), 10) / 1e6
+  const text = unlessGone(() => readFileSync(`${folder}/schedstat`, 'utf8'))
+  return text === undefined ? undefined : Number.parseInt(text, 10) / 1e6
 }
 
 function fromStat(folder: string): number | undefined {
-  const length = readSmall(`${folder}/stat`)
+  const bytes = unlessGone(() => readFileSync(`${folder}/stat`))
   const stat: ProcStat = { cpuTicks: 0, threads: 0, startTicks: 0, parent: 0 }
-  return parseProcStat(buffer, length, stat) ? stat.cpuTicks * tickMs : undefined
+  return bytes && parseProcStat(bytes, bytes.length, stat) ? stat.cpuTicks * tickMs : undefined
+}
+
+function unlessGone<T>(read: () => T): T | undefined {
+  try {
+    return read()
+  } catch {
+    return undefined // ENOENT or ESRCH: it has ended
+  }
 }
 
 export interface ThreadUse {
