@@ -37,3 +37,34 @@ test('an incident that no capture follows does not wait for ever, and one that h
   await desk.close()
   await catalog.close()
 })
+
+test('an alert incident begins when the CPU rose, which is before the alert, and has the quiet before as baseline', async () => {
+  const catalog = await openDuckdbCatalog(join(folder, 'late.duckdb'))
+  const desk = createEvidenceDesk({
+    catalog,
+    analyst: { ask: () => Promise.reject(new Error('no profile is asked for')), close: () => Promise.resolve() },
+    events: { publish: () => undefined },
+    log: { error: (problem: unknown) => expect.fail(String(problem)) },
+  })
+  // Quiet for 40 s, busy for 6 s; the alert fires 3 s and is told 4 s after that.
+  const riseMs = someMs - 10_000
+  const trigger = { kind: 'alert', rule: 'r', reason: 'alert CpuHigh' } as const
+  const alerted = { id: 'inc-late', trigger, onsetMs: someMs - 1000, noticedMs: someMs, state: 'capturing' } as const
+  await catalog.updateIncident('inc-late', () => makeIncident(alerted))
+  await catalog.updateCapture('cap-late', () =>
+    makeCapture({ id: 'cap-late', incidentId: 'inc-late', state: 'complete' }),
+  )
+  const cores = Array.from({ length: 300 }, (_, i) => (i >= 200 && i < 230 ? 0.98 : 0.01))
+  await catalog.putSeries('cap-late', [
+    { name: 'target', startMs: riseMs - 40_000, stepMs: 200, cores },
+    { name: 'machine', startMs: riseMs - 40_000, stepMs: 200, cores: cores.map(() => 1.5) },
+  ])
+  desk.look('inc-late')
+  await desk.close()
+  expect(await catalog.incident('inc-late')).toMatchObject({
+    onsetMs: riseMs,
+    noticedMs: someMs,
+    baseline: { fromMs: riseMs - 40_000, toMs: riseMs },
+  })
+  await catalog.close()
+})

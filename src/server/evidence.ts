@@ -4,7 +4,9 @@ import type { TopAnswer } from '../api/shapes.ts'
 import { type Artifact, type Capture, kindsWithRing, mediaTypes } from '../model/capture.ts'
 import { asFailure, Failure } from '../model/errors.ts'
 import type { Incident, TopRow } from '../model/incident.ts'
+import type { UsageSeries } from '../model/usage.ts'
 import type { Catalog } from '../store/catalog.ts'
+import { lastRise } from '../trigger/onset.ts'
 import type { Analyst } from './analyst.ts'
 import type { EventHub } from './events.ts'
 import { incidentState, isActive } from './merge.ts'
@@ -96,6 +98,15 @@ export function droppedFailure(artifact: Artifact): Failure {
   )
 }
 
+/** An alert knows when its rule was true for long enough; when the CPU rose, the usage of its target does. */
+function withRise(incident: Incident, series: readonly UsageSeries[]): Incident {
+  if (incident.trigger.kind !== 'alert') return incident
+  const usage = series.find(({ name }) => name === (incident.target.kind === 'node' ? 'machine' : 'target'))
+  const rise = usage && lastRise(usage, incident.noticedMs)
+  if (!rise) return incident
+  return { ...incident, onsetMs: rise.onsetMs, baseline: { fromMs: rise.quietFromMs, toMs: rise.onsetMs } }
+}
+
 /** What somebody asked to record begins and ends with the recording, by the clock of the node. */
 function withSpan(incident: Incident, captures: readonly Capture[]): Incident {
   if (incident.trigger.kind !== 'manual') return incident
@@ -128,12 +139,14 @@ export function createEvidenceDesk(options: EvidenceOptions): EvidenceDesk {
     const captures = await catalog.listCaptures({ incidentId: id, limit: maxCaptures })
     if (!incident || captures.length === 0 || captures.some(({ state }) => isActive(state))) return
     const state = incidentState(captures.map((capture) => capture.state))
-    const found = await countFunctions(withSpan(incident, captures))
+    const series = incident.trigger.kind === 'alert' ? await catalog.seriesOf(captures.map(({ id }) => id)) : []
+    const placed = (each: Incident): Incident => withRise(withSpan(each, captures), series)
+    const found = await countFunctions(placed(incident))
     const hasStacks = captures.some(({ kind }) => kindsWithRing.includes(kind))
     const message = (hasStacks ? found.message : undefined) ?? captures.find((capture) => capture.message)?.message
     const concluded = await catalog.updateIncident(id, (old) => {
       if (!old) return undefined
-      const { message: _, ...rest } = withSpan(old, captures)
+      const { message: _, ...rest } = placed(old)
       return {
         ...rest,
         state,

@@ -1,0 +1,63 @@
+// When the CPU rose that an alert tells of. The alert itself does not know: it fires after a scrape, a window of a rate
+// and a `for`, by when a short spike is over.
+//
+//   cores  ▁▁▁▁▁▁▁████████▁▁▁▁▁▁▁▁▁▁
+//                 rose     ended  the alert fires
+import type { UsageSeries } from '../model/usage.ts'
+
+export interface Rise {
+  readonly onsetMs: number
+  /** Since when it had been quiet, as far as was measured. */
+  readonly quietFromMs: number
+  /** When it had fallen again, if it had. */
+  readonly endedMs?: number
+}
+
+/** Means of a second: five readings, in which one odd one does not show. */
+const bucketMs = 1000
+/** A second or two in between in which it waited belong to the same rise. */
+const mostGapBuckets = 3
+/** What rises by less stands out of nothing. */
+const leastRiseCores = 0.1
+const leastRiseShare = 0.5
+
+/**
+ * The last rise that began before a moment.
+ * @param atMs when the alert was told of; what came after that is not looked at
+ * @returns undefined when nothing measured stands out: then it was as busy before
+ */
+export function lastRise({ startMs, stepMs, cores }: UsageSeries, atMs: number): Rise | undefined {
+  const known = cores.slice(0, Math.max(0, Math.floor((atMs - startMs) / stepMs)))
+  const size = Math.max(1, Math.round(bucketMs / stepMs))
+  const buckets: (number | undefined)[] = []
+  for (let i = 0; i < known.length; i += size) buckets.push(mean(known.slice(i, i + size)))
+  const measured = buckets.filter((value) => value !== undefined).sort((a, b) => a - b)
+  // A fifth of the time it was as quiet as this; a rise that fills more of what is known is not seen from before.
+  const quiet = measured[Math.floor(measured.length / 5)]
+  const peak = measured.at(-1)
+  if (quiet === undefined || peak === undefined) return undefined
+  if (peak - quiet < Math.max(leastRiseCores, peak * leastRiseShare)) return undefined
+  const middle = (quiet + peak) / 2
+  const isHigh = (value: number | null | undefined): boolean => value !== undefined && value !== null && value >= middle
+
+  const last = buckets.findLastIndex(isHigh)
+  let first = last
+  for (let i = last; i >= 0 && first - i <= mostGapBuckets; i--) if (isHigh(buckets[i])) first = i
+  // From its first second, or the one before, to the reading in which it began.
+  const from = Math.max(0, (first - 1) * size)
+  const onset = Math.max(
+    from,
+    known.findIndex((value, i) => i >= from && isHigh(value)),
+  )
+  const hasEnded = buckets.length - 1 - last > mostGapBuckets
+  return {
+    onsetMs: startMs + onset * stepMs,
+    quietFromMs: startMs,
+    ...(hasEnded ? { endedMs: startMs + (last + 1) * size * stepMs } : {}),
+  }
+}
+
+function mean(values: readonly (number | null)[]): number | undefined {
+  const known = values.filter((value) => value !== null)
+  return known.length === 0 ? undefined : known.reduce((sum, value) => sum + value, 0) / known.length
+}
