@@ -100,7 +100,7 @@ async function judgeProfile(ask: Ask, body: Buffer): Promise<Judged> {
   const index = await readIndex(ask, body)
   // Go before 1.17 takes no notice of `seconds` here and gives the state of the moment.
   if (isDelta && index.durationNanos === 0n) return { absent: 'this Go gives no differences; 1.17 and later do' }
-  if (index.sampleCount === 0) return { empty: emptyWhy }
+  if (index.samples.length === 0) return { empty: emptyWhy }
   const bytes = matchesGzip(body) ? body : await promisify(gzip)(body)
   return { finding: { name, mediaType: mediaTypes.pprof, bytes }, isCut: false }
 }

@@ -1,7 +1,7 @@
 // What every step of reading a pprof shares: the bytes, the strings, and how damage is met.
 import { Failure } from '../model/errors.ts'
-import type { Ranges } from './pprof-index.ts'
-import { failAt } from './protobuf.ts'
+import type { MessageRuns } from './pprof-index.ts'
+import { failAt, last, readLength } from './protobuf.ts'
 import type { LazyStrings } from './string-table.ts'
 
 export interface DecodeContext {
@@ -20,19 +20,30 @@ export function countLoss(context: DecodeContext, what: string): void {
 /** Runs `decode` on each message; when salvaging, a damaged one is counted and left out. */
 export function eachMessage(
   context: DecodeContext,
-  ranges: Ranges,
+  runs: MessageRuns,
   decode: (start: number, end: number) => void,
 ): void {
-  for (let i = 0; i < ranges.length; i++) {
-    if (!context.salvage) decode(ranges.starts.at(i), ranges.ends.at(i))
-    else {
-      try {
-        decode(ranges.starts.at(i), ranges.ends.at(i))
-      } catch (error) {
-        if (!(error instanceof Failure)) throw error
-        countLoss(context, 'damaged records')
-      }
+  const { bytes } = context
+  for (let run = 0; run < runs.starts.length; run++) {
+    const runEnd = runs.ends.at(run)
+    for (let at = runs.starts.at(run); at < runEnd; ) {
+      at = readLength(bytes, at + 1, runEnd) // one byte of tag
+      if (!context.salvage) decode(last.next, at)
+      else salvageMessage(context, { start: last.next, end: at }, decode)
     }
+  }
+}
+
+function salvageMessage(
+  context: DecodeContext,
+  { start, end }: { start: number; end: number },
+  decode: (start: number, end: number) => void,
+): void {
+  try {
+    decode(start, end)
+  } catch (error) {
+    if (!(error instanceof Failure)) throw error
+    countLoss(context, 'damaged records')
   }
 }
 

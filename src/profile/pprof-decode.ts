@@ -9,7 +9,7 @@
 // Numeric labels `offset_ms` (unit `milliseconds`) become the column `samples.offsetMs`; pprof-encode.ts writes them.
 import { Failure } from '../model/errors.ts'
 import { checkString, type DecodeContext, eachMessage } from './pprof-context.ts'
-import { indexPprof, type Ranges } from './pprof-index.ts'
+import { indexPprof, type MessageRuns } from './pprof-index.ts'
 import { decodeSamples } from './pprof-samples.ts'
 import { decodeFunctions, decodeLocations, decodeMappings, decodeValueType } from './pprof-tables.ts'
 import type { Profile, ValueType } from './profile.ts'
@@ -85,17 +85,16 @@ export function decodePprof(bytes: Uint8Array, { salvage = false }: PprofDecodeO
   if (index.sampleTypes.length === 0 || index.strings.length === 0) {
     throw new Failure('NOT_A_PROFILE', 'This is not a whole pprof profile: it has no sample types or no strings.')
   }
-  if (index.strings.starts.at(0) !== index.strings.ends.at(0)) {
-    failAt(index.strings.starts.at(0), 'string 0 of the string table is not empty')
-  }
-  const strings = new LazyStrings(bytes, index.strings.starts.toArray(), index.strings.ends.toArray())
+  const { starts, ends } = index.strings.ranges(bytes)
+  if (starts[0] !== ends[0]) failAt(starts[0] as number, 'string 0 of the string table is not empty')
+  const strings = new LazyStrings(bytes, starts, ends)
   const context: DecodeContext = { bytes, strings, salvage, losses: new Map() }
 
   const sampleTypes = decodeValueTypes(context, index.sampleTypes)
   const { mappings, ids: mappingIds } = decodeMappings(context, index.mappings)
   const { functions, ids: functionIds } = decodeFunctions(context, index.functions)
   const { locations, lines, ids: locationIds } = decodeLocations(context, index.locations, { mappingIds, functionIds })
-  const { samples, stacks, labelSets } = decodeSamples(context, index, {
+  const { samples, stacks, labelSets } = decodeSamples(context, index.samples, {
     locationIds,
     typeCount: sampleTypes.length,
   })
@@ -150,8 +149,8 @@ function salvage(bytes: Uint8Array): Profile | undefined {
   }
 }
 
-function decodeValueTypes(context: DecodeContext, ranges: Ranges): ValueType[] {
+function decodeValueTypes(context: DecodeContext, runs: MessageRuns): ValueType[] {
   const types: ValueType[] = []
-  eachMessage(context, ranges, (start, end) => types.push(decodeValueType(context, start, end)))
+  eachMessage(context, runs, (start, end) => types.push(decodeValueType(context, start, end)))
   return types
 }

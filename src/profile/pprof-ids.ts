@@ -1,5 +1,4 @@
 // From pprof ids to row indexes. Ids are any non-zero 64-bit numbers; nearly always they are 1, 2, 3, ...
-import { highWord } from './int64.ts'
 import { RowInterner } from './row-interner.ts'
 
 export class IdTable {
@@ -29,10 +28,7 @@ export class IdTable {
 
   /** Row of an id, -1 when there is none. */
   find(low: number, high: number): number {
-    if (this.isDense) {
-      const id = (high >>> 0) * highWord + (low >>> 0)
-      return id <= this.length ? id - 1 : -1
-    }
+    if (this.isDense) return high === 0 && low >>> 0 <= this.length ? (low >>> 0) - 1 : -1
     this.key[0] = low
     this.key[1] = high
     return this.sparse!.find(this.key, 0, 2)

@@ -1,39 +1,65 @@
-// First step of reading a pprof: where in the file each message lies, and the few plain numbers of the top level.
+// First step of reading a pprof: where in the file the messages of each kind lie, and the few plain numbers of the top
+// level. Writers put all messages of a kind one behind the other, so what is kept is where such a run begins and ends.
 import { Uint32Column } from './columns.ts'
 import type { Loss } from './profile.ts'
 import { failAt, last, lastInt64, readLength, readVarint, skipField } from './protobuf.ts'
 
-/** Byte ranges of messages of one kind, in file order. */
-export class Ranges {
+/** All messages of one kind, as stretches of the file that hold nothing else, each with its tag and length. */
+export class MessageRuns {
   readonly starts = new Uint32Column()
   readonly ends = new Uint32Column()
+  /** How many messages there are in all runs. */
+  length = 0
 
-  get length(): number {
-    return this.starts.length
+  /**
+   * Adds the messages from `start` on that have the tag of the first of them.
+   * @returns the first byte behind them
+   */
+  add(bytes: Uint8Array, start: number): number {
+    const tag = bytes[start]
+    let at = start
+    try {
+      do {
+        at = readLength(bytes, at + 1, bytes.length)
+        this.length++
+      } while (bytes[at] === tag)
+    } finally {
+      // Also when the next one is cut off: these are whole.
+      if (at > start) this.push(start, at)
+    }
+    return at
   }
 
-  push(start: number, end: number): void {
+  /** Where each message begins and ends, without tag and length. */
+  ranges(bytes: Uint8Array): { starts: Uint32Array; ends: Uint32Array } {
+    const starts = new Uint32Array(this.length)
+    const ends = new Uint32Array(this.length)
+    let message = 0
+    for (let run = 0; run < this.starts.length; run++) {
+      const runEnd = this.ends.at(run)
+      for (let at = this.starts.at(run); at < runEnd; message++) {
+        at = readLength(bytes, at + 1, runEnd)
+        starts[message] = last.next
+        ends[message] = at
+      }
+    }
+    return { starts, ends }
+  }
+
+  private push(start: number, end: number): void {
     this.starts.push(start)
     this.ends.push(end)
-  }
-
-  /** Makes the last range longer when this one follows it without a gap. */
-  extend(start: number, end: number): void {
-    if (this.length > 0 && this.ends.at(this.length - 1) === start) this.ends.set(this.length - 1, end)
-    else this.push(start, end)
   }
 }
 
 export interface PprofIndex {
-  readonly sampleTypes: Ranges
-  /** Stretches of the file that hold nothing but samples, with their tags and lengths; nearly always one. */
-  readonly sampleRuns: Ranges
-  sampleCount: number
-  readonly mappings: Ranges
-  readonly locations: Ranges
-  readonly functions: Ranges
-  readonly strings: Ranges
-  readonly periodTypes: Ranges
+  readonly sampleTypes: MessageRuns
+  readonly samples: MessageRuns
+  readonly mappings: MessageRuns
+  readonly locations: MessageRuns
+  readonly functions: MessageRuns
+  readonly strings: MessageRuns
+  readonly periodTypes: MessageRuns
   /** String indexes, not checked yet. */
   readonly comments: number[]
   dropFrames: number
@@ -52,14 +78,13 @@ export interface PprofIndex {
  */
 export function indexPprof(bytes: Uint8Array, salvage: boolean): PprofIndex {
   const index: PprofIndex = {
-    sampleTypes: new Ranges(),
-    sampleRuns: new Ranges(),
-    sampleCount: 0,
-    mappings: new Ranges(),
-    locations: new Ranges(),
-    functions: new Ranges(),
-    strings: new Ranges(),
-    periodTypes: new Ranges(),
+    sampleTypes: new MessageRuns(),
+    samples: new MessageRuns(),
+    mappings: new MessageRuns(),
+    locations: new MessageRuns(),
+    functions: new MessageRuns(),
+    strings: new MessageRuns(),
+    periodTypes: new MessageRuns(),
     comments: [],
     dropFrames: 0,
     keepFrames: 0,
@@ -75,42 +100,34 @@ export function indexPprof(bytes: Uint8Array, salvage: boolean): PprofIndex {
     while (at < bytes.length) at = indexField(bytes, at, index)
   } catch (error) {
     if (!salvage) throw error
-    index.losses.push({ what: 'bytes behind the damage that were not read', count: bytes.length - at, isCut: true })
+    const read = Math.max(at, ...endsOf(index))
+    index.losses.push({ what: 'bytes behind the damage that were not read', count: bytes.length - read, isCut: true })
   }
   return index
 }
 
-/** @returns the first byte after the field at `at` */
+/** Where the last run of each kind ends. */
+function endsOf({ sampleTypes, samples, mappings, locations, functions, strings, periodTypes }: PprofIndex): number[] {
+  const kinds = [sampleTypes, samples, mappings, locations, functions, strings, periodTypes]
+  return kinds.filter(({ length }) => length > 0).map(({ ends }) => ends.at(ends.length - 1))
+}
+
+/** @returns the first byte after the field at `at`, and after those of its kind that follow it */
 function indexField(bytes: Uint8Array, at: number, index: PprofIndex): number {
   const start = at
   const tag = readVarint(bytes, at, bytes.length)
+  const runs = runsOf(tag, index)
   at = last.next
-  switch (tag) {
-    case 0x0a:
-      return pushRange(bytes, at, index.sampleTypes)
-    case 0x12:
-      index.sampleCount++
-      at = readLength(bytes, at, bytes.length)
-      index.sampleRuns.extend(start, at)
-      return at
-    case 0x1a:
-      return pushRange(bytes, at, index.mappings)
-    case 0x22:
-      return pushRange(bytes, at, index.locations)
-    case 0x2a:
-      return pushRange(bytes, at, index.functions)
-    case 0x32:
-      return pushRange(bytes, at, index.strings)
-    case 0x5a:
-      return pushRange(bytes, at, index.periodTypes)
-    case 0x6a: {
-      const end = readLength(bytes, at, bytes.length)
-      for (at = last.next; at < end; at = last.next) index.comments.push(readVarint(bytes, at, end))
-      return end
-    }
-    default:
-      if (tag < 0x38 || tag > 0x78 || tag % 8 !== 0) return skipField(bytes, tag, { at, end: bytes.length })
+  if (runs) {
+    if (at !== start + 1) failAt(start, 'a tag is longer than it has to be')
+    return runs.add(bytes, start)
   }
+  if (tag === 0x6a) {
+    const end = readLength(bytes, at, bytes.length)
+    for (at = last.next; at < end; at = last.next) index.comments.push(readVarint(bytes, at, end))
+    return end
+  }
+  if (tag < 0x38 || tag > 0x78 || tag % 8 !== 0) return skipField(bytes, tag, { at, end: bytes.length })
   const value = readVarint(bytes, at, bytes.length)
   if (tag === 0x38) index.dropFrames = value
   else if (tag === 0x40) index.keepFrames = value
@@ -125,8 +142,23 @@ function indexField(bytes: Uint8Array, at: number, index: PprofIndex): number {
   return last.next
 }
 
-function pushRange(bytes: Uint8Array, at: number, ranges: Ranges): number {
-  const end = readLength(bytes, at, bytes.length)
-  ranges.push(last.next, end)
-  return end
+function runsOf(tag: number, index: PprofIndex): MessageRuns | undefined {
+  switch (tag) {
+    case 0x0a:
+      return index.sampleTypes
+    case 0x12:
+      return index.samples
+    case 0x1a:
+      return index.mappings
+    case 0x22:
+      return index.locations
+    case 0x2a:
+      return index.functions
+    case 0x32:
+      return index.strings
+    case 0x5a:
+      return index.periodTypes
+    default:
+      return undefined
+  }
 }

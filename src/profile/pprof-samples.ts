@@ -8,7 +8,7 @@ import { Failure } from '../model/errors.ts'
 import { wordsOf } from './int64.ts'
 import { countLoss, type DecodeContext } from './pprof-context.ts'
 import type { IdTable } from './pprof-ids.ts'
-import type { PprofIndex } from './pprof-index.ts'
+import type { MessageRuns } from './pprof-index.ts'
 import { LabelSets } from './pprof-labels.ts'
 import type { Label, SampleTable, StackTable } from './profile.ts'
 import { failAt, last, readLength, readVarint, skipField } from './protobuf.ts'
@@ -22,17 +22,17 @@ interface DecodedSamples {
 /** @throws Failure MALFORMED with the byte position, unless salvaging */
 export function decodeSamples(
   context: DecodeContext,
-  { sampleRuns, sampleCount }: PprofIndex,
+  runs: MessageRuns,
   { locationIds, typeCount }: { locationIds: IdTable; typeCount: number },
 ): DecodedSamples {
   let payload = 0
-  for (let i = 0; i < sampleRuns.length; i++) payload += sampleRuns.ends.at(i) - sampleRuns.starts.at(i)
+  for (let i = 0; i < runs.starts.length; i++) payload += runs.ends.at(i) - runs.starts.at(i)
   // Every value takes a byte at least: without this check a small file could ask for huge columns.
-  if (sampleCount * typeCount > payload) {
-    failAt(sampleRuns.starts.at(0), `${sampleCount} samples are too short for ${typeCount} values each`)
+  if (runs.length * typeCount > payload) {
+    failAt(runs.starts.at(0), `${runs.length} samples are too short for ${typeCount} values each`)
   }
-  const reader = new SampleReader(context, { sampleCount, payload, typeCount, locationIds })
-  for (let i = 0; i < sampleRuns.length; i++) reader.readRun(sampleRuns.starts.at(i), sampleRuns.ends.at(i))
+  const reader = new SampleReader(context, { sampleCount: runs.length, payload, typeCount, locationIds })
+  for (let i = 0; i < runs.starts.length; i++) reader.readRun(runs.starts.at(i), runs.ends.at(i))
   return reader.finish()
 }
 
@@ -45,6 +45,8 @@ class SampleReader {
   private readonly stackOffsets: Uint32Array
   private readonly labelColumn: Uint32Array
   private readonly labels: LabelSets
+  /** For reading an id of up to four bytes at once. */
+  private readonly view: DataView
   /** Location rows of all stacks so far, and how many there are. */
   private locations: Uint32Array
   private locationCount = 0
@@ -55,6 +57,7 @@ class SampleReader {
     size: { sampleCount: number; payload: number; typeCount: number; locationIds: IdTable },
   ) {
     this.context = context
+    this.view = new DataView(context.bytes.buffer, context.bytes.byteOffset, context.bytes.byteLength)
     this.locationIds = size.locationIds
     this.columns = Array.from({ length: size.typeCount }, () => new BigInt64Array(size.sampleCount))
     this.values = this.columns.map(wordsOf)
@@ -65,16 +68,16 @@ class SampleReader {
     this.locations = new Uint32Array(size.payload >>> 1)
   }
 
-  /** Reads the samples that lie between two bytes, tag by tag. */
+  /** Reads the samples that lie between two bytes. */
   readRun(start: number, end: number): void {
     const { bytes, salvage } = this.context
     const isFast = this.locationIds.isDense && !salvage
     for (let at = start; at < end; ) {
-      const sampleEnd = readLength(bytes, at + 1, end) // one byte of tag, as the index saw
-      const sampleStart = last.next
-      this.reserve(sampleEnd - sampleStart)
-      if (!isFast || !this.readPlainSample(sampleStart, sampleEnd)) this.readAnySample(sampleStart, sampleEnd)
-      at = sampleEnd
+      if (isFast) at = this.readPlainSamples(at, end)
+      if (at === end) return
+      at = readLength(bytes, at + 1, end) // one byte of tag, as the index saw
+      this.reserve(at - last.next)
+      this.readAnySample(last.next, at)
     }
   }
 
@@ -95,68 +98,79 @@ class SampleReader {
   }
 
   /**
-   * The hot path: a sample as writers make them, of a file whose location ids are 1, 2, 3, ... (row = id - 1).
-   * @returns false when it is not like that, or damaged; then nothing was added and `readAnySample` says what it is
+   * The hot path: samples as writers make them, of a file whose location ids are 1, 2, 3, ... (row = id - 1). One long
+   * function, because what it counts with then stays in registers.
+   * @returns the first byte of the first sample that is not like that, or damaged; `readAnySample` says what it is
    */
-  private readPlainSample(start: number, end: number): boolean {
+  private readPlainSamples(start: number, end: number): number {
     const { bytes } = this.context
-    const { locations } = this
+    const { view, locations, stackOffsets, values, labels, labelColumn } = this
     const { length } = this.locationIds
-    let count = this.locationCount
-    let valueCount = 0
-    let at = start
-    while (at < end) {
-      const tag = bytes[at++] as number
-      if (tag === 0x0a) {
-        let idsEnd = bytes[at++] as number
-        // Two bytes of length are enough for stacks of five thousand frames.
-        if (idsEnd > 127) {
-          idsEnd = (idsEnd & 127) | ((bytes[at++] as number) << 7)
-          if (idsEnd > 0x3fff) return this.refuse()
+    const typeCount = values.length
+    let row = this.sampleCount
+    let sample = start
+    for (; sample < end; row++) {
+      let at = sample + 1
+      let size = bytes[at++] as number
+      // Two bytes of length are enough for stacks of five thousand frames.
+      if (size > 127) size = (size & 127) | ((bytes[at++] as number) << 7)
+      const sampleEnd = at + size
+      let count = this.locationCount
+      if (size > 0x3fff || bytes[at++] !== 0x0a || count + size > locations.length) break
+      size = bytes[at++] as number
+      if (size > 127) size = (size & 127) | ((bytes[at++] as number) << 7)
+      const idsEnd = at + size
+      // Behind the ids come three bytes of values at least, so four bytes may be read where an id is.
+      if (size > 0x3fff || idsEnd + 3 > sampleEnd) break
+      // No branch depends on where an id ends: their lengths are as good as random, and a wrongly predicted branch costs
+      // more than reading a whole id.
+      while (at < idsEnd) {
+        const word = view.getInt32(at, true)
+        /** All ones when there is a second byte, and a third one. */
+        const second = (word << 24) >> 31
+        const third = ((word << 16) >> 31) & second
+        const location = ((word & 0x7f) | ((word >>> 1) & 0x3f80 & second) | ((word >>> 2) & 0x1fc000 & third)) - 1
+        // 0 and a fourth byte, too.
+        if (location >>> 0 >= length || ((word << 8) & third) < 0) break
+        locations[count++] = location
+        at = (at + 1 - second - third) | 0
+      }
+      if (at !== idsEnd || bytes[at++] !== 0x12) break
+      size = bytes[at++] as number
+      if (size > 127 || at + size > sampleEnd) break
+      const valuesEnd = at + size
+      let type = 0
+      for (; type < typeCount && at < valuesEnd; type++) {
+        const column = values[type] as Int32Array
+        const value = bytes[at] as number
+        if (value < 128) {
+          column[2 * row] = value
+          column[2 * row + 1] = 0
+          at++
+        } else {
+          readVarint(bytes, at, valuesEnd)
+          at = last.next
+          column[2 * row] = last.low
+          column[2 * row + 1] = last.high
         }
-        idsEnd += at
-        if (idsEnd > end) return this.refuse()
-        count = readDenseIds(bytes, at, idsEnd, locations, count, length)
-        if (count < 0) return this.refuse()
-        at = idsEnd
-      } else if (tag === 0x12 || tag === 0x10) {
-        let valuesEnd = at + 1
-        if (tag === 0x12) {
-          valuesEnd = at + 1 + (bytes[at] as number)
-          if (++at + 127 < valuesEnd || valuesEnd > end) return this.refuse()
-        }
-        do {
-          const column = this.values[valueCount++]
-          if (column === undefined) return this.refuse()
-          const first = bytes[at] as number
-          if (first < 128 && at < end) {
-            column[2 * this.sampleCount] = first
-            column[2 * this.sampleCount + 1] = 0
-            at++
-          } else {
-            readVarint(bytes, at, end)
-            at = last.next
-            column[2 * this.sampleCount] = last.low
-            column[2 * this.sampleCount + 1] = last.high
-          }
-        } while (at < valuesEnd && tag === 0x12)
-        if (tag === 0x12 && at !== valuesEnd) return this.refuse()
-      } else if (tag === 0x1a) {
-        const labelEnd = readLength(bytes, at, end)
-        this.labels.read(last.next, labelEnd)
+      }
+      if (type !== typeCount || at !== valuesEnd) break
+      while (at < sampleEnd && bytes[at] === 0x1a) {
+        const labelEnd = readLength(bytes, at + 1, sampleEnd)
+        labels.read(last.next, labelEnd)
         at = labelEnd
-      } else return this.refuse()
+      }
+      if (at !== sampleEnd) {
+        labels.drop()
+        break
+      }
+      labelColumn[row] = labels.finish(row)
+      stackOffsets[row + 1] = count
+      this.locationCount = count
+      sample = sampleEnd
     }
-    if (valueCount !== this.values.length) return this.refuse()
-    this.locationCount = count
-    this.endSample()
-    return true
-  }
-
-  /** Undoes what was begun of the present sample. */
-  private refuse(): false {
-    this.labels.drop()
-    return false
+    this.sampleCount = row
+    return sample
   }
 
   /** Any sample; when salvaging, a damaged one is counted and left out. */
@@ -239,34 +253,4 @@ class SampleReader {
       labelSets: this.labels.sets,
     }
   }
-}
-
-/**
- * Packed ids of a file whose ids are 1 to `length`, as rows (id - 1) from locations[count] on.
- * No branch depends on where an id ends: the lengths of ids are as good as random, and a wrongly predicted branch
- * costs more than reading a whole id. (More parameters than elsewhere: an object per call would cost as much again.)
- * @returns the new count; -1 when an id is cut off, 0, or above `length`
- */
-function readDenseIds(
-  bytes: Uint8Array,
-  at: number,
-  end: number,
-  locations: Uint32Array,
-  count: number,
-  length: number,
-): number {
-  let id = 0
-  let shift = 0
-  while (at < end) {
-    const byte = bytes[at++] as number
-    id |= (byte & 127) << shift
-    /** All ones before the last byte of an id, 0 in it. (Minus would make a -0 that the engine must care for.) */
-    const more = (byte << 24) >> 31
-    if (id > length || shift > 28 || (id | more) === 0) return -1
-    locations[count] = id - 1
-    count = (count + 1 + more) | 0
-    shift = (shift + 7) & more
-    id &= more
-  }
-  return shift === 0 ? count : -1
 }

@@ -1,9 +1,9 @@
 // The small messages of a pprof: sample types, mappings, functions, and locations with their lines.
 import { checkString, countLoss, type DecodeContext, eachMessage } from './pprof-context.ts'
 import { IdTable } from './pprof-ids.ts'
-import type { Ranges } from './pprof-index.ts'
+import type { MessageRuns } from './pprof-index.ts'
 import type { FunctionTable, LineTable, LocationTable, Mapping, ValueType } from './profile.ts'
-import { failAt, last, lastNumber, readLength, readSmallFields, readVarint, skipField } from './protobuf.ts'
+import { failAt, last, lastNumber, readLength, readVarint, skipField } from './protobuf.ts'
 
 export function decodeValueType(context: DecodeContext, start: number, end: number): ValueType {
   const { bytes, strings } = context
@@ -20,11 +20,11 @@ export function decodeValueType(context: DecodeContext, start: number, end: numb
   return { type: strings.get(type), unit: strings.get(unit) }
 }
 
-export function decodeMappings(context: DecodeContext, ranges: Ranges): { mappings: Mapping[]; ids: IdTable } {
+export function decodeMappings(context: DecodeContext, runs: MessageRuns): { mappings: Mapping[]; ids: IdTable } {
   const { bytes, strings } = context
   const mappings: Mapping[] = []
   const ids = new IdTable()
-  eachMessage(context, ranges, (start, end) => {
+  eachMessage(context, runs, (start, end) => {
     /** Fields 1 to 10, all varints. */
     const fields = new BigUint64Array(11)
     const words = new Int32Array(fields.buffer)
@@ -54,47 +54,38 @@ export function decodeMappings(context: DecodeContext, ranges: Ranges): { mappin
   return { mappings, ids }
 }
 
-export function decodeFunctions(context: DecodeContext, ranges: Ranges): { functions: FunctionTable; ids: IdTable } {
+export function decodeFunctions(context: DecodeContext, runs: MessageRuns): { functions: FunctionTable; ids: IdTable } {
   const { bytes } = context
   const ids = new IdTable()
   const functions = {
     length: 0,
-    name: new Int32Array(ranges.length),
-    systemName: new Int32Array(ranges.length),
-    filename: new Int32Array(ranges.length),
-    startLine: new Float64Array(ranges.length),
+    name: new Int32Array(runs.length),
+    systemName: new Int32Array(runs.length),
+    filename: new Int32Array(runs.length),
+    startLine: new Float64Array(runs.length),
   }
-  const fields = new Int32Array(16)
-  eachMessage(context, ranges, (start, end) => {
+  eachMessage(context, runs, (start, end) => {
     let low = 0
     let high = 0
     let name = 0
     let systemName = 0
     let filename = 0
     let startLine = 0
-    if (readSmallFields(bytes, { start, end }, fields)) {
-      low = fields[1] as number
-      name = checkString(context, fields[2] as number, start)
-      systemName = checkString(context, fields[3] as number, start)
-      filename = checkString(context, fields[4] as number, start)
-      startLine = fields[5] as number
-    } else {
-      for (let at = start; at < end; at = last.next) {
-        const tag = readVarint(bytes, at, end)
-        at = last.next
-        if (tag > 0x28 || tag % 8 !== 0) {
-          last.next = skipField(bytes, tag, { at, end })
-          continue
-        }
-        const value = readVarint(bytes, at, end)
-        if (tag === 0x08) {
-          low = last.low
-          high = last.high
-        } else if (tag === 0x10) name = checkString(context, value, at)
-        else if (tag === 0x18) systemName = checkString(context, value, at)
-        else if (tag === 0x20) filename = checkString(context, value, at)
-        else if (tag === 0x28) startLine = lastNumber()
+    for (let at = start; at < end; at = last.next) {
+      const tag = readVarint(bytes, at, end)
+      at = last.next
+      if (tag > 0x28 || tag % 8 !== 0) {
+        last.next = skipField(bytes, tag, { at, end })
+        continue
       }
+      const value = readVarint(bytes, at, end)
+      if (tag === 0x08) {
+        low = last.low
+        high = last.high
+      } else if (tag === 0x10) name = checkString(context, value, at)
+      else if (tag === 0x18) systemName = checkString(context, value, at)
+      else if (tag === 0x20) filename = checkString(context, value, at)
+      else if (tag === 0x28) startLine = lastNumber()
     }
     if (!ids.add(low, high)) failAt(start, 'a function id is 0 or used twice')
     const row = functions.length++
@@ -108,20 +99,20 @@ export function decodeFunctions(context: DecodeContext, ranges: Ranges): { funct
 
 export function decodeLocations(
   context: DecodeContext,
-  ranges: Ranges,
+  runs: MessageRuns,
   { mappingIds, functionIds }: { mappingIds: IdTable; functionIds: IdTable },
 ): { locations: LocationTable; lines: LineTable; ids: IdTable } {
   const { bytes } = context
   const ids = new IdTable()
-  const count = ranges.length
+  const count = runs.length
   const mapping = new Int32Array(count)
   const address = new BigUint64Array(count)
   const addressWords = new Int32Array(address.buffer)
   const isFolded = new Uint8Array(count)
   const lineOffsets = new Uint32Array(count + 1)
-  const lines = new LineColumns(count)
+  const lines = new LineReader(context, functionIds, count)
   let length = 0
-  eachMessage(context, ranges, (start, end) => {
+  eachMessage(context, runs, (start, end) => {
     let low = 0
     let high = 0
     // What a damaged predecessor left behind does not count.
@@ -130,14 +121,11 @@ export function decodeLocations(
     address[length] = 0n
     isFolded[length] = 0
     for (let at = start; at < end; at = last.next) {
-      let tag = bytes[at++] as number
-      if (tag > 127) {
-        tag = readVarint(bytes, at - 1, end)
-        at = last.next
-      }
+      const tag = readVarint(bytes, at, end)
+      at = last.next
       if (tag === 0x22) {
         const lineEnd = readLength(bytes, at, end)
-        decodeLine(context, { start: last.next, end: lineEnd }, { functionIds, lines })
+        lines.read(last.next, lineEnd)
         last.next = lineEnd
         continue
       }
@@ -167,22 +155,28 @@ export function decodeLocations(
   }
 }
 
-function decodeLine(
-  context: DecodeContext,
-  range: { start: number; end: number },
-  { functionIds, lines }: { functionIds: IdTable; lines: LineColumns },
-): void {
-  const { bytes } = context
-  const { fields } = lines
-  let fn = -1
-  let line = 0
-  let column = 0
-  if (readSmallFields(bytes, range, fields)) {
-    fn = findFunction(context, functionIds, { low: fields[1] as number, high: 0, at: range.start })
-    line = fields[2] as number
-    column = fields[3] as number
-  } else {
-    const { start, end } = range
+/** Line rows as they are read; nearly always one per location. */
+class LineReader {
+  length = 0
+  private readonly context: DecodeContext
+  private readonly functionIds: IdTable
+  private fn: Int32Array
+  private line: Float64Array
+  private column: Float64Array
+
+  constructor(context: DecodeContext, functionIds: IdTable, capacity: number) {
+    this.context = context
+    this.functionIds = functionIds
+    this.fn = new Int32Array(capacity)
+    this.line = new Float64Array(capacity)
+    this.column = new Float64Array(capacity)
+  }
+
+  read(start: number, end: number): void {
+    const { bytes } = this.context
+    let fn = -1
+    let line = 0
+    let column = 0
     for (let at = start; at < end; at = last.next) {
       const tag = readVarint(bytes, at, end)
       at = last.next
@@ -191,43 +185,26 @@ function decodeLine(
         continue
       }
       readVarint(bytes, at, end)
-      if (tag === 0x08) fn = findFunction(context, functionIds, { low: last.low, high: last.high, at })
+      if (tag === 0x08) fn = this.findFunction(at)
       else if (tag === 0x10) line = lastNumber()
       else if (tag === 0x18) column = lastNumber()
     }
-  }
-  // A line that names no function says nothing that could be shown.
-  if (fn < 0) countLoss(context, 'lines without a function')
-  else lines.push(fn, line, column)
-}
-
-/** Row of a function id; -1 for id 0, which is none. */
-function findFunction(
-  { salvage }: DecodeContext,
-  ids: IdTable,
-  { low, high, at }: { low: number; high: number; at: number },
-): number {
-  const row = ids.find(low, high)
-  if (row < 0 && (low !== 0 || high !== 0) && !salvage) failAt(at, `function ${low >>> 0} does not exist`)
-  return row
-}
-
-/** Line rows while they are read; nearly always one per location. */
-class LineColumns {
-  length = 0
-  /** The message that is being read; one array for all. */
-  readonly fields = new Int32Array(16)
-  private fn: Int32Array
-  private line: Float64Array
-  private column: Float64Array
-
-  constructor(capacity: number) {
-    this.fn = new Int32Array(capacity)
-    this.line = new Float64Array(capacity)
-    this.column = new Float64Array(capacity)
+    // A line that names no function says nothing that could be shown.
+    if (fn < 0) countLoss(this.context, 'lines without a function')
+    else this.push(fn, line, column)
   }
 
-  push(fn: number, line: number, column: number): void {
+  /** Row of the function id that was read last, at `at`; -1 for id 0, which is none. */
+  private findFunction(at: number): number {
+    const { low, high } = last
+    const row = this.functionIds.find(low, high)
+    if (row < 0 && (low !== 0 || high !== 0) && !this.context.salvage) {
+      failAt(at, `function ${low >>> 0} does not exist`)
+    }
+    return row
+  }
+
+  private push(fn: number, line: number, column: number): void {
     if (this.length === this.fn.length) this.grow()
     this.fn[this.length] = fn
     this.line[this.length] = line

@@ -175,6 +175,39 @@ describe('decode', () => {
     ])
   })
 
+  test('reads ids and values of every length the same on the fast way as on the careful one', () => {
+    const builder = new ProfileBuilder([
+      { type: 'samples', unit: 'count' },
+      { type: 'cpu', unit: 'nanoseconds' },
+    ])
+    // Ids take one byte up to 127, two up to 16383, three above.
+    const rows = Array.from({ length: 17_000 }, (_, i) => builder.internFrame(`f${i}`))
+    const pods = ['cart-0', 'cart-1'].map((str) => builder.internLabels([{ key: 'pod', str }]))
+    for (let i = 0; i < 200; i++) {
+      const stack = Array.from({ length: i % 50 }, (_, depth) => rows[(i * 31 + depth * 7919) % rows.length] as number)
+      const value = [1n, 127n, 128n, 2n ** 28n - 1n, 2n ** 28n, 2n ** 53n + 1n, 2n ** 63n - 1n, -1n][i % 8] as bigint
+      const labels = i % 3 === 0 ? {} : { labels: pods[i % 2] as number, offsetMs: i }
+      builder.addSample(builder.internStack(stack), [value, -value], labels)
+    }
+    const bytes = encodePprof(builder.build())
+    const fast = decodePprof(bytes)
+    expect(fast.samples.values[0]?.slice(0, 8)).toEqual(
+      BigInt64Array.of(1n, 127n, 128n, 2n ** 28n - 1n, 2n ** 28n, 2n ** 53n + 1n, 2n ** 63n - 1n, -1n),
+    )
+    expect(describeProfile(fast)).toEqual(describeProfile(decodePprof(bytes, { salvage: true })))
+    expect(describeProfile(fast)).toEqual(describeProfile(builder.build()))
+  })
+
+  test('reads numbers that are longer than they have to be', () => {
+    const head = encodePprof(new ProfileBuilder([{ type: 'samples', unit: 'count' }]).build())
+    // Location 1, then a sample of it twice: its id in four bytes and in two; the value 5 in three bytes.
+    const location = [0x22, 2, 0x08, 1]
+    const sample = [0x12, 13, 0x0a, 6, 0x81, 0x80, 0x80, 0, 0x81, 0, 0x12, 3, 0x85, 0x80, 0]
+    const { samples, stacks } = decodePprof(Uint8Array.from([...head, ...location, ...sample]))
+    expect([...stacks.locations]).toEqual([0, 0])
+    expect(samples.values[0]).toEqual(BigInt64Array.of(5n))
+  })
+
   const whole = encodePprof(richProfile())
 
   test('says where a file is cut', () => {

@@ -21,15 +21,28 @@ export function failAt(position: number, problem: string): never {
  * @throws Failure MALFORMED when it is cut off at `end` or longer than ten bytes
  */
 export function readVarint(bytes: Uint8Array, at: number, end: number): number {
-  if (at < end) {
-    const first = bytes[at] as number
-    if (first < 128) {
-      last.next = at + 1
-      last.low = first
+  if (at + 4 <= end) {
+    // Nearly all numbers have at most four bytes.
+    let value = bytes[at] as number
+    let next = at + 1
+    if (value > 127) {
+      value = (value & 127) | ((bytes[next++] as number) << 7)
+      if (value > 0x3fff) {
+        value = (value & 0x3fff) | ((bytes[next++] as number) << 14)
+        if (value > 0x1fffff) value = (value & 0x1fffff) | ((bytes[next++] as number) << 21)
+      }
+    }
+    if (value <= 0xfffffff) {
+      last.next = next
+      last.low = value
       last.high = 0
-      return first
+      return value
     }
   }
+  return readLongVarint(bytes, at, end)
+}
+
+function readLongVarint(bytes: Uint8Array, at: number, end: number): number {
   const start = at
   let low = 0
   let high = 0
@@ -52,35 +65,6 @@ export function readVarint(bytes: Uint8Array, at: number, end: number): number {
   failAt(start, 'a number is longer than ten bytes')
 }
 
-/**
- * Reads a whole message of numbers below 2^28 in fields 1 to 15, which most messages are.
- * @param fields gets the values by field number; what the message does not have is 0
- * @returns false when it is not like that; `fields` is then of no use
- */
-export function readSmallFields(bytes: Uint8Array, range: { start: number; end: number }, fields: Int32Array): boolean {
-  const { end } = range
-  fields.fill(0)
-  let at = range.start
-  while (at < end) {
-    const tag = bytes[at++] as number
-    // A number (wire type 0) with a tag of one byte.
-    if ((tag & 0x87) !== 0) return false
-    let value = bytes[at++] as number
-    if (value > 127) {
-      value = (value & 127) | ((bytes[at++] as number) << 7)
-      if (value > 0x3fff) {
-        value = (value & 0x3fff) | ((bytes[at++] as number) << 14)
-        if (value > 0x1fffff) {
-          value = (value & 0x1fffff) | ((bytes[at++] as number) << 21)
-          if (value > 0xfffffff) return false
-        }
-      }
-    }
-    fields[tag >>> 3] = value
-  }
-  return at === end
-}
-
 /** The 64 bits that `readVarint` read last, as the signed integer that int64 fields mean. */
 export function lastInt64(): bigint {
   return (BigInt(last.high) << 32n) | BigInt(last.low >>> 0)
@@ -93,6 +77,11 @@ export function lastNumber(): number {
 
 /** Start and end of the length-delimited field whose length stands at `at`; the start is in `last.next`. */
 export function readLength(bytes: Uint8Array, at: number, end: number): number {
+  const first = bytes[at] as number
+  if (first < 128 && at + 1 + first <= end) {
+    last.next = at + 1
+    return at + 1 + first
+  }
   const length = readVarint(bytes, at, end)
   if (length > end - last.next) failAt(at, `a field of ${length} bytes is cut off after ${end - last.next}`)
   return last.next + length
