@@ -503,7 +503,7 @@ export const optionTable = {
     type: 'share',
     default: '80%',
     range: [0.01, 1000],
-    help: 'CPU above which a target spikes: share of one core, or of its CPU limit where that is less; of the machine at least 90 %.',
+    help: 'CPU above which a target spikes: share of one core, or of its CPU limit where that is less; of the machine at least 90 %. On a full node what it waits for counts too, once its use has risen.',
     commands: recorders,
   },
   spikeHoldMs: {

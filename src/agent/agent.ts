@@ -143,6 +143,7 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
       tick: (nowMs) => usage.tick(nowMs),
       follows: (key) => usage.follows(key),
       limits: (key, nowMs) => usage.limits(key, nowMs),
+      waitedSeconds: (key) => usage.waitedSeconds(key),
       target: (key) => {
         const target = usage.target(key)
         return target && inventory.describe(target)

@@ -62,6 +62,7 @@ export class Episodes {
         spike: {
           cause: spike.cause,
           cores: spike.cores,
+          ...(spike.cause === 'contention' ? { waitingCores: spike.waitingCores } : {}),
           baselineCores: spike.baselineCores,
           thresholdCores: spike.thresholdCores,
           heldMs: spike.heldMs,
@@ -162,8 +163,15 @@ export class Episodes {
   }
 }
 
-/** `node server.js (pid 4242) used 1.00 cores for 600 ms; over the last minute it used 0.02`. */
-export function describeSpike(target: Target, spike: SpikeStart): string {
-  const usual = `over the last minute it used ${spike.baselineCores.toFixed(2)}`
-  return `${printTarget(target)} used ${spike.cores.toFixed(2)} cores for ${printDurationMs(spike.heldMs)}; ${usual}`
+/**
+ * `node server.js (pid 4242) used 1.00 cores for 600 ms; over the last minute it used 0.02`, and where neighbours held it
+ * back `used 0.41 cores and waited for 0.55 more for 600 ms; …`.
+ */
+export function describeSpike(
+  target: Target,
+  { cause, cores, waitingCores, baselineCores, heldMs }: SpikeStart,
+): string {
+  const waited = cause === 'contention' ? ` and waited for ${waitingCores.toFixed(2)} more` : ''
+  const usual = `over the last minute it used ${baselineCores.toFixed(2)}`
+  return `${printTarget(target)} used ${cores.toFixed(2)} cores${waited} for ${printDurationMs(heldMs)}; ${usual}`
 }

@@ -12,6 +12,7 @@ function world(own: number[] = []) {
   const alive = new Set<string>()
   const targets = new Map<string, Target>()
   const limits = new Map<string, { limitCores: number }>()
+  const waited = new Map<string, number>()
   const ring = new UsageRing({ stepMs: 200, keepMs: 300_000 })
   const scout = new Scout({
     usage: {
@@ -19,6 +20,7 @@ function world(own: number[] = []) {
       target: (key) => targets.get(key),
       follows: (key) => alive.has(key),
       limits: (key) => limits.get(key) ?? {},
+      waitedSeconds: (key) => waited.get(key),
     },
     ring,
     rule: defaultSpikeRule,
@@ -37,7 +39,8 @@ function world(own: number[] = []) {
     name: (key: string, target: Partial<Target>) => {
       targets.set(key, { kind: 'process', node: 'n', ...target })
     },
-    run: (seconds: number, cores: Record<string, number>, isOld = false) => {
+    /** @param waiting for a CPU, in cores, of each of them */
+    run: (seconds: number, cores: Record<string, number>, isOld = false, waiting = 0) => {
       for (const key of Object.keys(cores)) alive.add(key)
       for (const key of alive) if (!(key in cores)) alive.delete(key)
       for (let i = 0; i < seconds * 5; i++) {
@@ -49,6 +52,7 @@ function world(own: number[] = []) {
           isOld,
         }))
         nowMs += 200
+        for (const key of alive) waited.set(key, (waited.get(key) ?? 0) + waiting * 0.2)
         scout.tick(nowMs, 0)
       }
     },
@@ -97,6 +101,16 @@ test('the machine fires for many small processes, and not beside a process that 
   other.run(20, { machine: 0.1 }, true)
   other.run(5, { machine: 1000, 'p:1:1': 3 })
   expect(other.log).toEqual(['start p:1:1 cpu-spike level'])
+})
+
+test('on a full node the one that wants more than before is sighted, not those that wait for it', () => {
+  const it = world()
+  it.name('machine', { kind: 'node' })
+  it.name('p:1:1', { pid: 1, exe: '/bin/burner' })
+  it.name('p:2:2', { pid: 2, exe: '/bin/victim' })
+  it.run(20, { 'p:1:1': 0.02, 'p:2:2': 0.4, machine: 0.5 })
+  it.run(4, { 'p:1:1': 0.35, 'p:2:2': 0.4, machine: 1000 }, false, 0.6)
+  expect(it.log).toEqual(['start p:1:1 cpu-spike contention'])
 })
 
 test('our own processes are charted but never sighted', () => {

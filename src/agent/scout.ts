@@ -4,7 +4,7 @@ import type { Target } from '../model/target.ts'
 import { commandName } from '../model/target.ts'
 import type { UsageRing } from '../ring/usage-ring.ts'
 import type { CpuUsage, UsageReading } from '../target/cpu-usage.ts'
-import { type SpikeEnd, type SpikeRule, type SpikeStart, SpikeWatcher } from '../trigger/spike.ts'
+import { type Point, type SpikeEnd, type SpikeRule, type SpikeStart, SpikeWatcher } from '../trigger/spike.ts'
 
 /** A spike and whose it is. */
 export interface Sighting {
@@ -21,7 +21,7 @@ export interface ScoutEvents {
 }
 
 export interface ScoutOptions {
-  readonly usage: Pick<CpuUsage, 'tick' | 'target' | 'follows' | 'limits'>
+  readonly usage: Pick<CpuUsage, 'tick' | 'target' | 'follows' | 'limits' | 'waitedSeconds'>
   readonly ring: UsageRing
   readonly rule: SpikeRule
   /** Our own processes: a recorder that reports itself would never be quiet. */
@@ -40,9 +40,16 @@ const forgetAfterMs = 60_000
 /** History handed to a new watcher, for its baseline. */
 const recallMs = 60_000
 
+interface Watched {
+  readonly watcher: SpikeWatcher
+  seenMs: number
+  /** How long it had waited for a CPU at the last reading, while that is followed. */
+  waited?: { readonly seconds: number; readonly atMs: number } | undefined
+}
+
 export class Scout {
   readonly #options: ScoutOptions
-  readonly #watchers = new Map<string, { watcher: SpikeWatcher; seenMs: number }>()
+  readonly #watchers = new Map<string, Watched>()
   /** When a workload fired last: a crashing program that comes back with a new PID is still the same program. */
   readonly #firedMs = new Map<string, number>()
   readonly #nodeRule: SpikeRule
@@ -104,7 +111,7 @@ export class Scout {
       this.#watchers.set(reading.key, entry)
     }
     entry.seenMs = point.toMs
-    const event = entry.watcher.observe(point)
+    const event = entry.watcher.observe({ ...point, waitingCores: this.#waitingOf(reading.key, entry, point) })
     if (!event) return
     if (event.type === 'end') {
       events.end(reading.key, event)
@@ -126,6 +133,19 @@ export class Scout {
     }
     this.#firedMs.set(workload, point.toMs)
     events.start({ key: reading.key, rule: isMachine ? this.#nodeRule.name : rule.name, target, spike: event })
+  }
+
+  /** What a target would have used besides since its last reading; undefined when nobody asked before, or need not know. */
+  #waitingOf(key: string, entry: Watched, point: Point): number | undefined {
+    const before = entry.waited
+    entry.waited = undefined
+    // The machine waits for nobody.
+    if (key === 'machine' || !entry.watcher.asksForWaiting(point)) return undefined
+    const seconds = this.#options.usage.waitedSeconds(key)
+    if (seconds === undefined) return undefined
+    entry.waited = { seconds, atMs: point.toMs }
+    // Threads that ended take their waiting with them.
+    return before && Math.max(0, ((seconds - before.seconds) * 1000) / (point.toMs - before.atMs))
   }
 
   /** True when the ring holds a quiet reading of it: what was already there has been seen quiet since. */

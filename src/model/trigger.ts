@@ -6,9 +6,14 @@ export type TriggerKind = (typeof triggerKinds)[number]
 
 /** What the spike watcher saw; all CPU figures are in cores (1 = one core fully busy). */
 export const SpikeEvidence = z.object({
-  /** `level`: over the threshold for long enough; `jump`: risen over the own recent baseline. */
-  cause: z.enum(['level', 'jump']),
+  /**
+   * `level`: over the threshold for long enough; `jump`: risen over the own recent baseline; `contention`: risen, and over
+   * the threshold together with the time that it waited for a CPU.
+   */
+  cause: z.enum(['level', 'jump', 'contention']),
   cores: z.number(),
+  /** What it would have used besides, had its neighbours let it; where that was looked at. */
+  waitingCores: z.number().optional(),
   baselineCores: z.number(),
   thresholdCores: z.number(),
   /** How long it had held when it fired. */

@@ -85,12 +85,15 @@ export class ContainerCounters {
         ? numberAfter(length, keys.throttledUs) / 1e6
         : numberAfter(length, keys.throttledNs) / 1e9
     }
-    if (this.#pressure === undefined) into.waitingSeconds = undefined
-    else {
-      // The first line is `some`; what its `total=` counts is exact, the averages are decayed.
-      const length = readSync(this.#pressure, buffer, 0, buffer.length, 0)
-      into.waitingSeconds = numberAfter(length, keys.waitingUs) / 1e6
-    }
+    into.waitingSeconds = this.waitingSeconds()
+  }
+
+  /** As of `ContainerStrain`. @throws ENODEV as above */
+  waitingSeconds(): number | undefined {
+    if (this.#pressure === undefined) return undefined
+    // The first line is `some`; what its `total=` counts is exact, the averages are decayed.
+    const length = readSync(this.#pressure, buffer, 0, buffer.length, 0)
+    return numberAfter(length, keys.waitingUs) / 1e6
   }
 
   /** As they are now: a limit may be changed while the container runs. Opens a few files; ask for those that matter. */

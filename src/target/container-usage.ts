@@ -167,6 +167,15 @@ export class ContainerUsage {
     return entry.limits
   }
 
+  /** Time in which a task of it waited for a CPU, since it began; undefined without pressure files, or when it is gone. */
+  waitingSeconds(id: string): number | undefined {
+    try {
+      return this.#containers.get(id)?.counters.waitingSeconds()
+    } catch {
+      return undefined // ENODEV: the next tick drops it
+    }
+  }
+
   now(): UsageNow[] {
     return [...this.#containers.values()].map(nowOf)
   }

@@ -157,7 +157,8 @@ export class CpuUsage {
    * that matter.
    */
   waitedSeconds(key: string): number | undefined {
-    if (!key.startsWith('c:')) return this.follows(key) ? waitedSecondsOf(Number(key.split(':')[1]), this.#proc) : undefined
+    if (!key.startsWith('c:'))
+      return this.follows(key) ? waitedSecondsOf(Number(key.split(':')[1]), this.#proc) : undefined
     const containerId = key.slice(2)
     const waiting = this.#containers.waitingSeconds(containerId)
     if (waiting !== undefined) return waiting

@@ -1,11 +1,16 @@
 import { expect, test } from 'vitest'
 import { defaultSpikeRule, type SpikeEvent, SpikeWatcher } from './spike.ts'
 
-/** Feeds cores at 200 ms a reading; returns the events with the time of the reading that gave them. */
-function watch(cores: number[], watcher = new SpikeWatcher(defaultSpikeRule), startMs = 0): SpikeEvent[] {
+/**
+ * Feeds cores at 200 ms a reading; returns the events with the time of the reading that gave them.
+ * @param waiting for a CPU, besides; told only when it is asked for
+ */
+function watch(cores: number[], watcher = new SpikeWatcher(defaultSpikeRule), startMs = 0, waiting = 0): SpikeEvent[] {
   const events: SpikeEvent[] = []
   cores.forEach((value, i) => {
-    const event = watcher.observe({ fromMs: startMs + i * 200, toMs: startMs + (i + 1) * 200, cores: value })
+    const point = { fromMs: startMs + i * 200, toMs: startMs + (i + 1) * 200, cores: value }
+    const waitingCores = watcher.asksForWaiting(point) ? waiting : undefined
+    const event = watcher.observe({ ...point, waitingCores })
     if (event) events.push(event)
   })
   return events
@@ -46,6 +51,34 @@ test('a slow ramp fires by its level although it drags its baseline along', () =
 test('half a core fires by its jump where idle is normal, and not where it is usual', () => {
   expect(watch([...of(20, 0.05), ...of(2, 0.5)])[0]).toMatchObject({ type: 'start', cause: 'jump' })
   expect(watch([...of(20, 0.3), ...of(2, 0.5)])).toEqual([])
+})
+
+test('what neighbours hold back under the level fires by what it would have used, and ends with it', () => {
+  const watcher = new SpikeWatcher(defaultSpikeRule)
+  expect(watch([...of(20, 0.1), ...of(6, 0.35)], watcher, 0, 0.6)).toMatchObject([
+    { type: 'start', cause: 'contention', onsetMs: 20_000, firedMs: 20_600, cores: 0.35, waitingCores: 0.6 },
+  ])
+  expect(watch(of(3, 0.1), watcher, 26_000, 0.6)).toEqual([{ type: 'end', endedMs: 26_000 }])
+  // A slow ramp on a full node, which reaches neither the level nor four times its own past.
+  const ramp = Array.from({ length: 200 }, (_, i) => (i / 200) * 0.4)
+  expect(watch(ramp, new SpikeWatcher(defaultSpikeRule), 0, 0.6)[0]).toMatchObject({ cause: 'contention' })
+  // One that is new is known by nothing but its wish.
+  expect(watch(of(2, 0.3), new SpikeWatcher(defaultSpikeRule), 0, 0.6)[0]).toMatchObject({ cause: 'contention' })
+})
+
+test('who waits for those that burn, and uses what it always does, has not spiked', () => {
+  const watcher = new SpikeWatcher(defaultSpikeRule)
+  watch(of(20, 0.3), watcher)
+  expect(watch([...of(5, 0.3), ...of(5, 0.36), ...of(5, 0.25)], watcher, 20_000, 1.5)).toEqual([])
+  // What burned, held back, before we looked has not risen either.
+  expect(watch(of(30, 0.4), new SpikeWatcher(defaultSpikeRule, true), 0, 0.6)).toEqual([])
+})
+
+test('a spike that neighbours begin to hold back goes on', () => {
+  const watcher = new SpikeWatcher(defaultSpikeRule)
+  watch([...of(10, 0.05), ...of(2, 1)], watcher)
+  expect(watch(of(4, 0.3), watcher, 12_000, 0.7)).toEqual([])
+  expect(watch(of(4, 0.3), watcher, 16_000, 0)).toMatchObject([{ type: 'end' }])
 })
 
 test('hovering around the threshold is one spike', () => {

@@ -1,9 +1,12 @@
 // Notices a spike in the CPU usage of one target. Pure: readings in, events out; no clock, no /proc.
 //
-// Two ways to fire, each must hold for `holdMs`:
-//   level  usage is at or over a share of one core (or of the container's limit); catches the slow ramp
-//   jump   usage is `jumpFactor` times its own recent baseline and at least `jumpCores` above it; catches the idle
-//          service that suddenly does half a core of nothing useful
+// Three ways to fire, each must hold for `holdMs`:
+//   level       usage is at or over a share of one core (or of the container's limit); catches the slow ramp
+//   jump        usage is `jumpFactor` times its own recent baseline and at least `jumpCores` above it; catches the idle
+//               service that suddenly does half a core of nothing useful
+//   contention  usage has risen, and reaches the level together with the time that it waited for a CPU: on a full node
+//               what would burn a core gets a third of one. Waiting alone says nothing: its neighbours wait too, without
+//               having risen.
 // It is edge-triggered: it fires once, and again only after usage has fallen well below the threshold (hysteresis) and
 // the cooldown has passed. What burned already when we first looked has no edge, so it does not fire.
 
@@ -29,11 +32,13 @@ export const defaultSpikeRule: SpikeRule = {
 
 export interface SpikeStart {
   readonly type: 'start'
-  readonly cause: 'level' | 'jump'
+  readonly cause: 'level' | 'jump' | 'contention'
   /** When usage left its baseline, as fine as the readings are. */
   readonly onsetMs: number
   readonly firedMs: number
   readonly cores: number
+  /** Of the time that it held; 0 where nobody looked. */
+  readonly waitingCores: number
   readonly baselineCores: number
   readonly thresholdCores: number
   readonly heldMs: number
@@ -59,6 +64,8 @@ export interface Point {
   readonly fromMs: number
   readonly toMs: number
   readonly cores: number
+  /** What it would have used besides, had there been a CPU: time waited per time passed. Asked for by `asksForWaiting`. */
+  readonly waitingCores?: number | undefined
 }
 
 /** Falls below this share of the threshold end a spike: a value hovering at the threshold is one spike, not twenty. */
@@ -71,6 +78,9 @@ const baselineMs = 60_000
 const baselineDelayMs = 3_000
 /** A jump needs to know what is normal: at least this much quiet history. */
 const baselineNeedsMs = 5_000
+/** Use that is half as much again as usual, and a tenth of a core over it, is more than the ups and downs of a victim. */
+const risenFactor = 1.5
+const risenCores = 0.1
 
 export class SpikeWatcher {
   readonly #rule: SpikeRule
@@ -81,11 +91,16 @@ export class SpikeWatcher {
   #armed: boolean
   #lastFiredMs = Number.NEGATIVE_INFINITY
   #thresholdCores: number
+  /** What was usual when it fired. */
+  #usualCores = 0
+  /** What was never seen before it burned has no baseline, and has risen from nothing. */
+  readonly #isNew: boolean
 
   /** @param isOld true for what ran before anybody looked: it must be seen quiet once before it can spike */
   constructor(rule: SpikeRule, isOld = false) {
     this.#rule = rule
     this.#armed = !isOld
+    this.#isNew = !isOld
     this.#thresholdCores = rule.levelCores
   }
 
@@ -96,6 +111,13 @@ export class SpikeWatcher {
   /** True while usage is over the threshold, or has been lately: a target to read at every tick. */
   get isNear(): boolean {
     return this.#active || this.#aboveSinceMs !== undefined
+  }
+
+  /** True when the next reading decides more if it comes with `waitingCores`; asking for them costs reads. */
+  asksForWaiting({ cores, toMs }: Point): boolean {
+    if (cores < risenCores) return false
+    if (this.#active) return cores < this.#thresholdCores * releaseShare
+    return this.#armed && this.#hasRisen(cores, this.#baseline(toMs))
   }
 
   /** Takes history from before there was a watcher, oldest first; it is baseline only and fires nothing. */
@@ -116,7 +138,8 @@ export class SpikeWatcher {
     const jumpThreshold = Math.max((baseline?.cores ?? 0) * rule.jumpFactor, (baseline?.cores ?? 0) + rule.jumpCores)
     const byLevel = point.cores >= rule.levelCores
     const byJump = baseline !== undefined && baseline.knownMs >= baselineNeedsMs && point.cores >= jumpThreshold
-    if (!byLevel && !byJump) {
+    const isHeldBack = wantedOf(point) >= rule.levelCores && this.#hasRisen(point.cores, baseline)
+    if (!byLevel && !byJump && !isHeldBack) {
       this.#aboveSinceMs = undefined
       if (point.cores < rule.levelCores * releaseShare) this.#armed = true
       return undefined
@@ -128,19 +151,22 @@ export class SpikeWatcher {
     this.#active = true
     this.#armed = false
     this.#belowSinceMs = undefined
-    this.#thresholdCores = byLevel ? rule.levelCores : jumpThreshold
+    const cause = byLevel ? 'level' : byJump ? 'jump' : 'contention'
+    this.#thresholdCores = cause === 'jump' ? jumpThreshold : rule.levelCores
+    this.#usualCores = baseline?.cores ?? 0
     if (point.toMs - this.#lastFiredMs < rule.cooldownMs) {
       const waitS = Math.ceil((rule.cooldownMs - (point.toMs - this.#lastFiredMs)) / 1000)
       return { type: 'suppressed', firedMs: point.toMs, why: `cooldown of rule ${rule.name}: ${waitS} s left` }
     }
     this.#lastFiredMs = point.toMs
-    const baselineCores = baseline?.cores ?? 0
+    const baselineCores = this.#usualCores
     return {
       type: 'start',
-      cause: byLevel ? 'level' : 'jump',
+      cause,
       onsetMs: this.#onset(this.#aboveSinceMs, baselineCores, point.cores),
       firedMs: point.toMs,
-      cores: this.#meanSince(this.#aboveSinceMs),
+      cores: this.#meanSince(this.#aboveSinceMs, ({ cores }) => cores),
+      waitingCores: this.#meanSince(this.#aboveSinceMs, ({ waitingCores }) => waitingCores ?? 0),
       baselineCores,
       thresholdCores: this.#thresholdCores,
       heldMs,
@@ -148,7 +174,9 @@ export class SpikeWatcher {
   }
 
   #release(point: Point): SpikeEvent | undefined {
-    if (point.cores >= this.#thresholdCores * releaseShare) {
+    // What is held back is not over, as long as it gets more than is usual for it.
+    const wants = hasRisenFrom(this.#usualCores, point.cores) ? wantedOf(point) : point.cores
+    if (wants >= this.#thresholdCores * releaseShare) {
       this.#belowSinceMs = undefined
       return undefined
     }
@@ -181,12 +209,19 @@ export class SpikeWatcher {
     return knownMs > 0 ? { cores: weighted / knownMs, knownMs } : undefined
   }
 
-  #meanSince(fromMs: number): number {
+  #hasRisen(cores: number, baseline: { cores: number; knownMs: number } | undefined): boolean {
+    const isKnown = baseline !== undefined && baseline.knownMs >= baselineNeedsMs
+    if (!isKnown && !this.#isNew) return false
+    const usual = isKnown ? baseline.cores : 0
+    return hasRisenFrom(usual, cores)
+  }
+
+  #meanSince(fromMs: number, of: (point: Point) => number): number {
     let weighted = 0
     let span = 0
     for (const point of this.#points) {
       if (point.fromMs < fromMs) continue
-      weighted += point.cores * (point.toMs - point.fromMs)
+      weighted += of(point) * (point.toMs - point.fromMs)
       span += point.toMs - point.fromMs
     }
     return span > 0 ? weighted / span : 0
@@ -207,3 +242,9 @@ export class SpikeWatcher {
     return toMs - busyShare * (toMs - fromMs)
   }
 }
+
+const hasRisenFrom = (usualCores: number, cores: number): boolean =>
+  cores >= Math.max(usualCores * risenFactor, usualCores + risenCores)
+
+/** What it used and what it would have used besides. */
+const wantedOf = ({ cores, waitingCores = 0 }: Point): number => cores + waitingCores
