@@ -6,6 +6,7 @@ import type { ServerMessage } from '../api/messages.ts'
 import { createDwarfProbe } from '../capture/perf-dwarf.ts'
 import { createProbeSet } from '../capture/plan-probes.ts'
 import { asFailure, type Failure, failures } from '../model/errors.ts'
+import type { Vitals } from '../model/inventory.ts'
 import { printTarget, type Target } from '../model/target.ts'
 import { collectGarbage } from '../ring/collect-garbage.ts'
 import { Recorder, type RecorderOptions, type RecorderStatus } from '../ring/recorder.ts'
@@ -21,10 +22,12 @@ import { Episodes } from './episodes.ts'
 import { identify, watchTarget } from './identify.ts'
 import { openLink } from './link.ts'
 import { MemoryBudget } from './memory-budget.ts'
+import { openOrderBook } from './order-book.ts'
 import { createProbes } from './probes.ts'
 import { Scout } from './scout.ts'
 import { Spool } from './spool.ts'
 import { uploadBytes } from './upload.ts'
+import { readVitals } from './vitals.ts'
 
 export interface AgentOptions {
   readonly serverUrl: string
@@ -53,14 +56,14 @@ export interface Agent {
   close(graceMs?: number): Promise<void>
 }
 
-/** Under which key the usage of a target is kept; that of a pod is the sum of its containers'. */
-function seriesKey({ kind, containerId, pid, startTicks, pod, namespace }: Target, inventory: Inventory): string {
-  if (containerId) return `c:${containerId}`
+/** Under which keys the usage of a target is kept; that of a pod is the sum of its containers'. */
+function seriesKeys({ kind, containerId, pid, startTicks, pod, namespace }: Target, inventory: Inventory): string[] {
+  if (containerId) return [`c:${containerId}`]
   if (kind === 'container' && pod !== undefined) {
     const own = inventory.containers().filter((each) => each.pod.name === pod && each.pod.namespace === namespace)
-    if (own.length > 0) return own.map(({ id }) => `c:${id}`).join('+')
+    if (own.length > 0) return own.map(({ id }) => `c:${id}`)
   }
-  return pid === undefined ? 'machine' : `p:${pid}:${startTicks}`
+  return [pid === undefined ? 'machine' : `p:${pid}:${startTicks}`]
 }
 
 /** Of this process, without perf's 13 MB: the goal for both is 150 MB. */
@@ -77,6 +80,8 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
   const clock = new WallClock()
   const startedMs = clock.nowMs()
   const spool = await Spool.open(join(options.dataDir, 'spool'))
+  const spooled = spool.waiting().flatMap(({ message }) => (message.type === 'capture' ? [message.capture.id] : []))
+  const orders = await openOrderBook(join(options.dataDir, 'orders.jsonl'), { known: spooled })
   if (spool.size > 0) log.info({ items: spool.size }, 'delivering what an earlier run left')
 
   let told: RecorderStatus | undefined
@@ -160,12 +165,25 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
     },
   })
 
+  const vitals = (target: Target): Vitals =>
+    readVitals(target, {
+      ring: usageRing,
+      usage,
+      cgroups,
+      cpus: availableParallelism(),
+      keysOf: (each) => seriesKeys(each, inventory),
+      nowMs: () => clock.nowMs(),
+      monotonicMs,
+    })
+
+  /** Ended by a person while the order was still being noted. */
+  const stoppedEarly = new Set<string>()
   const onMessage = (message: ServerMessage): void => {
     if (message.type === 'stored' || message.type === 'missing' || message.type === 'rejected')
       delivery.answered(message)
     else if (message.type === 'ask') {
       const { request, question } = message
-      answerQuestion(question, { node, inventory, usage, monotonicMs }).then(
+      answerQuestion(question, { node, inventory, usage, monotonicMs, vitals }).then(
         (answer) => link.send({ type: 'answer', request, answer }),
         (error: unknown) => {
           const failure = asFailure(error)
@@ -173,27 +191,34 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
           link.send({ type: 'no-answer', request, code: failure.code, message: failure.message })
         },
       )
-    } else if (message.type === 'stop-capture') episodes.stop(message.captureId)
-    else if (message.type === 'start-capture') {
-      const { captureId, incidentId, rule, reason, triggerKind, captureKind, target, lookBackMs, forMs } = message
-      const probeOptions = message.options ?? {}
-      const found = identify(target, inventory)
-      const order = {
-        captureId,
-        ...(incidentId ? { incidentId } : {}),
-        target: found,
-        trigger: { kind: triggerKind, rule, reason, ...(probeOptions.force ? { forced: probeOptions.force } : {}) },
-        kind: captureKind,
-        lookBackMs,
-        forMs,
-        deep: episodes.mayGoDeep(found),
-        options: probeOptions,
-      }
-      const key = seriesKey(order.target, inventory)
-      const whyGone = watchTarget(found, { usage, inventory })
-      const hooks = whyGone ? { whyGone } : {}
-      void episodes.capture(order, key, hooks).catch(problem('a capture could not be kept'))
+    } else if (message.type === 'stop-capture') {
+      if (!episodes.stop(message.captureId)) stoppedEarly.add(message.captureId)
+    } else if (message.type === 'start-capture') void carryOut(message).catch(problem('a capture could not be kept'))
+  }
+  const carryOut = async (message: Extract<ServerMessage, { type: 'start-capture' }>): Promise<void> => {
+    const { captureId, incidentId, rule, reason, triggerKind, captureKind, target, lookBackMs, forMs } = message
+    if (!(await orders.take(captureId))) {
+      log.info({ capture: captureId }, 'told again, and left alone: it is being taken, or was')
+      return
     }
+    const probeOptions = message.options ?? {}
+    const found = identify(target, inventory)
+    const order = {
+      captureId,
+      ...(incidentId ? { incidentId } : {}),
+      target: found,
+      trigger: { kind: triggerKind, rule, reason, ...(probeOptions.force ? { forced: probeOptions.force } : {}) },
+      kind: captureKind,
+      lookBackMs,
+      forMs,
+      deep: episodes.mayGoDeep(found),
+      isOwn: false,
+      options: probeOptions,
+    }
+    const whyGone = watchTarget(found, { usage, inventory })
+    const done = episodes.capture(order, seriesKeys(found, inventory).join('+'), whyGone ? { whyGone } : {})
+    if (stoppedEarly.delete(captureId)) episodes.stop(captureId)
+    await done
   }
   const link = openLink({
     serverUrl: options.serverUrl,

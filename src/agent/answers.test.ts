@@ -43,6 +43,7 @@ const process = (pid: number) => ({
 const sources = (containers: readonly Container[]): AnswerSources => ({
   node: 'vm1',
   monotonicMs: () => 1000,
+  vitals: () => ({ cores: 0.5, runtimes: ['go'], node: { cpus: 2, cores: 1, memoryAvailableShare: 0.5 } }),
   inventory: {
     runtime: 'containerd 1.7',
     containers: () => containers,

@@ -3,7 +3,8 @@ import { availableParallelism } from 'node:os'
 import type { Answer, Question } from '../api/messages.ts'
 import { printBytes } from '../lib/units.ts'
 import { Failure } from '../model/errors.ts'
-import type { InventoryRow, LiveUsage, ProcessInfo, TargetSelector, UsageRow } from '../model/inventory.ts'
+import type { InventoryRow, LiveUsage, ProcessInfo, TargetSelector, UsageRow, Vitals } from '../model/inventory.ts'
+import type { Target } from '../model/target.ts'
 import type { CpuUsage, UsageNow } from '../target/cpu-usage.ts'
 import { findTargets, isProcess, nearNames } from '../target/find-targets.ts'
 import type { Inventory, InventoryProcess, WhoisMatch, WhoisOptions } from '../target/inventory.ts'
@@ -14,6 +15,7 @@ export interface AnswerSources {
   readonly usage: Pick<CpuUsage, 'now' | 'coresOf' | 'containerNow' | 'machineCores' | 'limits' | 'target'>
   /** The clock of the usage readings. */
   monotonicMs(): number
+  vitals(target: Target): Vitals
 }
 
 /** More rows than any terminal has; a node of 500 containers has some thousand processes that do nothing. */
@@ -45,6 +47,8 @@ async function findAnswer(question: Question, sources: AnswerSources): Promise<A
       return whoRuns(question.select, sources)
     case 'usage':
       return whoBurns(sources)
+    case 'vitals':
+      return { about: 'vitals', ...sources.vitals(question.target) }
   }
 }
 

@@ -86,6 +86,7 @@ export class Episodes {
       lookBackMs,
       forMs,
       deep: this.mayGoDeep(target),
+      isOwn: true,
       options: {},
     }
     const whenDone: CaptureHooks['whenDone'] = async (capture, seq) => {

@@ -33,6 +33,8 @@ export interface CaptureOrder {
   readonly forMs: number
   /** False when the node's share of deep captures is used up: then the always-on rate has to do, and it is said. */
   readonly deep: boolean
+  /** True for what is taken of a spike without being told: then only what costs next to nothing is looked at. */
+  readonly isOwn: boolean
   readonly options: ProbeOptions
 }
 
@@ -244,13 +246,12 @@ async function runProbes(
   stop: AbortSignal,
   { probes, clock }: Pick<EvidenceOptions, 'probes' | 'clock'>,
 ): Promise<{ ran: Ran[]; refusal?: Failure }> {
-  const { kind, target, forMs, trigger, deep } = order
-  const isAutomatic = trigger.kind === 'spike'
+  const { kind, target, forMs, trigger, deep, isOwn } = order
   // Only a person overrides a guard.
   const { force, ...rest } = order.options
   const options = { ...rest, ...(force !== undefined && trigger.kind === 'manual' ? { force } : {}) }
   try {
-    const plan = await probes.plan({ kind, target, forMs, options, isAutomatic, onlyContext: isAutomatic && !deep })
+    const plan = await probes.plan({ kind, target, forMs, options, isAutomatic: isOwn, onlyContext: isOwn && !deep })
     return { ran: await probes.run(plan, options, stop) }
   } catch (error) {
     const ran = [unplanned(kind, error, clock.nowMs())]

@@ -5,8 +5,9 @@
 import { z } from 'zod'
 import { Artifact, Capture, ProbeOptions } from '../model/capture.ts'
 import { Incident } from '../model/incident.ts'
-import { InventoryRow, TargetCandidate, TargetSelector, UsageRow } from '../model/inventory.ts'
+import { InventoryRow, TargetCandidate, TargetSelector, UsageRow, Vitals } from '../model/inventory.ts'
 import { Target } from '../model/target.ts'
+import { triggerKinds } from '../model/trigger.ts'
 
 /** Raised when an older peer would misunderstand; the server refuses agents of another number. */
 export const protocolNumber = 1
@@ -30,11 +31,14 @@ export const AgentStatus = z.object({
 })
 export type AgentStatus = z.infer<typeof AgentStatus>
 
-/** What the server may ask an agent: `targets` whom a capture would be of, `inventory` who runs, `usage` who burns. */
+/**
+ * What the server may ask an agent: `targets` whom a capture would be of, `inventory` who runs, `usage` who burns,
+ * `vitals` how one of them and the node are. */
 export const Question = z.discriminatedUnion('about', [
   z.object({ about: z.literal('targets'), select: TargetSelector }),
   z.object({ about: z.literal('inventory'), select: TargetSelector }),
   z.object({ about: z.literal('usage') }),
+  z.object({ about: z.literal('vitals'), target: Target }),
 ])
 export type Question = z.infer<typeof Question>
 
@@ -62,6 +66,7 @@ export const Answer = z.discriminatedUnion('about', [
     /** Busiest first. */
     rows: z.array(UsageRow),
   }),
+  Vitals.extend({ about: z.literal('vitals') }),
 ])
 export type Answer = z.infer<typeof Answer>
 
@@ -98,14 +103,17 @@ export const ServerMessage = z.discriminatedUnion('type', [
   z.object({ type: z.literal('missing'), seq: z.number().int(), sha256: z.string() }),
   /** The message with this `seq` can never be stored; repeating it is of no use. */
   z.object({ type: z.literal('rejected'), seq: z.number().int(), code: z.string(), message: z.string() }),
-  /** Carry out a capture now (a person asked, or an alert came). */
+  /**
+   * Carry out a capture now: a person asked, an alert came, or a rule wants more of a spike. Told again after every
+   * hello until the server knows how it ended, so an agent that has had the order leaves it alone.
+   */
   z.object({
     type: z.literal('start-capture'),
     captureId: z.string(),
     incidentId: z.string().optional(),
     rule: z.string(),
     reason: z.string(),
-    triggerKind: z.enum(['alert', 'manual', 'schedule']),
+    triggerKind: z.enum(triggerKinds),
     captureKind: z.string(),
     target: Target,
     lookBackMs: z.number(),

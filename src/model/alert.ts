@@ -1,6 +1,6 @@
 // One firing (or its end) of one alert, whoever sent it.
 import { z } from 'zod'
-import { Target } from './target.ts'
+import { RuleDecision } from './decision.ts'
 
 export const alertSources = ['alertmanager', 'grafana', 'grafana-legacy', 'mapped'] as const
 export type AlertSource = (typeof alertSources)[number]
@@ -42,25 +42,6 @@ export interface AlertMessage {
   readonly truncated: number
 }
 
-/** What became of an alert, target by target. */
-export const AlertDecision = z.object({
-  atMs: z.number(),
-  /** The rule that was first to match; absent when none did. */
-  rule: z.string().optional(),
-  /** `captured`; `joined`: an incident has its evidence already; `refused` by a limit; `skipped`: nothing to be done. */
-  outcome: z.enum(['captured', 'joined', 'refused', 'skipped']),
-  guard: z.string().optional(),
-  /** One sentence: why, and for `skipped` what would change it. */
-  message: z.string(),
-  /** How the target was found: `by labels pod, container`. */
-  because: z.string().optional(),
-  target: Target.optional(),
-  incidentId: z.string().optional(),
-  /** Captures that were asked for, in order; the next begins when the one before it has ended. */
-  steps: z.array(z.object({ kind: z.string(), forMs: z.number(), captureId: z.string() })).default([]),
-})
-export type AlertDecision = z.infer<typeof AlertDecision>
-
 /** One firing of one series, kept before anything is done about it. */
 export const AlertRecord = z.object({
   id: z.string(),
@@ -69,6 +50,7 @@ export const AlertRecord = z.object({
   /** `queued` until it was decided; `open` while it fires. */
   state: z.enum(['queued', 'open', 'resolved']),
   resolvedMs: z.number().optional(),
-  decisions: z.array(AlertDecision).default([]),
+  /** What became of it, target by target. */
+  decisions: z.array(RuleDecision).default([]),
 })
 export type AlertRecord = z.infer<typeof AlertRecord>

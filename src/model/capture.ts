@@ -1,6 +1,6 @@
 // One request carried out: what was asked, what each probe did, which artifacts came of it.
 import { z } from 'zod'
-import { Target } from './target.ts'
+import { type Runtime, Target } from './target.ts'
 import { Trigger } from './trigger.ts'
 
 /** Version of the stored shape below; raise it with a step in `upgradeCapture` and a fixture of the old form. */
@@ -39,6 +39,17 @@ export const captureKinds = [
 ] as const
 export type CaptureKind = (typeof captureKinds)[number]
 
+/** Kinds that only programs of some languages have; the others are of everything. As the plan of the agent has it. */
+export const runtimesOfKind: Readonly<Partial<Record<CaptureKind, readonly Runtime[]>>> = {
+  threads: ['jvm', 'python'],
+  goroutines: ['go'],
+  heap: ['go', 'jvm', 'node'],
+  allocs: ['go', 'jvm', 'node'],
+  mutex: ['go', 'jvm'],
+  block: ['go', 'jvm'],
+  trace: ['go', 'jvm'],
+}
+
 export const isCaptureKind = (text: string): text is CaptureKind => (captureKinds as readonly string[]).includes(text)
 
 /** Kinds that have the stacks of the ring, from before they were asked for; the others begin then. */
@@ -76,7 +87,7 @@ export const ProbeOptions = z.object({
   pprofPath: z.string().startsWith('/').max(500).optional(),
   /** Go: found by trying without. */
   pprofScheme: z.enum(['http', 'https']).optional(),
-  /** Go: PEM files for TLS, by their path in the file system of the target, or on the node as `agent:/PATH`. */
+  /** Go: PEM files for TLS, by their path in the file system of the target, on the node as `agent:/PATH`, or as `secret:KEY`. */
   pprofCa: z.string().max(1000).optional(),
   pprofCert: z.string().max(1000).optional(),
   pprofKey: z.string().max(1000).optional(),
@@ -181,6 +192,8 @@ export const Capture = z.object({
   quality: Quality.optional(),
   /** Why it was refused or failed, or how far it is. */
   message: z.string().optional(),
+  /** What the agent was told, so that it can be told again; absent where it was not told but saw a spike itself. */
+  order: z.object({ lookBackMs: z.number(), forMs: z.number(), options: ProbeOptions.optional() }).optional(),
 })
 export type Capture = z.infer<typeof Capture>
 

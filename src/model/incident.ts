@@ -1,5 +1,6 @@
 // Everything about one target's episode, on one time axis.
 import { z } from 'zod'
+import { RuleDecision } from './decision.ts'
 import { Target } from './target.ts'
 import { Trigger } from './trigger.ts'
 
@@ -28,6 +29,8 @@ export const IncidentAlert = z.object({
   url: z.string().optional(),
   /** How its target was found. */
   because: z.string().optional(),
+  /** The rule that decided about it. */
+  rule: z.string().optional(),
 })
 export type IncidentAlert = z.infer<typeof IncidentAlert>
 
@@ -72,6 +75,8 @@ export const Incident = z.object({
   message: z.string().optional(),
   /** Alerts of the same episode, oldest first; absent when there were none. */
   alerts: z.array(IncidentAlert).optional(),
+  /** What the rules decided to capture of a spike, besides what the agent captures by itself; absent until they did. */
+  decision: RuleDecision.optional(),
   pin: Pin.optional(),
   /** What people wrote about it, oldest first; absent when they wrote nothing. */
   notes: z.array(Note).optional(),

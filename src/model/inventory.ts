@@ -119,3 +119,18 @@ export type UsageRow = z.infer<typeof UsageRow>
 /** Something that a selector means, ready to be captured. */
 export const TargetCandidate = z.object({ target: Target, cores: z.number() })
 export type TargetCandidate = z.infer<typeof TargetCandidate>
+
+/** What a rule wants to know of a target and its node before it decides. */
+export const Vitals = z.object({
+  /** Cores, over the last two seconds. */
+  cores: z.number(),
+  limitCores: z.number().optional(),
+  requestCores: z.number().optional(),
+  /** Cores in its quietest minute of those that the node remembers; absent for one that is younger. */
+  baselineCores: z.number().optional(),
+  /** Private memory of all its processes. */
+  memoryBytes: z.number().optional(),
+  runtimes: z.array(z.enum(runtimes)),
+  node: z.object({ cpus: z.number().int(), cores: z.number(), memoryAvailableShare: z.number() }),
+})
+export type Vitals = z.infer<typeof Vitals>

@@ -30,6 +30,8 @@ export interface AgentHubOptions {
   onDocument(message: DocumentMessage, node: string): Promise<DocumentAnswer>
   /** Connected, gone, or a new status. */
   onChange(agent: AgentState): void
+  /** An agent has been let in: it hears what it is told from now on. */
+  onConnect?(node: string): void
 }
 
 export interface AgentHub {
@@ -58,7 +60,7 @@ interface Connection {
   readonly asked: Map<number, (answer: Answer | Failure) => void>
 }
 
-export function createAgentHub({ version, log, onDocument, onChange }: AgentHubOptions): AgentHub {
+export function createAgentHub({ version, log, onDocument, onChange, onConnect }: AgentHubOptions): AgentHub {
   const upgrader = new WebSocketServer({ noServer: true, maxPayload: maxMessageBytes })
   const connections = new Map<string, Connection>()
   const states = new Map<string, AgentState>()
@@ -101,6 +103,7 @@ export function createAgentHub({ version, log, onDocument, onChange }: AgentHubO
     say(socket, { type: 'welcome', protocol: protocolNumber, version })
     log.info({ node, version: hello.version }, 'agent connected')
     onChange(state)
+    onConnect?.(node)
     return connection
   }
 

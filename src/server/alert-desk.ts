@@ -1,114 +1,82 @@
-// From an alert on disk to captures: finds its target, asks the rules and their limits, joins what is being captured
-// already, and carries out the steps of the rule one after the other.
+// From an alert on disk to a decision: finds its target, asks the rules and their limits, and joins what is being
+// captured already. Alerts are looked up several at once and decided one after the other, so that the limits see what
+// was decided before; what was decided is written in one transaction before any of it is begun.
 import type { Logger } from 'pino'
-import { newId } from '../lib/ids.ts'
 import { printDurationMs } from '../lib/units.ts'
-import type { Alert, AlertDecision, AlertRecord } from '../model/alert.ts'
-import type { Capture, CaptureKind } from '../model/capture.ts'
+import type { Alert, AlertRecord } from '../model/alert.ts'
+import type { RuleDecision } from '../model/decision.ts'
 import { asFailure } from '../model/errors.ts'
-import { type Incident, type IncidentAlert, incidentVersion } from '../model/incident.ts'
-import type { TargetCandidate } from '../model/inventory.ts'
+import type { Incident, IncidentAlert } from '../model/incident.ts'
+import type { LedgerEntry } from '../model/ledger.ts'
 import { printTarget, type Target } from '../model/target.ts'
+import type { Trigger } from '../model/trigger.ts'
 import type { Catalog } from '../store/catalog.ts'
-import { type AlertTarget, targetOfAlert } from '../trigger/alert-target.ts'
 import { isSameTarget } from '../trigger/limits.ts'
 import type { Rule, Rules } from '../trigger/rule.ts'
-import { type Firing, refusalOfRule } from '../trigger/rule-limits.ts'
-import { whyNoMatch, whyNotBusy } from '../trigger/rule-match.ts'
+import { chooseAlertRule } from '../trigger/rule-choice.ts'
 import type { AgentHub } from './agents.ts'
-import { type AlertCandidates, candidatesOfAlert } from './alert-candidates.ts'
-import { askNodes } from './ask-nodes.ts'
-import { type CaptureDesk, noteRefusal } from './captures.ts'
+import { candidatesOfAlert } from './alert-candidates.ts'
 import type { DocumentKeeper } from './documents.ts'
-import { isActive } from './merge.ts'
+import { decideSteps, refusalEntry, type Situation, situationOf, withStepMessage } from './rule-decision.ts'
+import type { RuleLimiter } from './rule-limiter.ts'
+import { beforeMs, type Course, mostWaitMs, type RuleSteps } from './rule-steps.ts'
 
 export interface AlertDeskOptions {
-  readonly catalog: Catalog
+  readonly catalog: Pick<Catalog, 'listIncidents' | 'listAlerts'>
   readonly agents: Pick<AgentHub, 'list' | 'ask'>
-  readonly captures: () => Pick<CaptureDesk, 'begin'>
-  readonly documents: () => DocumentKeeper
+  readonly documents: () => Pick<DocumentKeeper, 'changeIncident'>
   readonly rules: () => Rules
-  /** Keeps what became of an alert. */
-  readonly keep: (record: AlertRecord) => Promise<void>
+  readonly limiter: RuleLimiter
+  readonly steps: RuleSteps
+  /** Keeps what became of an alert, with what the ledger is to say of it. */
+  readonly keep: (record: AlertRecord, refusals?: readonly LedgerEntry[]) => Promise<void>
   readonly log: Logger
   readonly nowMs?: () => number
 }
 
 export interface AlertDesk {
-  /** Decides about them, one after the other, soon. */
+  /** Decides about them soon. */
   queue(records: readonly AlertRecord[]): void
   /** They do not fire any more. */
   end(records: readonly AlertRecord[]): void
-  /** To be called with every capture that is stored. */
-  note(capture: Capture): void
-  /** Firings that the limits count. */
-  readonly firings: readonly Firing[]
   /** Takes up what an earlier run left. */
   resume(): Promise<void>
   /** Resolves when nothing is being decided any more. */
   close(): Promise<void>
 }
 
-/** Before the alert began to fire: the rule was true for a while by then, and this shows what was normal. */
-const beforeMs = 60_000
 /** An incident of the same target that is not older than this is the same episode. */
 const sameEpisodeMs = 10 * 60_000
-/** No limit of a rule looks further back. */
-const rememberMs = 24 * 3_600_000
-const mostFirings = 20_000
-/** What waited longer than this is about another state of the world. */
-const mostWaitMs = 10 * 60_000
 /** An agent that is just connecting is waited for. */
 const retryAfterMs = [2000, 10_000, 30_000]
+/** Looked up at the same time: enough to hide the way to the nodes and back, few enough for one short transaction. */
+const atOnce = 32
+/** Beyond this an alert is about another state of the world when its turn comes: some ten minutes of work. */
+const mostWaiting = 20_000
+
+interface Entry {
+  readonly record: AlertRecord
+  readonly attempt: number
+}
+
+/** What is known of an alert when it is decided about. */
+type Look =
+  | { readonly record: AlertRecord; readonly decisions: readonly RuleDecision[] }
+  | {
+      readonly record: AlertRecord
+      readonly rule: Rule
+      readonly because: string
+      readonly found: readonly Situation[]
+    }
 
 export function createAlertDesk(options: AlertDeskOptions): AlertDesk {
-  const { catalog, agents, captures, documents, rules, keep, log, nowMs = Date.now } = options
-  const waiting: { record: AlertRecord; attempt: number }[] = []
-  /** By capture id, of alerts: which record goes on when it ends. */
-  const steps = new Map<string, AlertRecord>()
-  /** By capture id, the latest news last. */
-  const remembered = new Map<string, Firing>()
+  const { catalog, agents, documents, rules, limiter, steps, keep, log, nowMs = Date.now } = options
+  const waiting: Entry[] = []
   const timers = new Set<NodeJS.Timeout>()
   let working: Promise<void> | undefined
   let isClosed = false
 
-  const remember = (capture: Capture): void => {
-    const { id, trigger, target, node, kind, requestedMs, state } = capture
-    const outcome = isActive(state) ? 'running' : state === 'failed' || state === 'refused' ? 'failed' : 'done'
-    remembered.delete(id)
-    remembered.set(id, {
-      rule: trigger.rule,
-      workload: workloadOf(target),
-      ...(target.namespace ? { namespace: target.namespace } : {}),
-      node,
-      kind: kind as CaptureKind,
-      atMs: requestedMs,
-      outcome,
-      ...(trigger.severity === undefined ? {} : { severity: trigger.severity }),
-    })
-    if (remembered.size > mostFirings) remembered.delete(remembered.keys().next().value as string)
-  }
-
-  const firings = (): Firing[] => {
-    const oldestMs = nowMs() - rememberMs
-    return [...remembered.values()].filter(({ atMs }) => atMs > oldestMs)
-  }
-
-  const work = async (): Promise<void> => {
-    for (let next = waiting.shift(); next && !isClosed; next = waiting.shift()) {
-      const { record, attempt } = next
-      try {
-        await decide(record, attempt)
-      } catch (error) {
-        const failure = asFailure(error)
-        log.error({ err: failure, alert: record.id }, 'an alert could not be decided about')
-        await finish(record, [skip(failure.message)]).catch(() => undefined) // the disk, which is logged already
-      }
-    }
-    working = undefined
-  }
-
-  const skip = (message: string, more: Partial<AlertDecision> = {}): AlertDecision => ({
+  const skip = (message: string, more: Partial<RuleDecision> = {}): RuleDecision => ({
     atMs: nowMs(),
     outcome: 'skipped',
     message,
@@ -116,195 +84,155 @@ export function createAlertDesk(options: AlertDeskOptions): AlertDesk {
     ...more,
   })
 
-  const finish = async (record: AlertRecord, decisions: AlertDecision[]): Promise<AlertRecord> => {
-    const next: AlertRecord = { ...record, state: record.state === 'queued' ? 'open' : record.state, decisions }
-    await keep(next)
-    for (const { outcome, message } of decisions) log.info({ alert: record.alert.name, outcome }, message)
-    return next
+  const work = async (): Promise<void> => {
+    while (waiting.length > 0 && !isClosed) {
+      const looks = await Promise.all(waiting.splice(0, atOnce).map(lookUp))
+      await decideAll(looks.filter((look) => look !== undefined))
+    }
+    working = undefined
   }
 
-  const decide = async (record: AlertRecord, attempt: number): Promise<void> => {
-    const { alert } = record
-    if (nowMs() - record.receivedMs > mostWaitMs) {
-      await finish(record, [skip(`it waited ${printDurationMs(nowMs() - record.receivedMs)} for its turn`)])
-      return
+  /** @returns undefined when it is to be tried again later */
+  const lookUp = async ({ record, attempt }: Entry): Promise<Look | undefined> => {
+    const { alert, receivedMs } = record
+    const waitedMs = nowMs() - receivedMs
+    if (waitedMs > mostWaitMs) {
+      return { record, decisions: [skip(`it waited ${printDurationMs(waitedMs)} for its turn`, { guard: 'waited' })] }
     }
-    const match = matchRule(rules(), alert)
-    if ('why' in match) {
-      await finish(record, [skip(match.why)])
-      return
-    }
-    const { rule, wanted } = match
-    let meant: AlertCandidates
+    const choice = chooseAlertRule(rules(), alert)
+    if ('why' in choice) return { record, decisions: [skip(choice.why)] }
+    const { rule, wanted } = choice
     try {
-      meant = await candidatesOfAlert(agents, wanted)
+      const { candidates, because } = await candidatesOfAlert(agents, wanted)
+      const some = candidates.slice(0, rule.limits.maxTargets)
+      const found = await Promise.all(some.map(({ target }) => situationOf(agents, rule, { target })))
+      return { record, rule, because, found }
     } catch (error) {
-      const failure = asFailure(error)
+      const { message } = asFailure(error)
       const waitMs = retryAfterMs[attempt]
       if (waitMs !== undefined && agents.list().every(({ connected }) => !connected)) {
-        const timer = setTimeout(() => {
-          timers.delete(timer)
-          push({ record, attempt: attempt + 1 })
-        }, waitMs)
-        timers.add(timer)
-        return
+        later({ record, attempt: attempt + 1 }, waitMs)
+        return undefined
       }
-      await finish(record, [skip(failure.message, { rule: rule.name, guard: 'no-target', because: wanted.because })])
-      return
-    }
-    const decisions: AlertDecision[] = []
-    const { candidates, because } = meant
-    for (const { target, cores } of candidates.slice(0, rule.limits.maxTargets)) {
-      decisions.push({ ...(await decideTarget(record, rule, { target, cores })), because })
-    }
-    const next = await finish(record, decisions)
-    for (const decision of decisions) {
-      if (decision.outcome === 'captured') await startStep(next, decision, 0)
+      return { record, decisions: [skip(message, { rule: rule.name, guard: 'no-target', because: wanted.because })] }
     }
   }
 
-  const decideTarget = async (
+  const later = (entry: Entry, waitMs: number): void => {
+    const timer = setTimeout(() => {
+      timers.delete(timer)
+      push(entry)
+    }, waitMs)
+    timers.add(timer)
+  }
+
+  /** Never rejects. */
+  const decideAll = async (looks: readonly Look[]): Promise<void> => {
+    let open: { record: AlertRecord; refusals: LedgerEntry[] }[] = []
+    const flush = async (): Promise<void> => {
+      const decided = open
+      open = []
+      await Promise.all(decided.map(({ record, refusals }) => keep(record, refusals)))
+      for (const { record } of decided) {
+        for (const { outcome, message } of record.decisions) log.info({ alert: record.alert.name, outcome }, message)
+        for (const course of coursesOf(record)) await steps.begin(course)
+      }
+    }
+    const isBeingOpened = (target: Target): boolean =>
+      open.some(({ record }) => record.decisions.some((each) => each.target && isSameTarget(each.target, target)))
+    for (const look of looks) {
+      try {
+        // Its incident is the one that another alert of these is about to open.
+        if ('found' in look && look.found.some(({ target }) => isBeingOpened(target))) await flush()
+        open.push(await decide(look))
+      } catch (error) {
+        const failure = asFailure(error)
+        log.error({ err: failure, alert: look.record.id }, 'an alert could not be decided about')
+        open.push({ record: withDecisions(look.record, [skip(failure.message)]), refusals: [] })
+      }
+    }
+    await flush().catch((error) => log.error({ err: error }, 'what was decided about alerts could not be kept'))
+  }
+
+  const decide = async (look: Look): Promise<{ record: AlertRecord; refusals: LedgerEntry[] }> => {
+    const { record } = look
+    if ('decisions' in look) return { record: withDecisions(record, look.decisions), refusals: [] }
+    const decisions: RuleDecision[] = []
+    const refusals: LedgerEntry[] = []
+    const { rule, because, found } = look
+    for (const situation of found) {
+      const joined = await join(record, rule, situation)
+      const decision = joined ?? decideSteps(rule, situation, { limiter, nowMs: nowMs(), ...severityOf(record.alert) })
+      decisions.push({ ...decision, because })
+      if (decision.outcome === 'refused') refusals.push(refusalEntry(decision, rule, triggerOf(record, rule.name)))
+    }
+    return { record: withDecisions(record, decisions), refusals }
+  }
+
+  /** It has its evidence already: the one of the spike began with the spike, which no alert can. */
+  const join = async (
     { alert, id, receivedMs }: AlertRecord,
     rule: Rule,
-    { target, cores }: TargetCandidate,
-  ): Promise<AlertDecision> => {
-    const about = { rule: rule.name, target }
-    const busy = rule.when === 'firing' ? undefined : whyNotBusy(rule.when, await usageOf(target, cores))
-    if (busy) return skip(`${printTarget(target)}: ${busy}`, about)
-    const told: IncidentAlert = toldOf(alert, { id, receivedMs })
+    { target, whyNot }: Situation,
+  ): Promise<RuleDecision | undefined> => {
+    if (whyNot) return undefined
     const episode = await episodeOf(target)
-    const isCovered = episode?.trigger.kind === 'spike' || episode?.trigger.kind === 'alert'
-    if (episode && isCovered) {
-      await documents().keepIncident({ ...episode, alerts: [...(episode.alerts ?? []), told] })
-      return {
-        atMs: nowMs(),
-        ...about,
-        outcome: 'joined',
-        message: `${printTarget(target)} is incident ${episode.id} already, whose evidence has the beginning`,
-        incidentId: episode.id,
-        steps: [],
-      }
-    }
-    const [first] = rule.do
-    const wish = {
-      rule: rule.name,
-      workload: workloadOf(target),
-      ...(target.namespace ? { namespace: target.namespace } : {}),
-      node: target.node,
-      kind: first?.kind ?? 'cpu',
-      ...(alert.value === undefined ? {} : { severity: alert.value }),
-    }
-    const refusal = refusalOfRule(rule, wish, firings(), nowMs())
-    if (refusal) {
-      const { guard, message } = refusal
-      const trigger = { kind: 'alert' as const, rule: rule.name, reason: reasonOf(alert) }
-      await noteRefusal(catalog, { target, trigger, kind: wish.kind, guard, message }, nowMs())
-      return {
-        atMs: nowMs(),
-        ...about,
-        outcome: 'refused',
-        guard,
-        message: `${printTarget(target)}: ${message}`,
-        steps: [],
-      }
-    }
-    return {
-      atMs: nowMs(),
-      ...about,
-      outcome: 'captured',
-      message: `${printTarget(target)}: ${rule.do.map(({ kind }) => kind).join(', ')}`,
-      incidentId: newId('inc-', nowMs()),
-      // Named before anything is begun: who is killed and comes back begins nothing twice.
-      steps: rule.do.map(({ kind, forMs }) => ({ kind, forMs, captureId: newId('cap-', nowMs()) })),
-    }
-  }
-
-  const startStep = async (record: AlertRecord, decision: AlertDecision, index: number): Promise<void> => {
-    const step = decision.steps[index]
-    const { target, incidentId, rule } = decision
-    if (!step || !target || !incidentId || !rule || isClosed) return
-    const { alert } = record
-    const severity = alert.value === undefined ? {} : { severity: alert.value }
-    const trigger = { kind: 'alert' as const, rule, reason: reasonOf(alert), ...severity }
-    const startsMs = Math.min(alert.startsMs ?? record.receivedMs, record.receivedMs)
-    const order = {
-      id: step.captureId,
-      incidentId,
-      target,
-      trigger,
-      kind: step.kind as CaptureKind,
-      lookBackMs: Math.max(beforeMs, nowMs() - startsMs + beforeMs),
-      forMs: step.forMs,
-    }
-    steps.set(step.captureId, record)
-    const isKnown = (await catalog.incident(incidentId)) !== undefined
-    const open = (): Incident => ({
-      version: incidentVersion,
-      id: incidentId,
-      node: target.node,
-      target,
-      trigger,
-      state: 'capturing',
-      onsetMs: startsMs,
-      noticedMs: record.receivedMs,
-      baseline: { fromMs: startsMs - beforeMs, toMs: startsMs },
-      top: [],
-      alerts: [toldOf(alert, record)],
+    if (!episode) return undefined
+    const told = toldOf(alert, { id, receivedMs, rule: rule.name })
+    await documents().changeIncident(episode.id, (old) => {
+      const others = (old.alerts ?? []).filter((each) => each.id !== id)
+      return { ...old, alerts: [...others, told] }
     })
-    try {
-      await captures().begin(order, isKnown ? undefined : open)
-    } catch (error) {
-      steps.delete(step.captureId)
-      const failure = asFailure(error)
-      log.warn({ alert: record.id, kind: step.kind }, `not captured: ${failure.message}`)
-      // One step that is refused or fails does not spoil those after it.
-      await startStep(record, decision, index + 1)
-    }
+    const message = `${printTarget(target)} is incident ${episode.id} already, whose evidence has the beginning`
+    return { atMs: nowMs(), rule: rule.name, target, outcome: 'joined', message, incidentId: episode.id, steps: [] }
   }
 
-  const note = (capture: Capture): void => {
-    remember(capture)
-    const record = steps.get(capture.id)
-    if (!record || isActive(capture.state)) return
-    steps.delete(capture.id)
-    const decision = record.decisions.find((each) => each.steps.some(({ captureId }) => captureId === capture.id))
-    const index = decision?.steps.findIndex(({ captureId }) => captureId === capture.id) ?? -1
-    if (!decision || index < 0) return
-    startStep(record, decision, index + 1).catch((error) =>
-      log.error({ err: error }, 'a step of a rule could not begin'),
-    )
-  }
-
-  /** The newest incident of the same target that is the same episode. */
+  /** The newest incident of the same target that is the same episode, and was not somebody's own question. */
   const episodeOf = async (target: Target): Promise<Incident | undefined> => {
     const { node, namespace, pod } = target
-    const found = await catalog.listIncidents({
-      node,
-      ...(namespace ? { namespace } : {}),
-      ...(pod ? { pod } : {}),
-      limit: 20,
-    })
+    const place = { node, ...(namespace ? { namespace } : {}), ...(pod ? { pod } : {}) }
+    const found = await catalog.listIncidents({ ...place, limit: 20 })
     const oldestMs = nowMs() - sameEpisodeMs
-    return found.find(
+    const episode = found.find(
       (incident) => (incident.endedMs ?? incident.noticedMs) > oldestMs && isSameTarget(incident.target, target),
     )
+    return episode?.trigger.kind === 'spike' || episode?.trigger.kind === 'alert' ? episode : undefined
   }
 
-  const usageOf = async (target: Target, cores: number) => {
-    const { answers } = await askNodes(agents, target.node, { about: 'usage' })
-    const rows = answers.flatMap(({ answer }) => answer.rows)
-    const row = rows.find((each) => isSameTarget(each.target, target))
-    if (!row) return { cores }
-    const { limitCores, requestCores } = row
-    return {
-      cores: row.cores,
-      ...(limitCores === undefined ? {} : { limitCores }),
-      ...(requestCores === undefined ? {} : { requestCores }),
+  const coursesOf = (first: AlertRecord): Course[] => {
+    let record = first
+    const settle: Course['settle'] = async (captureId, message) => {
+      record = withDecisions(
+        record,
+        record.decisions.map((each) => withStepMessage(each, captureId, message)),
+      )
+      await keep(record)
     }
+    return record.decisions.flatMap((decision) => {
+      if (decision.outcome !== 'captured' || decision.rule === undefined) return []
+      const { alert, receivedMs } = record
+      const startsMs = Math.min(alert.startsMs ?? receivedMs, receivedMs)
+      const opening = {
+        onsetMs: startsMs,
+        noticedMs: receivedMs,
+        baseline: { fromMs: startsMs - beforeMs, toMs: startsMs },
+        alerts: [toldOf(alert, { ...record, rule: decision.rule })],
+      }
+      const trigger = triggerOf(record, decision.rule)
+      return [{ decision, trigger, startsMs, decidedFromMs: receivedMs, opening, settle }]
+    })
   }
 
-  const push = (entry: { record: AlertRecord; attempt: number }): void => {
+  const push = (entry: Entry): void => {
     if (isClosed) return
+    if (waiting.length >= mostWaiting) {
+      const message = `${mostWaiting} alerts wait for their turn: there are more than can be looked at in time`
+      const { record } = entry
+      keep(withDecisions(record, [skip(message, { guard: 'overload' })])).catch((error) =>
+        log.error({ err: error }, 'that an alert was dropped could not be kept'),
+      )
+      return
+    }
     waiting.push(entry)
     working ??= Promise.resolve().then(work)
   }
@@ -317,22 +245,15 @@ export function createAlertDesk(options: AlertDeskOptions): AlertDesk {
       for (const { id, decisions, resolvedMs } of records) {
         for (const { incidentId } of decisions) {
           if (!incidentId) continue
-          catalog
-            .updateIncident(incidentId, (old) => old && endedWith(old, id, resolvedMs ?? nowMs()))
+          documents()
+            .changeIncident(incidentId, (old) => endedWith(old, id, resolvedMs ?? nowMs()))
             .catch((error) => log.error({ err: error }, 'the end of an alert could not be kept'))
         }
       }
     },
-    note,
-    get firings() {
-      return firings()
-    },
     resume: async () => {
-      const recent = await catalog.listCaptures({ limit: mostFirings })
-      for (const capture of recent.reverse()) remember(capture)
-      for (const record of await catalog.unresolvedAlerts()) {
-        if (record.state === 'queued') continue // the intake brings it
-        for (const decision of record.decisions) await resumeSteps(record, decision)
+      for (const record of await decidedLately(catalog, nowMs() - resumeMs)) {
+        for (const course of coursesOf(record)) await steps.resume(course)
       }
     },
     close: async () => {
@@ -341,67 +262,46 @@ export function createAlertDesk(options: AlertDeskOptions): AlertDesk {
       await working
     },
   }
+}
 
-  /** Goes on with the first step that was not begun. */
-  async function resumeSteps(record: AlertRecord, decision: AlertDecision): Promise<void> {
-    for (const [index, { captureId }] of decision.steps.entries()) {
-      const capture = await catalog.capture(captureId)
-      if (!capture) {
-        if (nowMs() - record.receivedMs < mostWaitMs) await startStep(record, decision, index)
-        return
-      }
-      if (isActive(capture.state)) {
-        steps.set(captureId, record)
-        return
-      }
-    }
+/** Steps follow one another, so the last one of a decision may be this much younger than its alert. */
+const resumeMs = 3_600_000
+const pageSize = 500
+
+/** Also those that are resolved since: what was decided is carried out. */
+async function decidedLately(catalog: Pick<Catalog, 'listAlerts'>, sinceMs: number): Promise<AlertRecord[]> {
+  const found: AlertRecord[] = []
+  for (let after: { atMs: number; id: string } | undefined; ; ) {
+    const page = await catalog.listAlerts({ limit: pageSize, after })
+    found.push(...page.filter(({ decisions }) => decisions.some(({ outcome }) => outcome === 'captured')))
+    const last = page.at(-1)
+    if (page.length < pageSize || !last || last.receivedMs < sinceMs) return found
+    after = { atMs: last.receivedMs, id: last.id }
   }
 }
 
-/** The first rule that matches; why none did, each with its reason. */
-export function matchRule(
-  { rules }: Rules,
+function withDecisions(record: AlertRecord, decisions: readonly RuleDecision[]): AlertRecord {
+  return { ...record, state: record.state === 'queued' ? 'open' : record.state, decisions: [...decisions] }
+}
+
+const severityOf = ({ value }: Alert): { severity?: number } => (value === undefined ? {} : { severity: value })
+
+function triggerOf({ alert }: AlertRecord, rule: string): Trigger {
+  const { name, annotations } = alert
+  const reason = `alert ${name}${annotations.summary ? `: ${annotations.summary}` : ''}`
+  return { kind: 'alert', rule, reason, ...severityOf(alert) }
+}
+
+function toldOf(
   alert: Alert,
-): { readonly rule: Rule; readonly wanted: AlertTarget } | { readonly why: string } {
-  const whys: string[] = []
-  for (const rule of rules) {
-    const wanted = targetOfAlert(alert, rule.resolve)
-    if (!wanted) {
-      whys.push(`rule ${rule.name}: no label names a target (${rule.resolve.join(', ')})`)
-      continue
-    }
-    const { namespace, node, workload, pod } = wanted
-    const why = whyNoMatch(rule, {
-      source: 'alert',
-      name: alert.name,
-      labels: { ...alert.context, ...alert.labels },
-      ...(namespace ? { namespace } : {}),
-      ...(node ? { node } : {}),
-      workload: workload ?? pod ?? node ?? '',
-    })
-    if (!why) return { rule, wanted }
-    whys.push(`rule ${rule.name}: ${why}`)
-  }
-  return { why: whys.join('; ') || 'there is no rule' }
-}
-
-/** What cooldowns are of: all pods of a workload on all nodes, else the program of one node. */
-function workloadOf(target: Target): string {
-  const { namespace = '', workload, pod, containerId, node } = target
-  if (workload) return `${namespace}/${workload}`
-  if (pod) return `${namespace}/${pod}`
-  return `${node}/${containerId ?? target.exe ?? printTarget(target)}`
-}
-
-const reasonOf = ({ name, annotations }: Alert): string =>
-  `alert ${name}${annotations.summary ? `: ${annotations.summary}` : ''}`
-
-function toldOf(alert: Alert, { id, receivedMs }: { id: string; receivedMs: number }): IncidentAlert {
+  { id, receivedMs, rule }: { id: string; receivedMs: number; rule: string },
+): IncidentAlert {
   const summary = alert.annotations.summary ?? alert.annotations.message ?? alert.annotations.description
   return {
     id,
     name: alert.name,
     receivedMs,
+    rule,
     ...(alert.startsMs === undefined ? {} : { startsMs: alert.startsMs }),
     ...(summary ? { summary } : {}),
     ...(alert.url ? { url: alert.url } : {}),

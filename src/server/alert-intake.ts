@@ -3,6 +3,7 @@ import type { HookAnswer } from '../api/shapes.ts'
 import { newId } from '../lib/ids.ts'
 import type { Alert, AlertMessage, AlertRecord } from '../model/alert.ts'
 import { Failure } from '../model/errors.ts'
+import type { LedgerEntry } from '../model/ledger.ts'
 import type { Catalog } from '../store/catalog.ts'
 
 export interface AlertIntakeOptions {
@@ -16,8 +17,8 @@ export interface AlertIntakeOptions {
 export interface AlertIntake {
   /** Resolves when everything new is on disk. @throws Failure REFUSED when too much waits to be written */
   take(message: AlertMessage): Promise<HookAnswer>
-  /** The latest state of a firing; kept in memory until the next write. */
-  replace(record: AlertRecord): Promise<void>
+  /** The latest state of a firing, and what the ledger says of it, in one transaction. */
+  replace(record: AlertRecord, refusals?: readonly LedgerEntry[]): Promise<void>
   /** Takes up what an earlier run left. */
   resume(): Promise<void>
 }
@@ -42,18 +43,22 @@ export function createAlertIntake({
   /** By series; those that fire as far as we know. */
   const open = new Map<string, Open>()
   const waiting = new Map<string, AlertRecord>()
+  let waitingRefusals: LedgerEntry[] = []
   let writing: Promise<void> | undefined
   let next: Promise<void> | undefined
 
   /** All that comes while one transaction runs goes into the next; of one record the latest. */
-  const save = (records: readonly AlertRecord[]): Promise<void> => {
+  const save = (records: readonly AlertRecord[], refusals: readonly LedgerEntry[] = []): Promise<void> => {
     for (const record of records) waiting.set(record.id, record)
+    waitingRefusals.push(...refusals)
     next ??= (async () => {
       await writing?.catch(() => undefined) // who waited for that one has been told
       const batch = [...waiting.values()]
+      const entries = waitingRefusals
       waiting.clear()
+      waitingRefusals = []
       next = undefined
-      writing = catalog.saveAlerts(batch)
+      writing = catalog.saveAlerts(batch, entries)
       await writing
     })()
     return next
@@ -125,7 +130,7 @@ export function createAlertIntake({
         truncated: message.truncated,
       }
     },
-    replace: async (record) => {
+    replace: async (record, refusals) => {
       const known = open.get(record.alert.series)
       // Resolved meanwhile: that stays.
       const next =
@@ -133,7 +138,7 @@ export function createAlertIntake({
           ? record
           : { ...record, state: 'resolved' as const, resolvedMs: record.resolvedMs ?? nowMs() }
       if (known?.record.id === record.id) known.record = record
-      await save([next])
+      await save([next], refusals)
     },
     resume: async () => {
       const now = nowMs()

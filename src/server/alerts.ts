@@ -1,8 +1,9 @@
-// Alerts put together: taken in, decided about, and brought to captures.
+// Alerts and spikes put together: taken in, decided about by the same rules and limits, and brought to captures.
 import type { Logger } from 'pino'
 import type { HookAnswer } from '../api/shapes.ts'
 import type { AlertMessage } from '../model/alert.ts'
 import type { Capture } from '../model/capture.ts'
+import type { Incident } from '../model/incident.ts'
 import type { Catalog } from '../store/catalog.ts'
 import type { Firing } from '../trigger/rule-limits.ts'
 import type { AgentHub } from './agents.ts'
@@ -11,6 +12,9 @@ import { createAlertIntake } from './alert-intake.ts'
 import type { CaptureDesk } from './captures.ts'
 import type { DocumentKeeper } from './documents.ts'
 import type { RuleBook } from './rule-book.ts'
+import { createRuleLimiter } from './rule-limiter.ts'
+import { createRuleSteps } from './rule-steps.ts'
+import { createSpikeDesk } from './spike-desk.ts'
 
 export interface AlertsOptions {
   readonly catalog: Catalog
@@ -26,24 +30,41 @@ export interface Alerts {
   take(message: AlertMessage): Promise<HookAnswer>
   /** To be called with every capture that is stored. */
   note(capture: Capture): void
+  /** To be called with every incident that an agent brings. */
+  noteIncident(incident: Incident): void
   readonly firings: readonly Firing[]
   resume(): Promise<void>
   close(): Promise<void>
 }
 
-export function createAlerts({ rules, ...options }: AlertsOptions): Alerts {
-  const desk = createAlertDesk({ ...options, rules: () => rules.rules, keep: (record) => intake.replace(record) })
+export function createAlerts({ rules: book, ...options }: AlertsOptions): Alerts {
+  const rules = () => book.rules
+  const limiter = createRuleLimiter(options)
+  const steps = createRuleSteps({ ...options, limiter })
+  const spikes = createSpikeDesk({ ...options, rules, limiter, steps })
+  const keep: typeof intake.replace = (record, refusals) => intake.replace(record, refusals)
+  const desk = createAlertDesk({ ...options, rules, limiter, steps, keep })
   const intake = createAlertIntake({ catalog: options.catalog, onQueued: desk.queue, onResolved: desk.end })
   return {
     take: (message) => intake.take(message),
-    note: desk.note,
+    note: (capture) => {
+      limiter.note(capture)
+      steps.note(capture)
+    },
+    noteIncident: spikes.note,
     get firings() {
-      return desk.firings
+      return limiter.firings
     },
     resume: async () => {
+      await limiter.resume()
       await desk.resume()
+      await spikes.resume()
       await intake.resume()
     },
-    close: () => desk.close(),
+    close: async () => {
+      steps.close()
+      await desk.close()
+      await spikes.close()
+    },
   }
 }

@@ -277,3 +277,23 @@ describe('what an agent may not say', () => {
     expect(await agent.deliver({ type: 'artifact', artifact })).toMatchObject({ type: 'stored' })
   })
 })
+
+test('an order that the agent may never have heard is told again when it is back, by the same name', async () => {
+  await using server = await startTestServer()
+  const agent = await PlayedAgent.connect(server.url)
+  await agent.nextOf('welcome')
+  const { id } = await start(server, { options: { hz: 99 } })
+  const order = await agent.nextOf('start-capture')
+  await agent.close()
+  const returned = await PlayedAgent.connect(server.url)
+  const told = await returned.nextOf('start-capture')
+  expect(told).toMatchObject({ ...order, captureId: id, lookBackMs: told.lookBackMs, options: { hz: 99 } })
+  // It begins with the same moment, though it is later by now.
+  expect(told.lookBackMs).toBeGreaterThanOrEqual(order.lookBackMs)
+  const { capture } = await server.client.get('/api/v1/captures/{id}', { params: { id } })
+  await returned.deliver({ type: 'capture', capture: { ...capture, state: 'complete' } })
+  await returned.close()
+  const last = await PlayedAgent.connect(server.url)
+  await last.deliver({ type: 'capture', capture: { ...capture, state: 'recording' } })
+  expect(last.received.filter(({ type }) => type === 'start-capture')).toEqual([])
+})

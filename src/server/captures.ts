@@ -16,7 +16,7 @@ import { type Incident, incidentVersion } from '../model/incident.ts'
 import type { TargetCandidate, TargetSelector } from '../model/inventory.ts'
 import type { LedgerEntry } from '../model/ledger.ts'
 import { printTarget, type Target } from '../model/target.ts'
-import type { Trigger, TriggerKind } from '../model/trigger.ts'
+import type { Trigger } from '../model/trigger.ts'
 import type { Catalog } from '../store/catalog.ts'
 import { type CaptureLimits, requireWithinLimits } from '../trigger/limits.ts'
 import type { AgentHub } from './agents.ts'
@@ -40,23 +40,28 @@ export interface CaptureOrder {
   readonly id: string
   readonly incidentId: string
   readonly target: Target
-  /** Spikes are captured by the agent that sees them, without being told. */
-  readonly trigger: Trigger & { readonly kind: Exclude<TriggerKind, 'spike'> }
+  /** Of a spike: what a rule wants besides the capture that the agent takes without being told. */
+  readonly trigger: Trigger
   readonly kind: CaptureKind
   readonly lookBackMs: number
   readonly forMs: number
   readonly options?: ProbeOptions
 }
 
+/** What is known of an incident before its first capture; it begins with that where no onset is known. */
+export type Opening = Pick<Incident, 'noticedMs' | 'asked' | 'baseline' | 'alerts'> & { readonly onsetMs?: number }
+
 export interface CaptureDesk {
   /** @throws Failure REFUSED, DISK_FULL, NOT_FOUND (no such agent), BAD_REQUEST (which node?), UNREACHABLE */
   start(request: CaptureRequest): Promise<CaptureAccepted>
   /**
    * Carries out what was decided: limits, disk, documents, and the order to the agent.
-   * @param newIncident gives the incident to open; absent when it exists
+   * @param opening of the incident; absent when it exists
    * @throws Failure REFUSED, DISK_FULL (both are in the ledger then), UNREACHABLE
    */
-  begin(order: CaptureOrder, newIncident?: (capture: Capture) => Incident): Promise<void>
+  begin(order: CaptureOrder, opening?: Opening): Promise<void>
+  /** Tells an agent that has connected again what it may never have heard; it leaves alone what it has. */
+  tellAgain(node: string): Promise<void>
   /** Tells the agent to end it early. @throws Failure NOT_FOUND, UNREACHABLE */
   stop(id: string): Promise<Capture>
   /** To be called with every capture that is stored. */
@@ -73,6 +78,8 @@ const defaultGraceMs = 60_000
 /** After the end of a recording: symbols, compression and the upload of some 10 MB over a slow link. */
 const deliveryMs = 10 * 60_000
 const defaultLookBackMs = 60_000
+/** An order that was not heard for so long is about another state of the world; `sweep` gives it up. */
+const tellAgainMs = 10 * 60_000
 /** How often silent agents are looked for: a small part of the time that they are given. */
 const sweepEveryMs = (graceMs: number): number => Math.min(5000, Math.max(50, graceMs / 10))
 
@@ -120,25 +127,12 @@ export function createCaptureDesk(options: CaptureDeskOptions): CaptureDesk {
     const reason = request.reason ?? `asked for ${printTarget(target)}`
     const forced = options?.force ? { forced: options.force } : {}
     const trigger = { kind: 'manual' as const, rule: 'manual', reason, ...forced }
-    await begin(
-      { id, incidentId, target, trigger, kind, lookBackMs, forMs, ...(options ? { options } : {}) },
-      (capture) => ({
-        version: incidentVersion,
-        id: incidentId,
-        node: target.node,
-        target,
-        trigger,
-        state: 'capturing',
-        onsetMs: capture.fromMs,
-        noticedMs: now,
-        asked: kind,
-        top: [],
-      }),
-    )
+    const order = { id, incidentId, target, trigger, kind, lookBackMs, forMs, ...(options ? { options } : {}) }
+    await begin(order, { noticedMs: now, asked: kind })
     return { id, incidentId, target, ...(others ? { others } : {}) }
   }
 
-  const begin: CaptureDesk['begin'] = async (order, newIncident) => {
+  const begin: CaptureDesk['begin'] = async (order, opening) => {
     const { id, incidentId, target, trigger, kind, forMs, options } = order
     const lookBackMs = kindsWithRing.includes(kind) ? order.lookBackMs : 0
     const now = nowMs()
@@ -155,13 +149,14 @@ export function createCaptureDesk(options: CaptureDeskOptions): CaptureDesk {
       fromMs: now - lookBackMs,
       toMs: now + forMs,
       probes: [],
+      order: { lookBackMs, forMs, ...(options ? { options } : {}) },
     }
+    // What a rule adds to a spike runs beside the capture that the agent takes of it, which attaches to nothing.
+    const isOwn = (each: Capture): boolean =>
+      trigger.kind === 'spike' && each.incidentId === incidentId && each.order === undefined
+    const others = [...active.values()].map((each) => each.capture).filter((each) => each.id !== id && !isOwn(each))
     try {
-      requireWithinLimits(
-        target,
-        [...active.values()].map((each) => each.capture),
-        limits,
-      )
+      requireWithinLimits(target, others, limits)
       note(capture) // before the next await: who asks at the same moment must see it
       await guard.require(0)
     } catch (error) {
@@ -171,26 +166,46 @@ export function createCaptureDesk(options: CaptureDeskOptions): CaptureDesk {
       await noteRefusal(catalog, { target, trigger, kind, guard: String(details.guard), message }, now)
       throw error
     }
-    const incident = newIncident?.(capture)
-    if (incident) await documents().keepIncident(incident)
+    if (opening) {
+      const { onsetMs = capture.fromMs } = opening
+      const incident = { version: incidentVersion, id: incidentId, node: target.node, target, trigger } as const
+      await documents().keepIncident({ ...incident, state: 'capturing', top: [], ...opening, onsetMs })
+    }
     await documents().keepCapture(capture)
-    const isSent = agents.send(target.node, {
+    // Nobody waits for what a rule decided: it is told when the agent is back, or given up by `sweep`.
+    if (!tell(capture) && trigger.kind === 'manual') {
+      const message = `the agent of node ${target.node} went away just now`
+      await documents().keepCapture({ ...capture, state: 'failed', message })
+      throw new Failure('UNREACHABLE', message)
+    }
+  }
+
+  /**
+   * @param lateMs since it was to be told: it still begins with the same moment
+   * @returns false when no agent of its node is connected
+   */
+  const tell = ({ id, incidentId, node, target, trigger, kind, order }: Capture, lateMs = 0): boolean => {
+    if (!order) return false
+    const lookBackMs = kindsWithRing.includes(kind) ? order.lookBackMs + lateMs : 0
+    return agents.send(node, {
       type: 'start-capture',
       captureId: id,
-      incidentId,
+      ...(incidentId ? { incidentId } : {}),
       rule: trigger.rule,
       reason: trigger.reason,
       triggerKind: trigger.kind,
       captureKind: kind,
       target,
       lookBackMs,
-      forMs,
-      ...(options ? { options } : {}),
+      forMs: order.forMs,
+      ...(order.options ? { options: order.options } : {}),
     })
-    if (!isSent) {
-      const message = `the agent of node ${target.node} went away just now`
-      await documents().keepCapture({ ...capture, state: 'failed', message })
-      throw new Failure('UNREACHABLE', message)
+  }
+
+  const tellAgain: CaptureDesk['tellAgain'] = async (node) => {
+    for (const capture of await catalog.listCaptures({ node, states: activeStates, limit: 1000 })) {
+      const lateMs = Math.max(0, nowMs() - capture.requestedMs)
+      if (lateMs < tellAgainMs) tell(capture, lateMs)
     }
   }
 
@@ -244,6 +259,7 @@ export function createCaptureDesk(options: CaptureDeskOptions): CaptureDesk {
   return {
     start,
     begin,
+    tellAgain,
     stop,
     note,
     sweep,

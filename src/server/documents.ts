@@ -11,10 +11,12 @@ import type { Store } from './store.ts'
 
 export interface DocumentKeeperOptions {
   readonly store: Store
-  readonly events: EventHub
+  readonly events: Pick<EventHub, 'publish'>
   readonly log: Logger
   /** A capture as it is stored now, whoever changed it. */
   onCapture(capture: Capture): void
+  /** An incident as an agent brought it, after it was stored. */
+  onIncident?(incident: Incident): void
   /** Something came that may complete what is known of this incident. */
   onEvidence(incidentId: string): void
 }
@@ -25,6 +27,8 @@ export interface DocumentKeeper {
   /** For the server's own captures and incidents, by the same rules. */
   keepCapture(capture: Capture): Promise<Capture>
   keepIncident(incident: Incident): Promise<Incident>
+  /** Changes what is stored of an incident, as it is at that moment; nothing happens where there is none. */
+  changeIncident(id: string, change: (old: Incident) => Incident): Promise<void>
 }
 
 export function createDocumentKeeper({
@@ -32,6 +36,7 @@ export function createDocumentKeeper({
   events,
   log,
   onCapture,
+  onIncident,
   onEvidence,
 }: DocumentKeeperOptions): DocumentKeeper {
   const { catalog, blobs } = store
@@ -41,6 +46,11 @@ export function createDocumentKeeper({
     events.publish({ type: 'incident', incident })
     onEvidence(incident.id)
     return incident
+  }
+
+  const changeIncident: DocumentKeeper['changeIncident'] = async (id, change) => {
+    const incident = await catalog.updateIncident(id, (old) => old && change(old))
+    if (incident) events.publish({ type: 'incident', incident })
   }
 
   const keepCapture = async (incoming: Capture): Promise<Capture> => {
@@ -101,10 +111,11 @@ export function createDocumentKeeper({
   return {
     keepIncident,
     keepCapture,
+    changeIncident,
     keep: async (message) => {
       switch (message.type) {
         case 'incident':
-          await keepIncident(message.incident)
+          onIncident?.(await keepIncident(message.incident))
           return { type: 'stored', seq: message.seq }
         case 'capture':
           await keepCapture(message.capture)

@@ -4,8 +4,9 @@ import type { HookAnswer, RuleState } from '../api/shapes.ts'
 import { Failure } from '../model/errors.ts'
 import { readAlertMessage } from '../trigger/alert-message.ts'
 import type { Rule } from '../trigger/rule.ts'
+import { chooseAlertRule } from '../trigger/rule-choice.ts'
+import { printCondition } from '../trigger/rule-condition.ts'
 import type { Firing } from '../trigger/rule-limits.ts'
-import { matchRule } from './alert-desk.ts'
 import type { App, ServerContext } from './context.ts'
 import { requireHookAccess } from './hook-access.ts'
 import { pageOf, readCursor } from './paging.ts'
@@ -54,7 +55,7 @@ export function mountHooks(app: App, { store, alerts, rules, hookAccess }: Serve
     const mapping = rules.rules.alertMapping
     const message = readAlertMessage(await c.req.text(), mapping ? { mapping } : {})
     const tested = message.alerts.map((alert) => {
-      const match = matchRule(rules.rules, alert)
+      const match = chooseAlertRule(rules.rules, alert)
       const { name, status } = alert
       if ('why' in match) return { name, status, decisions: [match.why] }
       const { rule, wanted } = match
@@ -67,7 +68,7 @@ export function mountHooks(app: App, { store, alerts, rules, hookAccess }: Serve
         ...(otherwise ? [`where nobody who is meant listens there: ${otherwise.how}, ${otherwise.because}`] : []),
         rule.when === 'firing'
           ? 'when: it fires'
-          : `when: ${JSON.stringify(rule.when)}, judged by the CPU at that moment`,
+          : `when: ${printCondition(rule.when)}, judged by the CPU at that moment`,
         `do: ${steps.join(', ')}`,
         ...(status === 'resolved' ? ['nothing: this alert is resolved'] : []),
       ]

@@ -9,6 +9,7 @@ import { PlayedAgent } from '../../test/played-agent.ts'
 import { startTestServer, type TestServer, until } from '../../test/running-server.ts'
 import type { ServerMessage } from '../api/messages.ts'
 import type { HookAnswer } from '../api/shapes.ts'
+import type { Vitals } from '../model/inventory.ts'
 import type { Target } from '../model/target.ts'
 
 const cart: Target = {
@@ -47,14 +48,25 @@ async function take(server: TestServer, body: unknown): Promise<HookAnswer> {
   return (await response.json()) as HookAnswer
 }
 
+const idle: Vitals = {
+  cores: 0.4,
+  limitCores: 0.5,
+  baselineCores: 0.35,
+  runtimes: ['go'],
+  node: { cpus: 2, cores: 1, memoryAvailableShare: 0.5 },
+}
 /** An agent on whose node the cart runs. */
-async function connectCart(server: TestServer, targets: Target[] = [cart]): Promise<PlayedAgent> {
+async function connectCart(
+  server: TestServer,
+  { targets = [cart], vitals = idle }: { targets?: Target[]; vitals?: Vitals } = {},
+): Promise<PlayedAgent> {
   const agent = await PlayedAgent.connect(server.url)
-  agent.answerWith(({ about }) =>
-    about === 'targets'
-      ? { about, candidates: targets.map((target, i) => ({ target, cores: 1 - i / 10 })), near: [] }
-      : { about: 'usage', cpus: 2, cores: 1, rows: targets.map((target) => ({ target, cores: 0.4, limitCores: 0.5 })) },
-  )
+  agent.answerWith((question) => {
+    const { about } = question
+    if (about === 'targets')
+      return { about, candidates: targets.map((target, i) => ({ target, cores: 1 - i / 10 })), near: [] }
+    return { about: 'vitals', ...vitals }
+  })
   return agent
 }
 type Order = Extract<ServerMessage, { type: 'start-capture' }>
@@ -124,6 +136,7 @@ test('within the cooldown a new firing is refused, which the ledger and the aler
   const rules = await server.client.get('/api/v1/rules')
   expect(rules.rules).toMatchObject([
     { name: 'default', captures: 1, cooling: [{ workload: 'shop/statefulset/cart' }] },
+    { name: 'spikes', captures: 0 },
   ])
 })
 
@@ -215,7 +228,9 @@ test('what was acknowledged is decided after a restart, and nothing is captured 
   await using again = await startTestServer({ dataDir })
   const returned = await connectCart(again)
   expect(await take(again, message(alert({ startsAt: undefined })))).toMatchObject({ accepted: [], repeated: 1 })
-  expect(orders(returned)).toEqual([])
+  // It has not been heard of since: told again, by the same name.
+  expect((await returned.nextOf('start-capture')).captureId).toBe(order.captureId)
+  expect(orders(returned)).toHaveLength(1)
   const { captures } = await again.client.get('/api/v1/captures')
   expect(captures.map(({ id }) => id)).toEqual([order.captureId])
 })

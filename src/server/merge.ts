@@ -33,6 +33,8 @@ export function mergeCapture(old: Capture | undefined, incoming: Capture): Captu
     ...(first.state === second.state ? first : rest),
     ...second,
     probes: second.probes.length > 0 ? second.probes : first.probes,
+    // Who ordered it knows best why: the agent is not told how bad the occasion was.
+    ...(old.order ? { order: old.order, trigger: old.trigger } : {}),
   }
 }
 

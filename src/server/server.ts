@@ -94,6 +94,9 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     log,
     onDocument: (message) => documents.keep(message),
     onChange: (agent) => events.publish({ type: 'agent', agent }),
+    onConnect: (node) => {
+      captures.tellAgain(node).catch((error) => log.error({ err: error, node }, 'an agent could not be told again'))
+    },
   })
   const captures = createCaptureDesk({
     store,
@@ -119,6 +122,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
       captures.note(capture)
       alerts.note(capture)
     },
+    onIncident: alerts.noteIncident,
     onEvidence: evidence.look,
   })
   const context: ServerContext = {

@@ -84,8 +84,8 @@ export interface Catalog {
   addToLedger(entry: LedgerEntry): Promise<void>
   listLedger(page: Page): Promise<LedgerEntry[]>
 
-  /** Writes new ones and replaces those with the same id, all in one transaction. */
-  saveAlerts(records: readonly AlertRecord[]): Promise<void>
+  /** Writes new ones and replaces those with the same id; with what the ledger says of them, all in one transaction. */
+  saveAlerts(records: readonly AlertRecord[], ledger?: readonly LedgerEntry[]): Promise<void>
   alert(id: string): Promise<AlertRecord | undefined>
   /** Those that are not resolved, oldest first. */
   unresolvedAlerts(): Promise<AlertRecord[]>

@@ -232,17 +232,11 @@ function catalogOf(path: string, database: Database, onUnreadable: (problem: Fai
 
     addToLedger: (entry) =>
       database.change(async (statement) => {
-        await statement('INSERT INTO ledger VALUES ($1, $2, $3, $4, $5)', [
-          entry.id,
-          entry.atMs,
-          entry.node,
-          entry.outcome,
-          JSON.stringify(entry),
-        ])
+        await insertLedger(statement, entry)
       }),
     listLedger: (page) => list('ledger', [], page, (row) => LedgerEntry.parse(document(row))),
 
-    saveAlerts: (records) =>
+    saveAlerts: (records, ledger = []) =>
       database.change(async (statement) => {
         for (let from = 0; from < records.length; from += rowsAtOnce) {
           const some = records.slice(from, from + rowsAtOnce)
@@ -252,6 +246,7 @@ function catalogOf(path: string, database: Database, onUnreadable: (problem: Fai
           const values = some.flatMap((record) => [record.id, record.receivedMs, record.state, JSON.stringify(record)])
           await statement(`INSERT INTO alerts VALUES ${rows.join(', ')}`, values)
         }
+        for (const entry of ledger) await insertLedger(statement, entry)
       }),
     alert: (id) => find('alerts', id, parseAlert),
     unresolvedAlerts: async () => {
@@ -285,6 +280,11 @@ function readRow<T>(table: Table, row: Row, parse: (row: Row) => T): T | Failure
       cause,
     })
   }
+}
+
+function insertLedger(statement: Statement, entry: LedgerEntry): Promise<Row[]> {
+  const { id, atMs, node, outcome } = entry
+  return statement('INSERT INTO ledger VALUES ($1, $2, $3, $4, $5)', [id, atMs, node, outcome, JSON.stringify(entry)])
 }
 
 const document = (row: Row): unknown => JSON.parse(row.doc as string)

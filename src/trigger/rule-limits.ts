@@ -3,7 +3,8 @@
 import { backoffMs } from '../lib/backoff.ts'
 import { printDurationMs } from '../lib/units.ts'
 import type { CaptureKind } from '../model/capture.ts'
-import type { Rate, Rule } from './rule.ts'
+import type { Rule } from './rule.ts'
+import type { Rate } from './rule-values.ts'
 
 /** One capture that a rule asked for, as the ledger has it. */
 export interface Firing {

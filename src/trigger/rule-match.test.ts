@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { Rule } from './rule.ts'
-import { isMatch, type Occasion, whyNoMatch, whyNotBusy } from './rule-match.ts'
+import { isMatch, type Occasion, whyNoMatch } from './rule-match.ts'
 
 const occasion: Occasion = {
   source: 'alert',
@@ -41,12 +41,4 @@ test('a paused rule matches nothing', () => {
 test('special characters in a pattern stand for themselves', () => {
   expect(isMatch(['a.c'], ['abc'])).toBe(false)
   expect(isMatch(['a.c(1)*'], ['a.c(1) and more\nlines'])).toBe(true)
-})
-
-test('a share is of the limit, else of the request, else of one core', () => {
-  const when = { above: 0.8 }
-  expect(whyNotBusy(when, { cores: 0.45, limitCores: 0.5 })).toBeUndefined()
-  expect(whyNotBusy(when, { cores: 0.45, requestCores: 0.5 })).toBeUndefined()
-  expect(whyNotBusy(when, { cores: 0.45 })).toBe('it uses 45 % of its one core, above is 80 %')
-  expect(whyNotBusy(when, { cores: 0.45, limitCores: 2 })).toBe('it uses 22.5 % of its limit, above is 80 %')
 })

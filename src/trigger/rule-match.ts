@@ -1,6 +1,5 @@
-// Whether a rule is about an occasion, and whether the CPU of the target is what it asks for. Every "no" has its reason.
-import { printShare } from '../lib/units.ts'
-import type { CpuCondition, Rule } from './rule.ts'
+// Whether a rule is about an occasion. Every "no" has its reason.
+import type { Rule } from './rule.ts'
 
 /** Something that could lead to a capture: an alert that was resolved to a target, or a spike. */
 export interface Occasion {
@@ -49,26 +48,4 @@ export function isMatch(patterns: readonly string[], values: readonly string[]):
 function glob(pattern: string): RegExp {
   const parts = pattern.split('*').map((part) => part.replace(/[\\^$.|?+()[\]{}]/g, '\\$&'))
   return new RegExp(`^${parts.join('.*')}$`, 's')
-}
-
-/** CPU of a target now, in cores. */
-export interface CpuNow {
-  readonly cores: number
-  readonly limitCores?: number
-  readonly requestCores?: number
-}
-
-/** What a share is of: the limit, else the request, else one core. */
-export function measureOf({ limitCores, requestCores }: CpuNow): { cores: number; name: string } {
-  if (limitCores !== undefined && limitCores > 0) return { cores: limitCores, name: 'limit' }
-  if (requestCores !== undefined && requestCores > 0) return { cores: requestCores, name: 'request' }
-  return { cores: 1, name: 'one core' }
-}
-
-/** @returns why the condition does not hold, or undefined when it does */
-export function whyNotBusy(when: CpuCondition, now: CpuNow): string | undefined {
-  const measure = measureOf(now)
-  const print = (cores: number): string => `${printShare(cores, measure.cores)} of its ${measure.name}`
-  if (now.cores / measure.cores >= when.above) return undefined
-  return `it uses ${print(now.cores)}, above is ${printShare(when.above, 1)}`
 }

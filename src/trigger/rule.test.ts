@@ -39,8 +39,10 @@ rules:
 })
 
 test('without a file everything that fires is looked at, with limits', () => {
-  const [rule] = defaultRules.rules
-  expect(rule).toMatchObject({ name: 'default', when: 'firing', limits: { cooldown: 600_000, perNode: 2 } })
+  expect(defaultRules.rules).toMatchObject([
+    { name: 'default', match: { source: ['alert'] }, when: 'firing', limits: { cooldown: 600_000, perNode: 2 } },
+    { name: 'spikes', match: { source: ['spike'] }, do: [{ kind: 'threads' }] },
+  ])
   expect(readRules(null)).toEqual(defaultRules)
 })
 
@@ -53,7 +55,21 @@ test.each([
   { yaml: 'rules: [{ name: a, limits: { cooldown: soon } }]', says: 'rules[0].limits.cooldown: "soon" is no duration' },
   { yaml: 'rules: [{ name: a, limits: { perWorkload: many } }]', says: '"many" is no rate: expected for example 3/h' },
   { yaml: 'rules: [{ name: a, when: { above: 0.8 } }]', says: 'rules[0].when.above' },
-  { yaml: 'rules: [{ name: a, when: {} }]', says: 'rules[0].when.above' },
+  { yaml: 'rules: [{ name: a, when: {} }]', says: 'rules[0].when: expected "firing", or above or risesBy' },
+  { yaml: 'rules: [{ name: a, when: { above: 0% } }]', says: 'rules[0].when.above: "0%" is no share above zero' },
+  {
+    yaml: 'rules: [{ name: a, when: { above: 90%, orAbove: 80% } }]',
+    says: 'rules[0].when.orAbove: 80 % is not more than above (90 %), so it can never matter',
+  },
+  {
+    yaml: 'rules: [{ name: a, when: { above: 90%, riseBy: 80% } }]',
+    says: 'rules[0].when: there is no "riseBy"; did you mean "risesBy"?',
+  },
+  { yaml: 'rules: [{ name: a, guards: { heapUpTo: much } }]', says: 'rules[0].guards.heapUpTo: "much" is no size' },
+  {
+    yaml: 'rules: [{ name: a, guards: { nodeMemory: 5% } }]',
+    says: 'rules[0].guards: there is no "nodeMemory"; did you mean',
+  },
   {
     yaml: 'rules: [{ name: a, do: [cpuu 20s] }]',
     says: 'rules[0].do[0]: there is no capture of "cpuu"; did you mean "cpu"?',

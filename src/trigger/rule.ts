@@ -3,67 +3,18 @@
 //   rules:
 //     - name: shop-cpu
 //       match: { alertname: ['*Cpu*', '!Watchdog'], namespaces: [shop] }
-//       when: { above: 80% }
+//       when: { above: 80%, risesBy: 40% }
 //       do: [context, threads, cpu 20s]
 //       limits: { cooldown: 10m, perWorkload: 3/h, onlyIfWorse: true }
 import { z } from 'zod'
 import { nearest } from '../lib/nearest.ts'
-import { parseDurationMs } from '../lib/units.ts'
-import { type CaptureKind, captureKinds } from '../model/capture.ts'
 import { Failure } from '../model/errors.ts'
 import { AlertMapping } from './alert-mapping.ts'
 import { resolutions } from './alert-target.ts'
-
-const Duration = z.string().transform((text, context) => {
-  const ms = parseDurationMs(text)
-  if (ms !== undefined) return ms
-  context.addIssue({ code: 'custom', message: `"${text}" is no duration: expected for example 500ms, 20s, 10m or 2h` })
-  return z.NEVER
-})
-
-/** `80%` as 0.8. */
-const Share = z.string().transform((text, context) => {
-  const match = /^(\d+(?:\.\d+)?)\s*%$/.exec(text)
-  if (match) return Number(match[1]) / 100
-  context.addIssue({ code: 'custom', message: `"${text}" is no share: expected for example 80%` })
-  return z.NEVER
-})
-
-export interface Rate {
-  readonly count: number
-  readonly perMs: number
-}
-
-/** `3/h`, `12/d`, `1/10m`. */
-const Rate = z.string().transform((text, context): Rate => {
-  const match = /^(\d+)\/(.+)$/.exec(text)
-  const perMs = match && parseDurationMs(/^\d/.test(match[2] as string) ? (match[2] as string) : `1${match[2]}`)
-  if (match && perMs) return { count: Number(match[1]), perMs }
-  context.addIssue({ code: 'custom', message: `"${text}" is no rate: expected for example 3/h or 1/10m` })
-  return z.NEVER
-})
-
-export interface Step {
-  readonly kind: CaptureKind
-  readonly forMs: number
-}
-
-/** How long a step records when it does not say. */
-const defaultForMs = 20_000
-
-/** `threads`, `cpu 20s`. */
-const Step = z.string().transform((text, context): Step => {
-  const [kind = '', duration, ...rest] = text.trim().split(/\s+/)
-  const forMs = duration === undefined ? defaultForMs : parseDurationMs(duration)
-  const known = captureKinds.find((each) => each === kind)
-  if (known && forMs !== undefined && rest.length === 0) return { kind: known, forMs }
-  const near = nearest(kind, captureKinds)
-  const why = known
-    ? `"${text}": expected a kind and how long, for example "cpu 20s"`
-    : `there is no capture of "${kind}"${near ? `; did you mean "${near}"?` : `; there is: ${captureKinds.join(', ')}`}`
-  context.addIssue({ code: 'custom', message: why })
-  return z.NEVER
-})
+import { Receiver, ReceiverNames, receiverKeys } from './receiver.ts'
+import { CpuCondition } from './rule-condition.ts'
+import { Guards } from './rule-steps.ts'
+import { Duration, defaultForMs, Rate, Step } from './rule-values.ts'
 
 /** Texts with `*` for anything; a leading `!` excludes. One text stands for a list of one. */
 const Patterns = z
@@ -79,10 +30,6 @@ const Match = z.strictObject({
   /** Workloads such as `deployment/cart`; a bare kind or name counts too. */
   workloads: Patterns.optional(),
 })
-
-/** CPU of the target, as a share of its limit, else its request, else one core. */
-const CpuCondition = z.strictObject({ above: Share })
-export type CpuCondition = z.infer<typeof CpuCondition>
 
 const Limits = z.strictObject({
   /** From one capture of a workload to the next by the same rule, for each kind. */
@@ -111,7 +58,10 @@ export const Rule = z.strictObject({
     .array(Step)
     .min(1)
     .default([{ kind: 'bundle', forMs: defaultForMs }]),
+  guards: Guards.prefault({}),
   limits: Limits.prefault({}),
+  /** Receivers that are told when the evidence is there; without it those of the whole file. */
+  to: ReceiverNames.optional(),
   paused: z.boolean().default(false),
 })
 export type Rule = z.infer<typeof Rule>
@@ -120,15 +70,51 @@ export const Rules = z
   .strictObject({
     rules: z.array(Rule).min(1).optional(),
     alertMapping: AlertMapping.optional(),
+    receivers: z.array(Receiver).default([]),
+    /** For rules that name none, and for spikes that no rule matches. */
+    to: ReceiverNames.default([]),
   })
-  .transform(({ rules = [Rule.parse({ name: 'default' })], ...rest }) => ({ rules, ...rest }))
+  .transform(({ rules = withoutFile(), ...rest }) => ({ rules, ...rest }))
   .superRefine(({ rules }, context) => {
     rules.forEach(({ name }, index) => {
       if (rules.findIndex((other) => other.name === name) === index) return
       context.addIssue({ code: 'custom', path: ['rules', index, 'name'], message: `"${name}" is there twice` })
     })
   })
+  .superRefine(checkReceivers)
 export type Rules = z.infer<typeof Rules>
+
+/** Of a spike the agent has stacks, context and the threads of a JVM by itself; more is only what stops nothing. */
+function withoutFile(): Rule[] {
+  return [
+    Rule.parse({ name: 'default', match: { source: ['alert'] } }),
+    Rule.parse({ name: 'spikes', match: { source: ['spike'] }, do: ['threads 2s'] }),
+  ]
+}
+
+function checkReceivers({ rules, receivers, to }: NamedReceivers, context: z.RefinementCtx): void {
+  const known = receivers.map(({ name }) => name)
+  const problem = (path: PropertyKey[], message: string) => context.addIssue({ code: 'custom', path, message })
+  known.forEach((name, index) => {
+    if (known.indexOf(name) !== index) problem(['receivers', index, 'name'], `"${name}" is there twice`)
+  })
+  const check = (names: readonly string[], path: PropertyKey[]) => {
+    for (const name of names.filter((each) => !known.includes(each))) {
+      const near = nearest(name, known)
+      problem(path, `there is no receiver "${name}"${near ? `; did you mean "${near}"?` : ''}`)
+    }
+  }
+  check(to, ['to'])
+  rules.forEach((rule, index) => {
+    check(rule.to ?? [], ['rules', index, 'to'])
+  })
+}
+
+interface NamedReceivers {
+  readonly rules: readonly Rule[]
+  readonly receivers: readonly Receiver[]
+  readonly to: readonly string[]
+}
 
 /** What holds without a file: everything that fires and names a target is looked at, gently. */
 export const defaultRules: Rules = Rules.parse({})
@@ -145,7 +131,9 @@ export function readRules(document: unknown, file = 'the rules'): Rules {
 }
 
 /** Keys that some part of a rule file may have, to guess what was meant. */
-const knownKeys = [Rule, Match, CpuCondition, Limits, AlertMapping].flatMap((schema) => Object.keys(schema.shape))
+const knownKeys = [Rule, Match, CpuCondition, Guards, Limits, AlertMapping]
+  .flatMap((schema) => Object.keys(schema.shape))
+  .concat(receiverKeys, ['rules', 'alertMapping', 'receivers'])
 
 type Issue = z.core.$ZodIssue
 
@@ -154,12 +142,12 @@ function describe(issue: Issue): string[] {
   const where = place === '' ? '' : `${place.replace(/^\./, '')}: `
   if (issue.code === 'unrecognized_keys') {
     return issue.keys.map((key) => {
-      const near = nearest(key, [...knownKeys, 'rules', 'alertMapping'])
+      const near = nearest(key, knownKeys)
       return `${where}there is no "${key}"${near && near !== key ? `; did you mean "${near}"?` : ''}`
     })
   }
   // Of the forms that a value may have, the one that came furthest says best what is wrong.
-  if (issue.code === 'invalid_union') {
+  if (issue.code === 'invalid_union' && issue.errors.length > 0) {
     const best = [...issue.errors].sort((a, b) => depth(b) - depth(a))[0] ?? []
     return best.flatMap((inner) => describe({ ...inner, path: [...issue.path, ...inner.path] } as Issue))
   }

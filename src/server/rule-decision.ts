@@ -1,0 +1,112 @@
+// What a rule decides about one target: its condition, its guards, what fits, and the limits. The same for alerts and
+// for spikes.
+import { newId } from '../lib/ids.ts'
+import type { RuleDecision } from '../model/decision.ts'
+import { asFailure } from '../model/errors.ts'
+import type { Vitals } from '../model/inventory.ts'
+import type { LedgerEntry } from '../model/ledger.ts'
+import { printTarget, type Target } from '../model/target.ts'
+import type { SpikeEvidence, Trigger } from '../model/trigger.ts'
+import type { Rule } from '../trigger/rule.ts'
+import { type CpuNow, whyNotBusy } from '../trigger/rule-condition.ts'
+import { needsVitals, planSteps, printPlan } from '../trigger/rule-steps.ts'
+import type { AgentHub } from './agents.ts'
+import { placeOf, type RuleLimiter } from './rule-limiter.ts'
+
+/** A target as a rule finds it. */
+export interface Situation {
+  readonly target: Target
+  readonly source: 'alert' | 'spike'
+  /** Absent where the rule does not ask, or the node does not answer. */
+  readonly vitals: Vitals | undefined
+  /** Why the condition of the rule does not hold. */
+  readonly whyNot: string | undefined
+}
+
+/** Asks the node what the rule wants to know; never rejects. @param spike what the agent saw, which counts for a spike */
+export async function situationOf(
+  agents: Pick<AgentHub, 'ask'>,
+  rule: Rule,
+  { target, spike }: { readonly target: Target; readonly spike?: SpikeEvidence | undefined },
+): Promise<Situation> {
+  const source = spike ? 'spike' : 'alert'
+  if (rule.when === 'firing' && !needsVitals(rule)) return { target, source, vitals: undefined, whyNot: undefined }
+  let silence = ''
+  const vitals = await agents.ask(target.node, { about: 'vitals', target }).catch((error: unknown) => {
+    silence = asFailure(error).message
+    return undefined
+  })
+  if (rule.when === 'firing') return { target, source, vitals, whyNot: undefined }
+  const now: CpuNow | undefined = vitals && (spike ? { ...vitals, ...spike } : vitals)
+  const whyNot = now ? whyNotBusy(rule.when, now) : `how busy it is could not be asked: ${silence}`
+  return { target, source, vitals, whyNot }
+}
+
+export interface Deciding {
+  readonly limiter: Pick<RuleLimiter, 'take'>
+  readonly nowMs: number
+  /** How bad it is, as whoever told of it measures. */
+  readonly severity?: number
+  /** Of the spike; an alert opens one. */
+  readonly incidentId?: string
+}
+
+/** Takes the places that it needs at the limiter. */
+export function decideSteps(
+  rule: Rule,
+  { target, source, vitals, whyNot }: Situation,
+  { limiter, nowMs, severity, incidentId = newId('inc-', nowMs) }: Deciding,
+): RuleDecision {
+  const decide = (outcome: RuleDecision['outcome'], why: string, more: Partial<RuleDecision> = {}): RuleDecision => ({
+    atMs: nowMs,
+    rule: rule.name,
+    target,
+    outcome,
+    message: `${printTarget(target)}: ${why}`,
+    steps: [],
+    ...more,
+  })
+  if (whyNot) return decide('skipped', whyNot)
+  const plan = planSteps(rule, vitals, source)
+  const [first] = plan.steps
+  if (!first) {
+    const guard = plan.left.find((each) => each.guard)?.guard
+    return guard ? decide('refused', printPlan(plan), { guard }) : decide('skipped', `nothing ${printPlan(plan)}`)
+  }
+  // Named before anything is begun: who is killed and comes back begins nothing twice.
+  const steps = plan.steps.map(({ kind, forMs }) => ({ kind, forMs, captureId: newId('cap-', nowMs) }))
+  const wish = {
+    rule: rule.name,
+    ...placeOf(target),
+    node: target.node,
+    kind: first.kind,
+    ...(severity === undefined ? {} : { severity }),
+  }
+  const refusal = limiter.take(rule, wish, { captureId: steps[0]!.captureId, incidentId })
+  if (refusal) return decide('refused', refusal.message, { guard: refusal.guard })
+  return decide('captured', printPlan(plan), { incidentId, steps })
+}
+
+/** The row of the ledger about a decision that refused. */
+export function refusalEntry(decision: RuleDecision, rule: Rule, trigger: Trigger): LedgerEntry {
+  const { atMs, guard, message } = decision
+  const target = decision.target as Target
+  const kind = rule.do[0]?.kind ?? 'cpu'
+  const id = newId('trg-', atMs)
+  return {
+    id,
+    atMs,
+    node: target.node,
+    target,
+    trigger,
+    kind,
+    outcome: 'refused',
+    ...(guard ? { guard } : {}),
+    message,
+  }
+}
+
+export function withStepMessage(decision: RuleDecision, captureId: string, message: string): RuleDecision {
+  const steps = decision.steps.map((step) => (step.captureId === captureId ? { ...step, message } : step))
+  return { ...decision, steps }
+}
