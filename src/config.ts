@@ -625,6 +625,13 @@ export const optionTable = {
     help: 'Its private key, likewise. [in the file of the certificate]',
     commands: ['capture', 'doctor'],
   },
+  pprofSecret: {
+    flag: 'pprof-secret',
+    type: 'text',
+    hint: 'NAMESPACE/NAME',
+    help: 'Secret with ca.crt, tls.crt and tls.key; the agent reads it. Other keys: --pprof-cert secret:KEY and so on.',
+    commands: ['capture', 'doctor'],
+  },
   pprofServerName: {
     flag: 'pprof-server-name',
     type: 'text',

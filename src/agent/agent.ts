@@ -3,6 +3,7 @@ import { availableParallelism } from 'node:os'
 import { join } from 'node:path'
 import type { Logger } from 'pino'
 import type { ServerMessage } from '../api/messages.ts'
+import { apiServerOf, secretReader } from '../capture/kube-secret.ts'
 import { createDwarfProbe } from '../capture/perf-dwarf.ts'
 import { createProbeSet } from '../capture/plan-probes.ts'
 import { asFailure, type Failure, failures } from '../model/errors.ts'
@@ -119,6 +120,7 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
     probes: createProbes({
       probes: createProbeSet({
         annotationsOf: ({ pid }) => (pid === undefined ? undefined : inventory.containerOf({ pid })?.pod.annotations),
+        readSecret: secretReader(apiServerOf(process.env)),
       }),
       dwarf: createDwarfProbe({
         perf: options.recorder.perf,

@@ -1,7 +1,8 @@
 // What the annotations of a pod say about where its pprof is: our own, and those that profilers before us have taught people
 // to write.
 //
-//   spikecam.dev/pprof-port: "6060"           and pprof-path, pprof-scheme, pprof-ca, pprof-cert, pprof-key, pprof-server-name
+//   spikecam.dev/pprof-port: "6060"           and pprof-path, pprof-scheme, pprof-ca, pprof-cert, pprof-key, pprof-server-name,
+//                                             pprof-secret: etcd-client, in the namespace of the pod
 //   profefe.com/enable: "true"                then profefe.com/port (6060) and profefe.com/path (/debug/pprof)
 //   profiles.grafana.com/cpu.port: "6060"     and .path, .scheme; memory, goroutine, mutex and block likewise
 //   prometheus.io/port: "8080"                of the metrics, beside which pprof often is
@@ -16,6 +17,7 @@ export type PprofPlace = Pick<
   | 'pprofCert'
   | 'pprofKey'
   | 'pprofServerName'
+  | 'pprofSecret'
   | 'pprofSkipVerify'
 >
 
@@ -38,6 +40,7 @@ export function annotatedPprof(annotations: Readonly<Record<string, string>>): A
     ...named('pprofCert', own('cert')),
     ...named('pprofKey', own('key')),
     ...named('pprofServerName', own('server-name')),
+    ...ofOwnNamespace(own('secret')),
   }
   if (port || own('scheme') || own('path') || Object.keys(files).length > 0) {
     return { ...port, ...pathOf(own('path')), ...schemeOf(own('scheme')), ...files, by: `${ours}*`, isHint: false }
@@ -67,6 +70,10 @@ const pathOf = (text: string | undefined): { pprofPath?: string } => (text?.star
 
 const schemeOf = (text: string | undefined): { pprofScheme?: 'http' | 'https' } =>
   text === 'http' || text === 'https' ? { pprofScheme: text } : {}
+
+/** Who may make pods in a namespace may use its Secrets anyhow; those of others not by way of the agent. */
+const ofOwnNamespace = (name: string | undefined): { pprofSecret?: string } =>
+  name && !name.includes('/') ? { pprofSecret: name } : {}
 
 /** Files of the target alone: who may write annotations of a pod may not yet use keys of the node. */
 const named = <K extends string>(key: K, value: string | undefined): { [P in K]?: string } =>

@@ -1,11 +1,12 @@
 // Finds where a process serves pprof: where options or annotations say, else on the ports that it listens on. What comes back
 // decides, never the status alone: some programs answer 200 with the same page on every path.
-import { Failure } from '../model/errors.ts'
+import { Failure, type FailureCode } from '../model/errors.ts'
 import { matchesCountedGoroutines } from '../profile/goroutines-counted.ts'
 import type { ProcessKey } from './connect-inside.ts'
 import type { AnnotatedPprof, PprofPlace } from './go-pprof-annotations.ts'
 import { askEndpoint, type PprofEndpoint, printEndpoint } from './go-pprof-endpoint.ts'
 import { excerpt } from './http-get.ts'
+import { parseSecretName, type ReadSecret, type Secret } from './kube-secret.ts'
 import { type ListeningPort, listeningPorts } from './listening-sockets.ts'
 import { Skipped } from './probe.ts'
 import { readTlsFiles } from './tls-files.ts'
@@ -16,6 +17,14 @@ export interface FoundPprof {
   readonly profiles: readonly string[] | undefined
   /** How it was found, for people. */
   readonly by: string
+}
+
+export interface FindOptions {
+  /** What the pod says of it. */
+  readonly annotated?: AnnotatedPprof | undefined
+  readonly readSecret: ReadSecret
+  /** Of the target's pod. */
+  readonly namespace?: string | undefined
 }
 
 /** Go's own default, and the path under which net/http/pprof puts itself. */
@@ -36,20 +45,30 @@ const maxIndexBytes = 256 * 1024
 export async function findPprof(
   process: ProcessKey,
   place: PprofPlace,
-  annotated: AnnotatedPprof | undefined,
+  { annotated, readSecret, namespace }: FindOptions,
 ): Promise<FoundPprof> {
   const ports = listeningPorts(process.pid)
+  // Asked for once, however many ports are tried with it.
+  let secret: Promise<Secret> | undefined
+  const tryPort = async (
+    port: ListeningPort,
+    how: PprofPlace,
+    signal?: AbortSignal,
+  ): ReturnType<typeof tryEndpoint> => {
+    if (how.pprofSecret !== undefined) secret ??= readSecret(parseSecretName(how.pprofSecret, namespace))
+    return tryEndpoint(process, { ...how, ...port }, { secret: await secret, signal })
+  }
   const named = place.pprofPort
   if (named !== undefined) {
     const port = ports.find(({ port }) => port === named)
     if (!port)
       throw new Failure('ENDPOINT_UNREACHABLE', `the process does not listen on port ${named}; ${printPorts(ports)}`)
-    return { ...(await tryPort(process, port, place)), by: 'as named' }
+    return { ...(await tryPort(port, place)), by: 'as named' }
   }
   if (ports.length === 0) throw new Skipped('the process listens on no TCP port, so it serves no pprof')
   const meant = annotated && ports.find(({ port }) => port === annotated.pprofPort)
   if (meant && annotated && !annotated.isHint) {
-    return { ...(await tryPort(process, meant, { ...annotated, ...place })), by: `by annotation ${annotated.by}` }
+    return { ...(await tryPort(meant, { ...annotated, ...place })), by: `by annotation ${annotated.by}` }
   }
   // Of a pod with several containers the annotated port may be another one's: then it is looked for as without.
   const known = annotated && annotated.pprofPort === undefined ? { ...annotated, ...place } : place
@@ -57,7 +76,7 @@ export async function findPprof(
   const done = new AbortController()
   const tryOne = async (port: ListeningPort): Promise<FoundPprof> => {
     try {
-      return { ...(await tryPort(process, port, known, done.signal)), by: `among ${ports.length} listening` }
+      return { ...(await tryPort(port, known, done.signal)), by: `among ${ports.length} listening` }
     } catch (error) {
       if (error instanceof Failure) reasons.set(port.port, error)
       throw error
@@ -79,10 +98,12 @@ export async function findPprof(
   }
 }
 
+const ofAllPorts: readonly FailureCode[] = ['USAGE', 'TARGET_GONE', 'SECRET_UNREADABLE']
+
 /** What is no matter of one port: a file that was named and cannot be read, the end of the process, a bug. */
 function toldByAll(error: unknown): unknown {
   const errors: readonly unknown[] = error instanceof AggregateError ? error.errors : []
-  return errors.find((each) => !(each instanceof Failure) || each.code === 'USAGE' || each.code === 'TARGET_GONE')
+  return errors.find((each) => !(each instanceof Failure) || ofAllPorts.includes(each.code))
 }
 
 function nothingFound(ports: readonly ListeningPort[], reasons: ReadonlyMap<number, Failure>): Error {
@@ -102,14 +123,13 @@ const printPorts = (ports: readonly ListeningPort[]): string =>
   ports.length === 0 ? 'it listens on none' : `it listens on ${ports.map(({ port }) => port).join(', ')}`
 
 /** @throws Failure of the scheme that came furthest */
-async function tryPort(
+async function tryEndpoint(
   process: ProcessKey,
-  { host, port }: ListeningPort,
-  place: PprofPlace,
-  signal?: AbortSignal,
+  { host, port, ...place }: PprofPlace & ListeningPort,
+  { secret, signal }: { readonly secret: Secret | undefined; readonly signal: AbortSignal | undefined },
 ): Promise<Omit<FoundPprof, 'by'>> {
   const { pprofPath = usualPath, pprofScheme, pprofCa, pprofCert, pprofKey, pprofServerName, pprofSkipVerify } = place
-  const files = readTlsFiles(process.pid, { ca: pprofCa, cert: pprofCert, key: pprofKey })
+  const files = readTlsFiles(process.pid, { ca: pprofCa, cert: pprofCert, key: pprofKey, secret })
   const endpoint = {
     process,
     host,
@@ -119,7 +139,8 @@ async function tryPort(
     serverName: pprofServerName,
     skipVerify: pprofSkipVerify ?? false,
   }
-  const wantsTls = pprofCa !== undefined || pprofCert !== undefined || pprofServerName !== undefined || pprofSkipVerify
+  const isTlsNamed = files.ca !== undefined || files.cert !== undefined || pprofServerName !== undefined
+  const wantsTls = isTlsNamed || pprofSkipVerify
   const first = pprofScheme ?? (wantsTls ? 'https' : 'http')
   try {
     return await look({ ...endpoint, scheme: first }, signal)

@@ -8,6 +8,7 @@ import { annotatedPprof } from './go-pprof-annotations.ts'
 import { type Ask, countOfGoroutines, type Judged, judgeAnswer, maxBodyBytes } from './go-pprof-answer.ts'
 import { askEndpoint, printEndpoint } from './go-pprof-endpoint.ts'
 import { type FoundPprof, findPprof } from './go-pprof-find.ts'
+import { type ReadSecret, secretReader } from './kube-secret.ts'
 import { listeningPorts } from './listening-sockets.ts'
 import { type Finding, type Probe, type ProbeRequest, type ProbeYield, Skipped } from './probe.ts'
 import { namedInCommandLine } from './tls-files.ts'
@@ -15,6 +16,8 @@ import { namedInCommandLine } from './tls-files.ts'
 export interface GoPprofOptions {
   /** Annotations of the pod that a process is in; without it none are known. */
   readonly annotationsOf?: (target: Target) => Readonly<Record<string, string>> | undefined
+  /** For `--pprof-secret`; without it that is refused. */
+  readonly readSecret?: ReadSecret
 }
 
 /** Beyond what the program needs to look: for a large heap profile of a program that hardly gets CPU. */
@@ -73,7 +76,7 @@ function stateAndChange(profile: string, seconds: number): Ask[] {
  * (who created them). heap, allocs, mutex and block are two findings: the state, and its change over `durationMs` where
  * that is a second or more. Where pprof is comes from the options `pprof…`, else from annotations, else it is looked for.
  */
-export function goPprofProbe({ annotationsOf }: GoPprofOptions = {}): Probe {
+export function goPprofProbe({ annotationsOf, readSecret = secretReader(undefined) }: GoPprofOptions = {}): Probe {
   const places = new Map<string, Promise<FoundPprof>>()
 
   const placeOf = (process: ProcessKey, { target, options }: ProbeRequest): Promise<FoundPprof> => {
@@ -92,7 +95,7 @@ export function goPprofProbe({ annotationsOf }: GoPprofOptions = {}): Probe {
     const key = JSON.stringify([process, options])
     const known = places.get(key)
     if (known) return known
-    const place = findPprof(process, options, annotated)
+    const place = findPprof(process, options, { annotated, readSecret, namespace: target.namespace })
     places.set(key, place)
     const forget = (): void => void places.delete(key)
     place.then(() => setTimeout(forget, rememberMs).unref(), forget)

@@ -1,18 +1,21 @@
-// Certificates and keys for TLS from the file system of the target, where a program with mTLS has its own, or from files of
-// the node: read, and checked to be what they are named for before anybody is connected to.
+// Certificates and keys for TLS from the file system of the target, where a program with mTLS has its own, from files of the
+// node, or from a Secret: read, and checked to be what they are named for before anybody is connected to.
 import { createPrivateKey, type KeyObject, X509Certificate } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { Failure } from '../model/errors.ts'
 import { readInside } from '../target/inside-root.ts'
+import type { Secret } from './kube-secret.ts'
 import type { TlsCredentials } from './tls-connect.ts'
 import type { TlsAttempt } from './tls-problem.ts'
 
-/** Where the files are: a path in the file system of the target, or `agent:/PATH` on the node. */
+/** Where they are: a path in the file system of the target, `agent:/PATH` on the node, or `secret:KEY` of the Secret. */
 export interface TlsPaths {
   readonly ca?: string | undefined
   readonly cert?: string | undefined
   /** The same as `cert` without: both may be in one file. */
   readonly key?: string | undefined
+  /** Where none of the others is named, its keys are those that `kubectl create secret tls` and cert-manager write. */
+  readonly secret?: Secret | undefined
 }
 
 export interface TlsFiles extends TlsCredentials, Pick<TlsAttempt, 'shown' | 'caFrom'> {}
@@ -20,35 +23,64 @@ export interface TlsFiles extends TlsCredentials, Pick<TlsAttempt, 'shown' | 'ca
 /** A bundle of all public authorities has 220 kB. */
 const maxFileBytes = 1024 * 1024
 const ofAgent = 'agent:'
+const ofSecret = 'secret:'
 
 /**
  * @param pid whose file system is meant; undefined when all files are of this machine
  * @throws Failure USAGE that names the option, the file and what is wrong with it
  */
-export function readTlsFiles(pid: number | undefined, { ca, cert, key }: TlsPaths): TlsFiles {
+export function readTlsFiles(pid: number | undefined, paths: TlsPaths): TlsFiles {
+  const { secret } = paths
+  const { ca, cert, key } = secret ? withKeysOf(secret, paths) : paths
   if (key !== undefined && cert === undefined) throw wrong('--pprof-key', key, 'needs a --pprof-cert beside it')
-  const read = (option: string, path: string): Buffer => readPem(pid, option, path)
+  const read = (option: string, path: string): Buffer =>
+    path.startsWith(ofSecret) ? readKeyOf(secret, option, path) : readPem(pid, option, path)
   const authorities = ca === undefined ? undefined : read('--pprof-ca', ca)
   if (ca !== undefined && authorities) parseCertificate('--pprof-ca', ca, authorities)
   if (cert === undefined) return authorities ? { ca: authorities, caFrom: ca as string } : {}
   const chain = read('--pprof-cert', cert)
-  const secret = key === undefined ? chain : read('--pprof-key', key)
+  const privatePem = key === undefined ? chain : read('--pprof-key', key)
   const certificate = parseCertificate('--pprof-cert', cert, chain)
   const keyOption = key === undefined ? '--pprof-cert' : '--pprof-key'
-  const privateKey = parseKey(keyOption, key ?? cert, secret)
+  const privateKey = parseKey(keyOption, key ?? cert, privatePem)
   if (!certificate.checkPrivateKey(privateKey)) {
     throw wrong(keyOption, key ?? cert, `is not the key of the certificate ${cert}`)
   }
   return {
     ...(authorities ? { ca: authorities, caFrom: ca as string } : {}),
     cert: chain,
-    key: secret,
+    key: privatePem,
     shown: { certificate, from: cert },
   }
 }
 
 const wrong = (option: string, path: string, problem: string, cause?: unknown): Failure =>
   new Failure('USAGE', `${option} ${path} ${problem}`, { cause })
+
+/** @throws Failure USAGE when it has none of the usual keys and none was named */
+function withKeysOf(secret: Secret, { ca, cert, key }: TlsPaths): Omit<TlsPaths, 'secret'> {
+  const usual = (name: string): string | undefined => (secret.data.has(name) ? ofSecret + name : undefined)
+  // A pair belongs together: who names one of the two names both.
+  const pair = cert === undefined && key === undefined
+  const found = {
+    ca: ca ?? usual('ca.crt'),
+    cert: pair ? usual('tls.crt') : cert,
+    key: pair && secret.data.has('tls.crt') ? `${ofSecret}tls.key` : key,
+  }
+  if (found.ca !== undefined || found.cert !== undefined) return found
+  const next = 'name its keys with --pprof-ca, --pprof-cert, --pprof-key secret:KEY'
+  throw wrong('--pprof-secret', printSecret(secret), `has no ca.crt and no tls.crt, only ${keysOf(secret)}; ${next}`)
+}
+
+const printSecret = ({ namespace, name }: Secret): string => `${namespace}/${name}`
+const keysOf = ({ data }: Secret): string => [...data.keys()].sort().join(', ') || 'nothing'
+
+function readKeyOf(secret: Secret | undefined, option: string, path: string): Buffer {
+  if (!secret) throw wrong(option, path, 'is a key of a Secret: name that with --pprof-secret NAMESPACE/NAME')
+  const bytes = secret.data.get(path.slice(ofSecret.length))
+  if (!bytes) throw wrong(option, path, `is not there: the Secret ${printSecret(secret)} has ${keysOf(secret)}`)
+  return bytes
+}
 
 const reasons: Readonly<Record<string, string>> = {
   ENOENT: 'is not there',

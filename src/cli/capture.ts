@@ -95,6 +95,7 @@ const probeOptionNames = [
   'pprofCa',
   'pprofCert',
   'pprofKey',
+  'pprofSecret',
   'pprofServerName',
 ] as const satisfies readonly (keyof ProbeOptions & keyof Config['options'])[]
 

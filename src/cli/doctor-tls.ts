@@ -2,6 +2,7 @@
 // either side.
 import type { X509Certificate } from 'node:crypto'
 import { isIP } from 'node:net'
+import { apiServerOf, parseSecretName, secretReader } from '../capture/kube-secret.ts'
 import { readTlsFiles } from '../capture/tls-files.ts'
 import { lookAtTls, portsOf, processKey, type TlsLook } from '../capture/tls-look.ts'
 import { explainDistrust, nameOf, namesOf, problemOfTime, purposesOf } from '../capture/tls-problem.ts'
@@ -44,13 +45,16 @@ export function parseTlsPlace(text: string): TlsPlace {
 /** Looks at every address that is meant. @throws Failure when there is none, or when a file cannot be read */
 export async function answersOf({ tls = '', ...options }: Config['options']): Promise<TlsAnswer[]> {
   const place = parseTlsPlace(tls)
-  const process = 'pid' in place ? processKey(place.pid) : undefined
-  const files = readTlsFiles(process?.pid, { ca: options.pprofCa, cert: options.pprofCert, key: options.pprofKey })
-  const addresses = process ? portsOf(process, place.port) : [place as { host: string; port: number }]
+  const target = 'pid' in place ? processKey(place.pid) : undefined
+  const { pprofCa: ca, pprofCert: cert, pprofKey: key, pprofSecret } = options
+  const readSecret = secretReader(apiServerOf(process.env))
+  const secret = pprofSecret === undefined ? undefined : await readSecret(parseSecretName(pprofSecret, undefined))
+  const files = readTlsFiles(target?.pid, { ca, cert, key, secret })
+  const addresses = target ? portsOf(target, place.port) : [place as { host: string; port: number }]
   const looks = { files, serverName: options.pprofServerName }
   const answers: TlsAnswer[] = []
   for (const address of addresses) {
-    const look = await lookAtTls(process, address, looks)
+    const look = await lookAtTls(target, address, looks)
     // Of all ports of a process those without TLS are no mistake.
     const isMeant = place.port !== undefined
     answers.push({ address: look.address, chain: look.presented.map(shown), checks: checkTls(look, isMeant) })

@@ -91,6 +91,8 @@ export const ProbeOptions = z.object({
   pprofCa: z.string().max(1000).optional(),
   pprofCert: z.string().max(1000).optional(),
   pprofKey: z.string().max(1000).optional(),
+  /** Go: a Secret with them, `NAMESPACE/NAME` or a name in the namespace of the target; the agent reads it when asked. */
+  pprofSecret: z.string().max(320).optional(),
   /** Go: name that the program's certificate must have, where it is not the address that is connected to. */
   pprofServerName: z.string().max(253).optional(),
   /** Go: take any certificate of the program; said in the result. */

@@ -98,6 +98,11 @@ export const failures = {
     advice:
       'The message says which certificate is wrong; `spikecam doctor --tls pid/N:PORT` shows all that were presented.',
   },
+  SECRET_UNREADABLE: {
+    status: 502,
+    exit: 7,
+    advice: 'The message says what is missing; docs/probes.md has the role that lets the agent read one Secret.',
+  },
   UNEXPECTED_ANSWER: {
     status: 502,
     exit: 5,
