@@ -1,5 +1,6 @@
 // What every backing of the catalog must do; each backing's own test runs this list against itself.
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import type { Notice } from '../src/model/notice.ts'
 import type { Catalog } from '../src/store/catalog.ts'
 import { makeArtifact, makeCapture, makeIncident, someMs, someTarget, someTrigger } from './nouns.ts'
 
@@ -145,6 +146,22 @@ export function describeCatalog(name: string, open: () => Promise<Catalog>): voi
       expect(await catalog.listLedger({ limit: 1 })).toEqual([refused])
       const older = await catalog.listLedger({ limit: 5, after: { atMs: 2, id: 'trg-2' } })
       expect(older.map(({ id }) => id)).toEqual(['trg-1'])
+    })
+
+    test('notices are written once for each incident and receiver, and found by what is to be done with them', async () => {
+      const make = (id: string, state: Notice['state'], atMs: number): Notice => {
+        return { id, incidentId: 'inc-told', receiver: 'oncall', state, atMs, attempts: 0 }
+      }
+      for (const [index, state] of (['waiting', 'sending', 'sent', 'failed'] as const).entries()) {
+        await catalog.updateNotice(`n-${index}`, (old) => (old ? undefined : make(`n-${index}`, state, index)))
+      }
+      const known = await catalog.updateNotice('n-2', (old) => (old ? undefined : make('n-2', 'waiting', 9)))
+      expect(known).toEqual(make('n-2', 'sent', 2))
+      const ids = async (filter: object) => (await catalog.listNotices({ limit: 9, ...filter })).map(({ id }) => id)
+      expect(await ids({ states: ['waiting', 'sending'] })).toEqual(['n-1', 'n-0'])
+      expect(await ids({ incidentId: 'inc-told', limit: 1 })).toEqual(['n-3'])
+      expect(await ids({ incidentId: 'inc-other' })).toEqual([])
+      expect((await catalog.counts()).notices).toEqual({ waiting: 1, sending: 1, sent: 1, failed: 1 })
     })
 
     test('counts add up', async () => {

@@ -1,5 +1,6 @@
 // The one table of HTTP routes. The server mounts it, the client and the OpenAPI document are derived from it.
 import { createRoute, z } from '@hono/zod-openapi'
+import { noticeStates } from '../model/notice.ts'
 import {
   AlertPage,
   ArtifactDetail,
@@ -17,8 +18,11 @@ import {
   LedgerPage,
   NoteRequest,
   NoteText,
+  NoticePage,
   PinRequest,
   phases,
+  ReceiversAnswer,
+  ReceiverTestAnswer,
   RulesAnswer,
   RuleTestAnswer,
   SeriesAnswer,
@@ -138,6 +142,27 @@ export const routes = {
     summary: 'What the rules would do about a message, without doing it',
     request: { body: { content: { 'application/json': { schema: z.unknown() } } } },
     responses: { 200: json(RuleTestAnswer, 'One answer for each alert'), ...failures },
+  }),
+
+  listReceivers: createRoute({
+    method: 'get',
+    path: '/api/v1/receivers',
+    summary: 'Who is told when evidence is there, and by which rules',
+    responses: { 200: json(ReceiversAnswer, 'Receivers'), ...failures },
+  }),
+  testReceiver: createRoute({
+    method: 'post',
+    path: '/api/v1/receivers/{name}/test',
+    summary: 'Send a message that says that it is a test, and tell what came of it',
+    request: { params: z.object({ name: z.string().min(1).max(100) }) },
+    responses: { 200: json(ReceiverTestAnswer, 'What came of it'), ...failures },
+  }),
+  listNotices: createRoute({
+    method: 'get',
+    path: '/api/v1/notices',
+    summary: 'Messages to receivers: sent, waiting for their next attempt, or given up, with the reason',
+    request: { query: page.extend({ incident: z.string().optional(), state: z.enum(noticeStates).optional() }) },
+    responses: { 200: json(NoticePage, 'Newest first'), ...failures },
   }),
 
   listProcesses: createRoute({

@@ -10,6 +10,7 @@ import {
   UsageRow as UsageRowModel,
 } from '../model/inventory.ts'
 import { LedgerEntry as LedgerEntryModel } from '../model/ledger.ts'
+import { Notice as NoticeModel } from '../model/notice.ts'
 import { Target } from '../model/target.ts'
 import { UsageSeries as UsageSeriesModel } from '../model/usage.ts'
 import { AgentStatus } from './messages.ts'
@@ -18,6 +19,7 @@ import { AgentStatus } from './messages.ts'
 const Artifact = z.object(ArtifactModel.shape).openapi('Artifact')
 const Capture = z.object(CaptureModel.shape).openapi('Capture')
 const Incident = z.object(IncidentModel.shape).openapi('Incident')
+const Notice = z.object(NoticeModel.shape).openapi('Notice')
 const LedgerEntry = z.object(LedgerEntryModel.shape).openapi('LedgerEntry')
 const UsageSeries = z.object(UsageSeriesModel.shape).openapi('UsageSeries')
 const InventoryRow = z.object(InventoryRowModel.shape).openapi('InventoryRow')
@@ -90,6 +92,8 @@ export const IncidentDetail = z.object({
   incident: Incident,
   captures: z.array(Capture),
   artifacts: z.array(Artifact),
+  /** Who was told of it, and what came of that; absent when nobody had to be. */
+  notices: z.array(Notice).optional(),
 })
 export type IncidentDetail = z.infer<typeof IncidentDetail>
 
@@ -341,3 +345,31 @@ export const RuleTestAnswer = z.object({
   skipped: z.array(SkippedAlert),
 })
 export type RuleTestAnswer = z.infer<typeof RuleTestAnswer>
+
+/** Whom the rules can tell when evidence is there; nothing of it is secret. */
+export const ReceiversAnswer = z.object({
+  receivers: z.array(
+    z.object({
+      name: z.string(),
+      type: z.string(),
+      /** Where messages go, without what has to stay secret of the address. */
+      place: z.string(),
+      /** Rules whose incidents it is told of. */
+      rules: z.array(z.string()),
+      /** Whether it is told of incidents whose rule names nobody, and of spikes that no rule matches. */
+      byDefault: z.boolean(),
+    }),
+  ),
+})
+export type ReceiversAnswer = z.infer<typeof ReceiversAnswer>
+
+export const ReceiverTestAnswer = z.object({
+  delivered: z.boolean(),
+  /** What the receiver answered, or why it did not take it. */
+  answer: z.string(),
+  tookMs: z.number(),
+})
+export type ReceiverTestAnswer = z.infer<typeof ReceiverTestAnswer>
+
+export const NoticePage = z.object({ notices: z.array(Notice), nextCursor: z.string().optional() })
+export type NoticePage = z.infer<typeof NoticePage>

@@ -13,6 +13,7 @@ import { mountIncidents } from './incident-routes.ts'
 import { loginPage } from './login-page.ts'
 import { createMetrics } from './metrics.ts'
 import { mountNotes } from './note-routes.ts'
+import { mountReceivers } from './notify/routes.ts'
 import { matchRoute } from './route-match.ts'
 import { mountStacks } from './stack-routes.ts'
 import { createStaticFiles } from './static-files.ts'
@@ -67,6 +68,7 @@ export function createApp(context: ServerContext): App {
   mountHooks(app, context)
   mountIncidents(app, context)
   mountNotes(app, context)
+  mountReceivers(app, context)
   mountViews(app, context)
   mountArtifacts(app, context)
   mountExport(app, context, files)

@@ -22,6 +22,8 @@ export interface ServerContext {
   readonly captures: CaptureDesk
   readonly alerts: Alerts
   readonly rules: RuleBook
+  /** Page of an incident, or of all of them, as people reach it. */
+  readonly linkOf: (incidentId?: string) => string
   readonly hookAccess: HookAccessOptions
   /** Folder of the built UI; absent: only the API. */
   readonly uiDir: string | undefined

@@ -10,6 +10,7 @@ import { lastRise } from '../trigger/onset.ts'
 import type { Analyst } from './analyst.ts'
 import type { EventHub } from './events.ts'
 import { incidentState, isActive } from './merge.ts'
+import type { NotifyDesk } from './notify/desk.ts'
 import { phaseRange } from './ranges.ts'
 
 /** As many as fit a notification or a card in the list. */
@@ -26,6 +27,8 @@ export interface EvidenceOptions {
   readonly analyst: Analyst
   readonly events: Pick<EventHub, 'publish'>
   readonly log: Pick<Logger, 'error'>
+  /** Who has to hear of it. */
+  readonly notices?: Pick<NotifyDesk, 'plan' | 'look'>
   readonly nowMs?: () => number
 }
 
@@ -116,7 +119,7 @@ function withSpan(incident: Incident, captures: readonly Capture[]): Incident {
 }
 
 export function createEvidenceDesk(options: EvidenceOptions): EvidenceDesk {
-  const { catalog, analyst, events, log, nowMs = Date.now } = options
+  const { catalog, analyst, events, log, notices, nowMs = Date.now } = options
   const waiting = new Set<string>()
   /** When an incident was first found without any capture; by our clock, because the agent may have spooled it long. */
   const bareSinceMs = new Map<string, number>()
@@ -144,6 +147,7 @@ export function createEvidenceDesk(options: EvidenceOptions): EvidenceDesk {
     const found = await countFunctions(placed(incident))
     const hasStacks = captures.some(({ kind }) => kindsWithRing.includes(kind))
     const message = (hasStacks ? found.message : undefined) ?? captures.find((capture) => capture.message)?.message
+    await notices?.plan(incident, { ...incident, state })
     const concluded = await catalog.updateIncident(id, (old) => {
       if (!old) return undefined
       const { message: _, ...rest } = placed(old)
@@ -156,6 +160,7 @@ export function createEvidenceDesk(options: EvidenceOptions): EvidenceDesk {
       }
     })
     if (concluded) events.publish({ type: 'incident', incident: concluded })
+    notices?.look()
   }
 
   const giveUp = async (id: string): Promise<void> => {

@@ -22,7 +22,8 @@ export function mountIncidents(app: App, { store, captures, events }: ServerCont
     const incident = await requireIncident(store.catalog, c.req.valid('param').id)
     const found = await catalog.listCaptures({ incidentId: incident.id, limit: maxCaptures })
     const artifacts = await catalog.artifactsOf(found.map(({ id }) => id))
-    return c.json({ incident, captures: found, artifacts }, 200)
+    const notices = await catalog.listNotices({ incidentId: incident.id, limit: maxCaptures })
+    return c.json({ incident, captures: found, artifacts, ...(notices.length > 0 ? { notices } : {}) }, 200)
   })
 
   app.openapi(routes.getSeries, async (c) => {

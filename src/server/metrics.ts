@@ -63,6 +63,16 @@ export function createMetrics({ version, store, agents, events }: MetricsSources
       for (const [state, count] of Object.entries((await store.catalog.counts()).captures)) this.set({ state }, count)
     },
   })
+  new Gauge({
+    name: 'spikecam_notices',
+    help: 'Notifications by state; failed ones were given up',
+    labelNames: ['state'],
+    registers,
+    async collect() {
+      this.reset()
+      for (const [state, count] of Object.entries((await store.catalog.counts()).notices)) this.set({ state }, count)
+    },
+  })
   gauge('spikecam_artifacts', 'Artifacts whose bytes are held', async () => {
     const { artifacts, evicted } = await store.catalog.counts()
     return artifacts - evicted

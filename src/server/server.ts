@@ -1,5 +1,6 @@
 // The server side: opens the stores, listens, and wires agents, API and UI together.
 import { createServer, type IncomingMessage, type Server } from 'node:http'
+import { hostname } from 'node:os'
 import type { Duplex } from 'node:stream'
 import { getRequestListener } from '@hono/node-server'
 import type { Logger } from 'pino'
@@ -19,6 +20,8 @@ import { createEventHub } from './events.ts'
 import { createEvidenceDesk } from './evidence.ts'
 import type { HookAccessOptions } from './hook-access.ts'
 import { errorBody } from './http-errors.ts'
+import { createNotifyDesk, type NotifyDeskOptions } from './notify/desk.ts'
+import { sendMessage } from './notify/send.ts'
 import { openRuleBook } from './rule-book.ts'
 import { openStore } from './store.ts'
 
@@ -53,6 +56,8 @@ export interface ServerOptions {
   readonly graceMs?: number
   /** How free space is measured, for tests. */
   readonly measureDisk?: typeof diskSpace
+  /** Pauses between attempts to tell a receiver, and their clock, for tests. */
+  readonly notices?: Pick<NotifyDeskOptions, 'firstPauseMs' | 'nowMs'>
   /** How long a client may take for its headers. */
   readonly headersWithinMs?: number
 }
@@ -86,7 +91,17 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   })
   const events = createEventHub()
   const analyst = createAnalyst({ blobs: store.blobs, ...(options.program ? { program: options.program } : {}) })
-  const evidence = createEvidenceDesk({ catalog: store.catalog, analyst, events, log })
+  let baseUrl = options.publicUrl
+  const linkOf = (incidentId?: string): string => linkTo(baseUrl ?? '', incidentId)
+  const notices = createNotifyDesk({
+    catalog: store.catalog,
+    rules: () => rules.rules,
+    send: (receiver, message, signal) => sendMessage(receiver, message, { environment: process.env, version, signal }),
+    linkOf,
+    log,
+    ...options.notices,
+  })
+  const evidence = createEvidenceDesk({ catalog: store.catalog, analyst, events, notices, log })
   // Agents bring documents, documents change captures, captures are told to agents: the middle one is named late.
   let documents: DocumentKeeper
   const agents = createAgentHub({
@@ -116,7 +131,12 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   })
   documents = createDocumentKeeper({
     store,
-    events,
+    events: {
+      publish: (event) => {
+        events.publish(event)
+        if (event.type === 'incident') notices.note(event.incident)
+      },
+    },
     log,
     onCapture: (capture) => {
       captures.note(capture)
@@ -136,6 +156,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     captures,
     alerts,
     rules,
+    linkOf,
     hookAccess: { ...options.hooks, ...(options.token ? { token: options.token } : {}) },
     uiDir: options.uiDir,
     isSecure: options.publicUrl?.startsWith('https:') ?? false,
@@ -151,6 +172,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     agents.close()
     if (http?.listening) await closeHttp(http)
     await evidence.close()
+    await notices.close()
     await analyst.close()
     await store.close()
   }
@@ -158,9 +180,11 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     http = createHttpServer(createApp(context).fetch, options)
     http.on('upgrade', (request, socket, head) => upgrade(context, request, socket, head))
     const port = await listenOn(http, listen)
+    baseUrl ??= `http://${printHost(isWildcard(listen.host) ? hostname() : listen.host)}:${port}`
     await captures.resume()
     await alerts.resume()
     await evidence.resume()
+    await notices.resume()
     await store.keepWithinBudget()
     await store.dropAged()
     const url = `http://${printHost(listen.host)}:${port}`
@@ -243,4 +267,11 @@ async function closeHttp(http: Server): Promise<void> {
   clearTimeout(timer)
 }
 
+/** `https://spikecam.example/incidents/inc-01k8…`, as the UI has its pages. */
+function linkTo(base: string, incidentId: string | undefined): string {
+  return `${base.replace(/\/+$/, '')}/${incidentId === undefined ? '' : `incidents/${encodeURIComponent(incidentId)}`}`
+}
+
+/** Listens on every address: the name of the machine is one that others may know. */
+const isWildcard = (host: string): boolean => host === '0.0.0.0' || host === '::'
 const printHost = (host: string): string => (host.includes(':') ? `[${host}]` : host)

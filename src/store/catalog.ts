@@ -3,6 +3,7 @@ import type { AlertRecord } from '../model/alert.ts'
 import type { Artifact, Capture, CaptureState } from '../model/capture.ts'
 import type { Incident } from '../model/incident.ts'
 import type { LedgerEntry } from '../model/ledger.ts'
+import type { Notice, NoticeState } from '../model/notice.ts'
 import type { UsageSeries } from '../model/usage.ts'
 
 /** Where a page ends: the next one begins with what is older, or as old with a lower id. */
@@ -29,6 +30,11 @@ export interface CaptureFilter extends Page {
   readonly states?: readonly CaptureState[] | undefined
 }
 
+export interface NoticeFilter extends Page {
+  readonly incidentId?: string | undefined
+  readonly states?: readonly NoticeState[] | undefined
+}
+
 /** What retention needs to know of an artifact whose bytes are held. */
 export interface HeldArtifact {
   readonly id: string
@@ -44,6 +50,8 @@ export interface CatalogCounts {
   readonly captures: Readonly<Partial<Record<CaptureState, number>>>
   readonly artifacts: number
   readonly evicted: number
+  /** Messages to receivers. */
+  readonly notices: Readonly<Partial<Record<NoticeState, number>>>
 }
 
 /**
@@ -91,6 +99,11 @@ export interface Catalog {
   unresolvedAlerts(): Promise<AlertRecord[]>
   /** By `receivedMs`. */
   listAlerts(page: Page): Promise<AlertRecord[]>
+
+  /** As with incidents: what to tell receivers, and what became of it. */
+  updateNotice(id: string, change: (old: Notice | undefined) => Notice | undefined): Promise<Notice | undefined>
+  /** By `atMs`. */
+  listNotices(filter: NoticeFilter): Promise<Notice[]>
 
   counts(): Promise<CatalogCounts>
   /** Bytes on disk. */

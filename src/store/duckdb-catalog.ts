@@ -8,6 +8,7 @@ import { Artifact, type Capture, type CaptureState, upgradeCapture } from '../mo
 import { Failure } from '../model/errors.ts'
 import { Incident } from '../model/incident.ts'
 import { LedgerEntry } from '../model/ledger.ts'
+import { Notice, type NoticeState } from '../model/notice.ts'
 import type { UsageSeries } from '../model/usage.ts'
 import type { Catalog, CatalogCounts, HeldArtifact, Page } from './catalog.ts'
 import { type Database, type Migrations, openDatabase, type Row, type Statement } from './duckdb.ts'
@@ -24,6 +25,7 @@ const migrations: Migrations = [
     'CREATE TABLE ledger (id TEXT, at_ms DOUBLE, node TEXT, outcome TEXT, doc TEXT)',
   ],
   ['CREATE TABLE alerts (id TEXT, at_ms DOUBLE, state TEXT, doc TEXT)'],
+  ['CREATE TABLE notices (id TEXT, at_ms DOUBLE, incident_id TEXT, state TEXT, doc TEXT)'],
 ]
 
 /** Rows of one INSERT: a storm of alerts is some thousand of them, and each statement costs a third of a millisecond. */
@@ -47,7 +49,7 @@ export async function openDuckdbCatalog(
 /** `node = ?` and what stands for the question mark; without a value it does not apply. */
 type Condition = readonly [sql: string, value: DuckDBValue | undefined]
 
-type Table = 'incidents' | 'captures' | 'artifacts' | 'ledger' | 'alerts'
+type Table = 'incidents' | 'captures' | 'artifacts' | 'ledger' | 'alerts' | 'notices'
 
 function catalogOf(path: string, database: Database, onUnreadable: (problem: Failure) => void): Catalog {
   const find = async <T>(table: Table, id: string, parse: (row: Row) => T, ask: Statement = database.all) => {
@@ -141,11 +143,7 @@ function catalogOf(path: string, database: Database, onUnreadable: (problem: Fai
     },
     capture: (id) => find('captures', id, parseCapture),
     listCaptures: ({ incidentId, node, states, ...page }) => {
-      const conditions: Condition[] = [
-        ['incident_id = ?', incidentId],
-        ['node = ?', node],
-        [`list_contains(string_split(?, ','), state)`, states?.join(',')],
-      ]
+      const conditions: Condition[] = [['incident_id = ?', incidentId], ['node = ?', node], anyOf(states)]
       return list('captures', conditions, page, parseCapture)
     },
 
@@ -255,16 +253,25 @@ function catalogOf(path: string, database: Database, onUnreadable: (problem: Fai
     },
     listAlerts: (page) => list('alerts', [], page, parseAlert),
 
+    updateNotice: (id, change) => {
+      const keys = ({ atMs, incidentId, state }: Notice) => ({ at_ms: atMs, incident_id: incidentId, state })
+      return update('notices', id, { parse: parseNotice, keys }, change)
+    },
+    listNotices: ({ incidentId, states, ...page }) =>
+      list('notices', [['incident_id = ?', incidentId], anyOf(states)], page, parseNotice),
+
     counts: async () => {
       const count = 'count(*)::DOUBLE AS count'
       const [incidents] = await database.all(`SELECT ${count} FROM incidents`)
       const [artifacts] = await database.all(`SELECT ${count}, count(evicted_ms)::DOUBLE AS evicted FROM artifacts`)
       const states = await database.all(`SELECT state, ${count} FROM captures GROUP BY state`)
+      const notices = await database.all(`SELECT state, ${count} FROM notices GROUP BY state`)
       return {
         incidents: incidents?.count as number,
         captures: Object.fromEntries(states.map((row) => [row.state as CaptureState, row.count as number])),
         artifacts: artifacts?.count as number,
         evicted: artifacts?.evicted as number,
+        notices: Object.fromEntries(notices.map((row) => [row.state as NoticeState, row.count as number])),
       } satisfies CatalogCounts
     },
     sizeBytes: async () => (await fileSize(path)) + (await fileSize(`${path}.wal`)),
@@ -291,10 +298,16 @@ const document = (row: Row): unknown => JSON.parse(row.doc as string)
 const parseIncident = (row: Row): Incident => Incident.parse(document(row))
 const parseCapture = (row: Row): Capture => upgradeCapture(document(row))
 const parseAlert = (row: Row): AlertRecord => AlertRecord.parse(document(row))
+const parseNotice = (row: Row): Notice => Notice.parse(document(row))
 const parseArtifact = (row: Row): Artifact => {
   const artifact = Artifact.parse(document(row))
   return row.evicted_ms === null ? artifact : { ...artifact, evictedMs: row.evicted_ms as number }
 }
+
+const anyOf = (states: readonly string[] | undefined): Condition => [
+  `list_contains(string_split(?, ','), state)`,
+  states?.join(','),
+]
 
 function placeKeys(target: Incident['target']): Record<string, DuckDBValue> {
   return {

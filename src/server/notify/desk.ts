@@ -1,0 +1,209 @@
+// Tells receivers that the evidence of an incident is there: once each, also when the server is killed in between, and
+// again with growing pauses where one does not take it.
+//
+// Every message is a row of the catalog before anything is sent, named by its incident and its receiver. It is `sending`
+// from before an attempt until after it; who finds such a row when the server starts does not know whether that attempt
+// arrived. It is sent again then, under the same id and with a word that it may be a repeat: nobody is told twice unless
+// not to be told at all was the alternative.
+import type { Logger } from 'pino'
+import { backoffMs } from '../../lib/backoff.ts'
+import { printDurationMs } from '../../lib/units.ts'
+import { asFailure } from '../../model/errors.ts'
+import type { Incident } from '../../model/incident.ts'
+import { type Notice, noticeId } from '../../model/notice.ts'
+import type { Catalog } from '../../store/catalog.ts'
+import type { Receiver } from '../../trigger/receiver.ts'
+import { receiversOf } from '../../trigger/receiver-choice.ts'
+import type { Rules } from '../../trigger/rule.ts'
+import { isActive } from '../merge.ts'
+import type { Delivery } from './delivery.ts'
+import { messageOf, type NoticeMessage } from './message.ts'
+
+export interface NotifyDeskOptions {
+  readonly catalog: Pick<Catalog, 'incident' | 'listIncidents' | 'listCaptures' | 'updateNotice' | 'listNotices'>
+  readonly rules: () => Rules
+  readonly send: (receiver: Receiver, message: NoticeMessage, signal: AbortSignal) => Promise<Delivery>
+  readonly linkOf: (incidentId: string) => string
+  readonly log: Pick<Logger, 'info' | 'warn' | 'error'>
+  readonly nowMs?: () => number
+  /** Of the pauses between attempts, for tests. */
+  readonly firstPauseMs?: number
+}
+
+export interface NotifyDesk {
+  /**
+   * To be called with an incident as it will be stored, before it is: should the server be killed in between, it is
+   * concluded again, and then its rows are there.
+   * @param old what is stored of it
+   */
+  plan(old: Incident, next: Incident): Promise<void>
+  /** To be called with every incident that changed: an alert may have joined it, whose rule names other receivers. */
+  note(incident: Incident): void
+  /** Sends what is due. */
+  look(): void
+  /** Takes up what an earlier run left. */
+  resume(): Promise<void>
+  /** Resolves when nothing is being sent any more. */
+  close(): Promise<void>
+}
+
+/** With pauses of 10 s, doubled up to a quarter of an hour, ten attempts take most of an hour. */
+const mostAttempts = 10
+const defaultFirstPauseMs = 10_000
+const longestPauseMs = 15 * 60_000
+/** Nobody is woken for what was over before they went to bed: an agent was away, or the server was down. */
+const mostAgeMs = 12 * 3_600_000
+/** Between two steps of a rule there is a moment in which nothing is recorded. */
+const settleMs = 3000
+/** Functions are worth this wait: the steps of a rule until there are stacks. */
+const patienceMs = 5 * 60_000
+/** An alert that joins an incident later than the evidence tells its own receivers, but not when it is re-read days later. */
+const recentMs = 10 * 60_000
+/** An attempt under way when the server ends may finish within this. */
+const closeWithinMs = 2000
+/** More than can wait for receivers that are all down, within the limits of the rules. */
+const mostWaiting = 10_000
+
+export function createNotifyDesk(options: NotifyDeskOptions): NotifyDesk {
+  const { catalog, rules, send, linkOf, log, nowMs = Date.now, firstPauseMs = defaultFirstPauseMs } = options
+  /** By id; what has to be sent. */
+  const waiting = new Map<string, Notice>()
+  /** By receiver: one that hangs holds up no other, and gets no second message while it looks at the first. */
+  const busy = new Map<string, Promise<void>>()
+  const ending = new AbortController()
+  let timer: NodeJS.Timeout | undefined
+  let isClosed = false
+
+  /** Forgets it where there is nothing more to be done. */
+  const keep = async (notice: Notice): Promise<Notice> => {
+    const kept = (await catalog.updateNotice(notice.id, () => notice)) as Notice
+    if (kept.state === 'sent' || kept.state === 'failed') waiting.delete(kept.id)
+    else waiting.set(kept.id, kept)
+    return kept
+  }
+
+  const plan: NotifyDesk['plan'] = async (old, next) => {
+    if (!isReady(next)) return
+    const isFirst = !(isReady(old) && old.evidenceMs !== undefined)
+    const newestAlertMs = Math.max(0, ...(next.alerts ?? []).map(({ receivedMs }) => receivedMs))
+    const now = nowMs()
+    if (!isFirst && now - newestAlertMs > recentMs) return
+    for (const receiver of receiversOf(rules(), next)) {
+      const id = noticeId(next.id, receiver)
+      const fresh: Notice = { id, incidentId: next.id, receiver, state: 'waiting', atMs: now, attempts: 0, nextMs: now }
+      const kept = await catalog.updateNotice(id, (known) => (known ? undefined : fresh))
+      if (kept?.state === 'waiting' && !waiting.has(id)) waiting.set(id, kept)
+    }
+  }
+
+  const look = (): void => {
+    if (isClosed) return
+    clearTimeout(timer)
+    const now = nowMs()
+    let nextMs = Number.POSITIVE_INFINITY
+    for (const notice of [...waiting.values()].sort((a, b) => a.atMs - b.atMs)) {
+      if (busy.has(notice.receiver)) continue // looks again when it is done
+      const dueMs = notice.nextMs ?? now
+      if (dueMs > now) nextMs = Math.min(nextMs, dueMs)
+      else busy.set(notice.receiver, attempt(notice))
+    }
+    if (nextMs < Number.POSITIVE_INFINITY) {
+      timer = setTimeout(look, nextMs - now)
+      timer.unref()
+    }
+  }
+
+  const attempt = async (notice: Notice): Promise<void> => {
+    try {
+      await tell(notice)
+    } catch (error) {
+      log.error({ err: error, notice: notice.id }, 'what became of a notification could not be kept')
+      waiting.set(notice.id, { ...notice, nextMs: nowMs() + firstPauseMs }) // until the disk takes it again
+    } finally {
+      busy.delete(notice.receiver)
+      look()
+    }
+  }
+
+  const tell = async (notice: Notice): Promise<void> => {
+    const { receiver: name, incidentId } = notice
+    const receiver = rules().receivers.find((each) => each.name === name)
+    if (!receiver) return giveUp(notice, `there is no receiver ${name} in the rules any more`)
+    const incident = await catalog.incident(incidentId)
+    if (!incident) return giveUp(notice, 'its incident is not there any more')
+    const ageMs = nowMs() - incident.noticedMs
+    if (ageMs > mostAgeMs) return giveUp(notice, `its beginning was noticed ${printDurationMs(ageMs)} ago`)
+    if (nowMs() - notice.atMs < patienceMs && (await hasMoreToCome(incident))) {
+      waiting.set(notice.id, { ...notice, nextMs: nowMs() + settleMs })
+      return
+    }
+    const begun = await keep({ ...notice, state: 'sending', attempts: notice.attempts + 1 })
+    const isUnsure = notice.unsure === true
+    const message = messageOf(incident, { id: notice.id, link: linkOf(incidentId), isUnsure })
+    const delivery = await send(receiver, message, ending.signal).catch((error): Delivery => {
+      // A secret that is not where it was: somebody may be replacing it.
+      return { isDelivered: false, why: asFailure(error).message, isFinal: false, isUnsure: false }
+    })
+    if (!delivery.isDelivered) {
+      const after = delivery.isUnsure ? { ...begun, unsure: true } : begun
+      if (delivery.isFinal) return giveUp(after, delivery.why)
+      return notSent(after, delivery.why, delivery.retryAfterMs)
+    }
+    const { nextMs: _, ...done } = begun
+    await keep({ ...done, state: 'sent', sentMs: nowMs(), message: delivery.answer })
+    log.info({ incident: incidentId, receiver: name, attempts: begun.attempts }, 'told that the evidence is there')
+  }
+
+  /** There are stacks yet to come, or the incident is about to be concluded again. */
+  const hasMoreToCome = async (incident: Incident): Promise<boolean> => {
+    if (!isReady(incident) || incident.evidenceMs === undefined) return true
+    if (incident.top.length > 0) return false
+    if (nowMs() - incident.evidenceMs < settleMs) return true
+    const captures = await catalog.listCaptures({ incidentId: incident.id, limit: 100 })
+    return captures.some(({ state }) => isActive(state))
+  }
+
+  const notSent = async (notice: Notice, why: string, retryAfterMs = 0): Promise<void> => {
+    const { attempts } = notice
+    if (attempts >= mostAttempts) return giveUp(notice, `${why} (after ${attempts} attempts)`)
+    const pauseMs = backoffMs(Math.max(0, attempts - 1), { firstMs: firstPauseMs, maxMs: longestPauseMs })
+    const nextMs = nowMs() + Math.min(longestPauseMs, Math.max(pauseMs, retryAfterMs))
+    await keep({ ...notice, state: 'waiting', message: why, nextMs })
+    log.warn({ incident: notice.incidentId, receiver: notice.receiver, attempts, nextMs }, `not told: ${why}`)
+  }
+
+  const giveUp = async (notice: Notice, why: string): Promise<void> => {
+    const { nextMs: _, ...rest } = notice
+    await keep({ ...rest, state: 'failed', message: why })
+    log.error({ incident: notice.incidentId, receiver: notice.receiver }, `given up: ${why}`)
+  }
+
+  return {
+    plan,
+    note: (incident) => {
+      plan(incident, incident).then(look, (error) =>
+        log.error({ err: error, incident: incident.id }, 'receivers of an alert could not be noted'),
+      )
+    },
+    look,
+    resume: async () => {
+      for (const notice of await catalog.listNotices({ states: ['waiting', 'sending'], limit: mostWaiting })) {
+        const isCut = notice.state === 'sending'
+        await keep({ ...notice, state: 'waiting', nextMs: nowMs(), ...(isCut ? { unsure: true } : {}) })
+      }
+      // Alerts that joined right before the end: their incidents are not concluded again.
+      for (const incident of await catalog.listIncidents({ limit: 50 })) await plan(incident, incident)
+      look()
+    },
+    close: async () => {
+      isClosed = true
+      clearTimeout(timer)
+      const abort = setTimeout(() => ending.abort(), closeWithinMs)
+      await Promise.all(busy.values())
+      clearTimeout(abort)
+    },
+  }
+}
+
+/** Something was recorded. */
+const isReady = ({ state }: Incident): boolean => state === 'complete' || state === 'partial'
