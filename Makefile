@@ -2,20 +2,24 @@
 MAKEFLAGS += --no-print-directory
 npm := npm --no-update-notifier
 
-.PHONY: help setup setup-run setup-test demo test check build fuzz bench
+.PHONY: help setup setup-run setup-alert setup-test demo demo-alert test check build fuzz bench
 
 help:
-	@echo 'make demo    catch a real CPU spike on this machine and show it'
-	@echo 'make test    types, lint, layers, unit, integration and browser tests'
-	@echo 'make build   dist/: the program as one file, and the UI'
-	@echo 'make fuzz    damaged input for every parser, an hour each (FUZZ_SECONDS=60, PARSER=pprof)'
-	@echo 'make bench   measure, and write bench/RESULTS.md'
-	@echo 'make setup   only install what the others need'
+	@echo 'make demo        catch a real CPU spike on this machine and show it'
+	@echo 'make demo-alert  the same from a metric: Prometheus, Alertmanager, webhook, capture'
+	@echo 'make test        types, lint, layers, unit, integration and browser tests'
+	@echo 'make build       dist/: the program as one file, and the UI'
+	@echo 'make fuzz        damaged input for every parser, an hour each (FUZZ_SECONDS=60, PARSER=pprof)'
+	@echo 'make bench       measure, and write bench/RESULTS.md'
+	@echo 'make setup       only install what the others need'
 
 setup: setup-test
 
 setup-run: node_modules/.installed
 	@sh scripts/setup.sh run
+
+setup-alert: node_modules/.installed
+	@sh scripts/setup.sh alert
 
 setup-test: node_modules/.installed
 	@sh scripts/setup.sh test
@@ -27,6 +31,9 @@ node_modules/.installed: package-lock.json
 
 demo: setup-run dist/.built
 	@$(npm) exec -- node demo/run.ts
+
+demo-alert: setup-alert dist/.built
+	@$(npm) exec -- node demo/alerts/run.ts
 
 test: setup-test
 	$(npm) run --silent types

@@ -3,7 +3,9 @@
 //
 //   GET /check?code=SAVE10   -> ok
 //   GET /check?code=attack   -> burns one core for SPIKE_SECONDS (6) in isWellFormedCoupon
+//   GET /metrics             -> process_cpu_seconds_total, as every Prometheus client library has it
 import { createServer } from 'node:http'
+import { setImmediate } from 'node:timers/promises'
 
 // Nested quantifiers: on a near miss every split of the text between the two `+` is tried, 2^n of them.
 const couponPattern = /^([a-z0-9]+)+-OFF$/i
@@ -13,23 +15,34 @@ export function isWellFormedCoupon(code: string): boolean {
   return couponPattern.test(code)
 }
 
-/** Someone posts a long list of near misses: each costs some 0.1 s. */
-function checkHostileList(untilMs: number): number {
+/** Someone posts a long list of near misses: each costs some 0.1 s, and in between others are served. */
+async function checkHostileList(untilMs: number): Promise<number> {
   let checked = 0
   while (performance.now() < untilMs) {
     isWellFormedCoupon(`${'a'.repeat(22)}!`)
     checked++
+    await setImmediate()
   }
   return checked
+}
+
+function cpuMetric(): string {
+  const { user, system } = process.cpuUsage()
+  return `# TYPE process_cpu_seconds_total counter\nprocess_cpu_seconds_total ${(user + system) / 1e6}`
 }
 
 // The first use of a pattern runs in an interpreter; after these it is compiled and perf sees it under its own name.
 for (let i = 0; i < 20; i++) isWellFormedCoupon(`${'a'.repeat(8 + (i % 4))}!`)
 
-const server = createServer((request, response) => {
-  const code = new URL(request.url ?? '/', 'http://localhost').searchParams.get('code') ?? ''
-  const answer = code === 'attack' ? checkHostileList(performance.now() + spikeMs) : isWellFormedCoupon(`${code}-OFF`)
-  response.end(`${answer}\n`)
+async function answer({ pathname, searchParams }: URL): Promise<string> {
+  if (pathname === '/metrics') return cpuMetric()
+  const code = searchParams.get('code') ?? ''
+  if (code === 'attack') return String(await checkHostileList(performance.now() + spikeMs))
+  return String(isWellFormedCoupon(`${code}-OFF`))
+}
+
+const server = createServer(async (request, response) => {
+  response.end(`${await answer(new URL(request.url ?? '/', 'http://localhost'))}\n`)
 })
 server.listen(0, '127.0.0.1', () => {
   const address = server.address()

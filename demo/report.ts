@@ -17,10 +17,15 @@ export async function printIncident(watch: Watch, detail: IncidentDetail, beganM
   const at = (ms: number): string => new Date(ms).toISOString().slice(11, 23)
   const after = (ms: number): string => `${ms >= beganMs ? '+' : ''}${printDurationMs(ms - beganMs)}`
   say(`\n${incident.trigger.reason}`)
-  say(`  spike began        ${at(incident.onsetMs)}  (${after(incident.onsetMs)} after the load began)`)
-  say(`  noticed            ${at(incident.noticedMs)}  (${after(incident.noticedMs)})`)
-  if (incident.endedMs) say(`  spike ended        ${at(incident.endedMs)}  (${after(incident.endedMs)})`)
-  if (incident.evidenceMs) say(`  evidence complete  ${at(incident.evidenceMs)}  (${after(incident.evidenceMs)})`)
+  const line = (what: string, ms: number | undefined, more = ''): void => {
+    if (ms !== undefined) say(`  ${what.padEnd(18)} ${at(ms)}  (${after(ms)}${more})`)
+  }
+  const [alert] = incident.trigger.kind === 'alert' ? (incident.alerts ?? []) : []
+  line(alert ? 'CPU rose' : 'spike began', incident.onsetMs, ' after the load began')
+  line('alert fired', alert?.startsMs)
+  line(alert ? 'webhook came' : 'noticed', alert?.receivedMs ?? incident.noticedMs)
+  line(alert ? 'alert resolved' : 'spike ended', incident.endedMs)
+  line('evidence complete', incident.evidenceMs)
   if (target.pod) {
     say(`  pod                ${target.namespace}/${target.pod}, of ${target.workload}`)
     say(`  container          ${target.container} (${target.containerId?.slice(0, 12)})`)

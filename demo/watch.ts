@@ -15,16 +15,16 @@ export interface Watch {
   readonly client: Client
 }
 
-/** From the load that spikes to the incident with its evidence; the spike lasts 6 s and the capture 10 s of it. */
+/** From the load to the incident with its evidence: 6 s of load, up to 10 s of an alert's way, 10 s of capture. */
 const incidentTimeoutMs = 60_000
 const recordingTimeoutMs = 20_000
 
 /** Starts `spikecam up` on a free port with a data folder of its own; resolves once it records. */
-export async function startWatch(stage: Stage, program: string, options: readonly string[]): Promise<Watch> {
+export async function startWatch(stage: Stage, options: readonly string[]): Promise<Watch> {
   const data = mkdtempSync(join(tmpdir(), 'spikecam-demo-'))
   stage.atEnd(() => rmSync(data, { recursive: true, force: true }))
   const args = ['up', '--listen', '127.0.0.1:0', '--data', data, '--log-level', 'warn', ...options]
-  const up = stage.start('spikecam up', program, args)
+  const up = stage.start('spikecam up', join(import.meta.dirname, '..', 'spikecam'), args)
   const url = await up.says(/(http:\/\/127\.0\.0\.1:\d+)/)
   const client = createClient({ baseUrl: url })
   try {
@@ -53,15 +53,16 @@ async function untilRecording(client: Client): Promise<void> {
  * Waits until something new is caught and its evidence is complete.
  * @param causes makes it happen; called once what was there before is known
  * @param isMeant tells it from what else may spike on this machine meanwhile
+ * @param why what is known of where it got stuck, when nothing is caught
  * @returns the incident, and when the load began
  * @throws DemoFailure when there is none within 60 s, or when its capture failed
  */
 export async function catchSpike(
   { client }: Watch,
   causes: () => Promise<unknown>,
-  isMeant: (incident: Incident) => boolean,
+  { isMeant, why }: { isMeant: (incident: Incident) => boolean; why?: () => Promise<string> },
 ): Promise<{ detail: IncidentDetail; beganMs: number }> {
-  const known = new Set((await client.get('/api/v1/incidents')).incidents.map((incident) => incident.id))
+  const before = new Set((await client.get('/api/v1/incidents')).incidents.map((incident) => incident.id))
   const beganMs = Date.now()
   let failure: unknown
   const cause = causes().catch((error: unknown) => {
@@ -72,7 +73,7 @@ export async function catchSpike(
     if (failure) throw failure
     const { incidents } = await client.get('/api/v1/incidents')
     const found = incidents.find((incident) =>
-      noticed ? incident.id === noticed.id : !known.has(incident.id) && isMeant(incident),
+      noticed ? incident.id === noticed.id : !before.has(incident.id) && isMeant(incident),
     )
     if (found && !noticed) {
       noticed = found
@@ -87,5 +88,6 @@ export async function catchSpike(
     await sleep(100)
   }
   const seen = noticed ? 'an incident was opened but its evidence did not arrive' : 'no incident was opened'
-  throw new DemoFailure(`${seen} within ${printDurationMs(incidentTimeoutMs)}`)
+  const known = why ? `: ${await why()}` : ''
+  throw new DemoFailure(`${seen} within ${printDurationMs(incidentTimeoutMs)}${known}`)
 }

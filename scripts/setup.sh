@@ -1,5 +1,5 @@
 #!/bin/sh
-# Installs the Debian packages that running or testing needs, and nothing when they are there: sh scripts/setup.sh run|test
+# Installs the Debian packages that running or testing needs, and nothing when they are there: sh scripts/setup.sh run|alert|test
 set -eu
 
 # command:package. perf records; the others are only for tests: a real browser, and real programs to record and to
@@ -9,16 +9,17 @@ test="$run chromium:chromium gcc:gcc g++:g++ objdump:binutils xz:xz-utils python
   javac:default-jdk-headless jattach:jattach"
 
 case "${1:-}" in
-  run) wanted=$run ;;
+  run | alert) wanted=$run ;;
   test) wanted=$test ;;
-  *) echo 'usage: scripts/setup.sh run|test' >&2; exit 2 ;;
+  *) echo 'usage: scripts/setup.sh run|alert|test' >&2; exit 2 ;;
 esac
 
 # For pods, which only root can run: the demo and the tests show them where they can, and say so where not.
 pods='containerd:containerd runc:runc host-local:containernetworking-plugins busybox:busybox-static openssl:openssl
   redis-server:redis-server prometheus-redis-exporter:prometheus-redis-exporter'
-# What tests send and ask for real.
-[ "$1" = run ] || pods="$pods etcd:etcd-server prometheus:prometheus amtool:prometheus-alertmanager"
+# What sends alerts, and what else tests ask for real.
+[ "$1" = run ] || pods="$pods prometheus:prometheus amtool:prometheus-alertmanager"
+[ "$1" != test ] || pods="$pods etcd:etcd-server"
 
 # Network plugins are on nobody's PATH.
 PATH="$PATH:/usr/sbin:/sbin:/usr/lib/cni:/opt/cni/bin"

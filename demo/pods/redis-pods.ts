@@ -15,6 +15,8 @@ export interface RedisPods {
   /** Where the container runtime of these pods listens: the agent's `--cri-socket`. */
   readonly criSocket: string
   readonly pods: readonly RunningPod[]
+  /** `10.123.45.7:9121`, where the exporter of a pod answers. */
+  exporterAddress(pod: RunningPod): string
   /**
    * Drives the exporter of one pod to its limit of one CPU, and nobody else.
    * @param forMs as long as the bug's own spikes when absent: 6 s
@@ -23,6 +25,14 @@ export interface RedisPods {
   spike(podName: string, forMs?: number): Promise<number>
   /** Ends the pods and leaves nothing behind. */
   close(): Promise<void>
+}
+
+export interface RedisPodsOptions {
+  readonly signal?: AbortSignal
+  /** All nine when absent. */
+  readonly count?: number
+  /** False where something else scrapes them. */
+  readonly isScraped?: boolean
 }
 
 /** What it needs besides a test node's own; `whyNoNode` takes it. */
@@ -40,26 +50,28 @@ const scrapeEveryMs = 5000
 const startsAtOnce = 3
 
 /**
- * Starts the node, the nine pods and the scraper; resolves when every exporter sees its redis.
+ * Starts the node, the pods and the scraper; resolves when every exporter sees its redis.
  * @throws Error with the reason when this machine cannot run containers (`whyNoNode`), or the signal's when it is
  * aborted; nothing is left behind then
  */
-export async function startRedisPods({ signal }: { signal?: AbortSignal } = {}): Promise<RedisPods> {
+export async function startRedisPods(options: RedisPodsOptions = {}): Promise<RedisPods> {
+  const { isScraped = true } = options
   const node = await startTestNode(redisPackages)
   try {
-    const pods = await startPods(node, signal)
+    const pods = await startPods(node, options)
     await Promise.all(pods.map(untilUp))
-    const scraper = startScraper(pods.map(metricsUrl), scrapeEveryMs)
+    const scraper = isScraped ? startScraper(pods.map(metricsUrl), scrapeEveryMs) : undefined
     return {
       criSocket: node.socket,
       pods,
+      exporterAddress: ({ ip }) => `${ip}:${exporterPort}`,
       spike: (podName, forMs = spikeMs) => {
         const pod = pods.find((each) => each.name === podName)
         if (!pod) throw new Error(`no pod ${podName} among ${pods.map((each) => each.name).join(', ')}`)
         return hammer(metricsUrl(pod), forMs)
       },
       close: async () => {
-        scraper.close()
+        scraper?.close()
         await node.close()
       },
     }
@@ -71,7 +83,7 @@ export async function startRedisPods({ signal }: { signal?: AbortSignal } = {}):
 
 const metricsUrl = (pod: RunningPod): string => `http://${pod.ip}:${exporterPort}/metrics`
 
-async function startPods(node: TestNode, signal?: AbortSignal): Promise<RunningPod[]> {
+async function startPods(node: TestNode, { signal, count }: RedisPodsOptions): Promise<RunningPod[]> {
   const certificates = makeCertificates(join(node.dir, 'tls'))
   const [redisImage, exporterImage] = await Promise.all([
     node.packImage({
@@ -81,7 +93,7 @@ async function startPods(node: TestNode, signal?: AbortSignal): Promise<RunningP
     }),
     node.packImage({ name: 'redis-exporter', programs: ['/usr/bin/prometheus-redis-exporter'] }),
   ])
-  const specs = suffixes.map((suffix) => redisPod(suffix, certificates, { redisImage, exporterImage }))
+  const specs = suffixes.slice(0, count).map((suffix) => redisPod(suffix, certificates, { redisImage, exporterImage }))
   const pods: RunningPod[] = []
   const queue = specs.entries()
   const worker = async (): Promise<void> => {

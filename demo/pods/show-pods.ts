@@ -9,11 +9,9 @@ export async function showPods(watch: Watch, redis: RedisPods): Promise<string> 
   const driven = redis.pods[Math.floor(Math.random() * redis.pods.length)]
   if (!driven) throw new DemoFailure('there is no pod to drive')
   say(`\nDriving one exporter of ${redis.pods.length} to its limit for 6 s: that of ${driven.name} …`)
-  const { detail, beganMs } = await catchSpike(
-    watch,
-    () => redis.spike(driven.name),
-    ({ target }) => target.namespace === driven.namespace,
-  )
+  const { detail, beganMs } = await catchSpike(watch, () => redis.spike(driven.name), {
+    isMeant: ({ target }) => target.namespace === driven.namespace,
+  })
   await printIncident(watch, detail, beganMs)
   const { pod, container } = detail.incident.target
   if (pod !== driven.name || container !== 'redis-exporter') {
