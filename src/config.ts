@@ -157,11 +157,16 @@ export const commands = {
   },
   rules: {
     group: 'ask',
-    args: '[list|test [RULE]|explain INCIDENT]',
-    count: [0, 2],
+    args: '[list|test [RULE]|explain INCIDENT|pause RULE [WHY...]|resume RULE]',
+    count: [0, 10_000],
     output: 'json|yaml|name',
-    summary: 'The rules for alerts, what they did and may do; what they would do about an alert; why they did.',
-    examples: ['spikecam rules', 'spikecam rules test --alert alert.json', 'spikecam rules explain inc-01k8…'],
+    summary: 'The rules for alerts and spikes: what they did and may do, would do, and why; let one rest.',
+    examples: [
+      'spikecam rules',
+      'spikecam rules test --alert alert.json',
+      'spikecam rules explain inc-01k8…',
+      'spikecam rules pause shop-cpu load test until noon',
+    ],
   },
   top: {
     group: 'files',
@@ -422,8 +427,8 @@ export const optionTable = {
     flag: 'by',
     type: 'text',
     hint: 'NAME',
-    help: 'Who says so, as it is shown beside pins and notes. [the name of your account]',
-    commands: ['pin', 'note'],
+    help: 'Who says so, as it is shown beside pins, notes and paused rules. [the name of your account]',
+    commands: ['pin', 'note', 'rules'],
   },
   node: {
     flag: 'node',

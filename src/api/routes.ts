@@ -23,6 +23,8 @@ import {
   phases,
   ReceiversAnswer,
   ReceiverTestAnswer,
+  RulePauseRequest,
+  RuleState,
   RulesAnswer,
   RuleTestAnswer,
   SeriesAnswer,
@@ -96,6 +98,8 @@ const anySender = 'Takes alerts of Alertmanager or Grafana, or of what `alertMap
 const oneSender = 'The same for one sender (alertmanager, prometheus or grafana), with plainer errors'
 const sender = z.object({ sender: z.string().min(1).max(100) })
 
+const ruleName = z.object({ name: z.string().min(1).max(100) })
+
 export const routes = {
   getStatus: createRoute({
     method: 'get',
@@ -136,6 +140,20 @@ export const routes = {
     responses: { 200: json(RulesAnswer, 'Rules'), ...failures },
   }),
 
+  pauseRule: createRoute({
+    method: 'post',
+    path: '/api/v1/rules/{name}/pause',
+    summary: 'Let a rule rest until it is resumed, also over restarts; the rules after it are asked instead',
+    request: { params: ruleName, body: jsonBody(RulePauseRequest) },
+    responses: { 200: json(RuleState, 'The rule as it is now'), ...failures },
+  }),
+  resumeRule: createRoute({
+    method: 'post',
+    path: '/api/v1/rules/{name}/resume',
+    summary: 'End the rest of a rule',
+    request: { params: ruleName },
+    responses: { 200: json(RuleState, 'The rule as it is now'), ...failures },
+  }),
   testRules: createRoute({
     method: 'post',
     path: '/api/v1/rules/test',

@@ -313,10 +313,20 @@ export type HookAnswer = z.infer<typeof HookAnswer>
 export const AlertPage = z.object({ alerts: z.array(z.object(AlertRecord.shape)), nextCursor: z.string().optional() })
 export type AlertPage = z.infer<typeof AlertPage>
 
+/** Whoever paused a rule, as they call themselves, when and why. */
+export const RulePause = z.object({ atMs: z.number(), by: z.string().optional(), why: z.string().optional() })
+export type RulePause = z.infer<typeof RulePause>
+export const RulePauseRequest = z.object({
+  by: z.string().min(1).max(100).optional(),
+  why: z.string().min(1).max(1000).optional(),
+})
+
 /** What a rule did and may do. */
 export const RuleState = z.object({
   name: z.string(),
   state: z.enum(['active', 'paused']),
+  /** Absent where it is active, or the rule file itself pauses it. */
+  pause: RulePause.optional(),
   /** Captures that it asked for within a day, and how many of them are under way or failed. */
   captures: z.number().int(),
   running: z.number().int(),

@@ -1,20 +1,24 @@
-// `spikecam rules`: the rules in force and what they did, and what they would do about an alert.
+// `spikecam rules`: the rules in force and what they did, what they would do about an alert, and letting one rest.
 import { readFile } from 'node:fs/promises'
 import type { Client } from '../api/client.ts'
-import type { RulesAnswer, RuleTestAnswer } from '../api/shapes.ts'
+import type { RuleState, RulesAnswer, RuleTestAnswer } from '../api/shapes.ts'
 import type { Config } from '../config.ts'
 import { nearest } from '../lib/nearest.ts'
 import { printDurationMs } from '../lib/units.ts'
+import type { AlertRecord } from '../model/alert.ts'
+import type { RuleDecision } from '../model/decision.ts'
 import { exitCodes, Failure } from '../model/errors.ts'
-import { connect } from './connect.ts'
-import { printTime } from './list.ts'
+import type { Incident } from '../model/incident.ts'
+import { connect, resolveIncident } from './connect.ts'
 import { note, readOutput, renderTable, writeForm, writeOut } from './output.ts'
+import { nameOf } from './pin.ts'
+import { printTime } from './print-time.ts'
 
-const verbs = ['list', 'test', 'explain'] as const
+const verbs = ['list', 'test', 'explain', 'pause', 'resume'] as const
 
 /** @returns 0; 5 when the file with the rules is not the one in force */
 export async function runRules({ args, options }: Config): Promise<number> {
-  const [verb = 'list', name] = args
+  const [verb = 'list', name, ...words] = args
   const output = readOutput(options.output, ['json', 'yaml', 'name'])
   const form = output && 'form' in output ? output.form : undefined
   const client = connect(options)
@@ -26,7 +30,11 @@ export async function runRules({ args, options }: Config): Promise<number> {
     case 'explain':
       if (name === undefined)
         throw new Failure('USAGE', 'explain which incident? Expected: spikecam rules explain inc-…')
-      return explain(client, name, form)
+      return explain(client, await resolveIncident(client, name), form)
+    case 'pause':
+    case 'resume':
+      if (name === undefined) throw new Failure('USAGE', `${verb} which rule? Expected: spikecam rules ${verb} RULE`)
+      return rest(client, { verb, name, why: words.join(' '), by: nameOf(options), form })
     default: {
       const near = nearest(verb, verbs)
       throw new Failure('USAGE', `there is no "rules ${verb}"${near ? `; did you mean "rules ${near}"?` : ''}`)
@@ -65,7 +73,7 @@ function renderRules({ rules }: RulesAnswer): string {
     const more = rule.cooling.length > 1 ? ` (and ${rule.cooling.length - 1} more cooling down)` : ''
     return [
       rule.name,
-      rule.state,
+      rule.state === 'paused' ? printPause(rule) : rule.state,
       rule.do.map(({ kind, forMs }) => `${kind} ${forMs / 1000}s`).join(', '),
       String(rule.captures),
       String(rule.running),
@@ -75,6 +83,35 @@ function renderRules({ rules }: RulesAnswer): string {
     ]
   })
   return renderTable(columns, rows)
+}
+
+/** `paused by ana since 2026-11-21 03:15:00Z: load test until noon`. */
+function printPause({ pause }: RuleState): string {
+  if (!pause) return 'paused by the rule file'
+  const { by, atMs, why } = pause
+  return `paused${by ? ` by ${by}` : ''} since ${printTime(atMs)}${why ? `: ${why}` : ''}`
+}
+
+interface Rest {
+  readonly verb: 'pause' | 'resume'
+  readonly name: string
+  readonly why: string
+  readonly by: string
+  readonly form: Form
+}
+
+async function rest(client: Client, { verb, name, why, by, form }: Rest): Promise<number> {
+  const params = { name }
+  const rule =
+    verb === 'pause'
+      ? await client.post('/api/v1/rules/{name}/pause', { params, body: { by, ...(why === '' ? {} : { why }) } })
+      : await client.post('/api/v1/rules/{name}/resume', { params })
+  if (form === 'json' || form === 'yaml') await writeForm(rule, form)
+  else if (form === 'name') await writeOut(`${name}\n`)
+  else await writeOut(`${name}: ${rule.state === 'paused' ? printPause(rule) : rule.state}\n`)
+  if (verb === 'pause' && form === undefined)
+    note(`The rules after it are asked instead; spikecam rules resume ${name} ends it.`)
+  return 0
 }
 
 async function test(
@@ -87,13 +124,14 @@ async function test(
   const body: unknown = JSON.parse(await readText(file))
   const answer = (await client.post('/api/v1/rules/test', { body } as never)) as RuleTestAnswer
   const isMeant = (decisions: readonly string[]): boolean =>
-    rule === undefined || decisions.some((line) => line.startsWith(`rule ${rule}`) || line.includes(`rule ${rule}:`))
+    rule === undefined || decisions.some((line) => line.startsWith(`rule ${rule} `) || line.startsWith(`rule ${rule}:`))
   if (form === 'json' || form === 'yaml') await writeForm(answer, form)
   else {
     for (const { name, status, decisions } of answer.alerts) {
       await writeOut(`${name} (${status})\n`)
       for (const line of decisions) await writeOut(`  ${line}\n`)
-      if (!isMeant(decisions)) await writeOut(`  another rule is asked before ${rule}, or there is no such rule\n`)
+      if (!isMeant(decisions))
+        await writeOut(`  ${rule} is not asked: another rule matches before it, or there is no such rule\n`)
     }
     for (const { what, why } of answer.skipped) await writeOut(`${what}: skipped: ${why}\n`)
   }
@@ -111,26 +149,57 @@ async function readText(file: string): Promise<string> {
   }
 }
 
-/** More alerts than one incident has. */
-const looked = 500
-
 async function explain(client: Client, incidentId: string, form: Form): Promise<number> {
-  const { incident } = await client.get('/api/v1/incidents/{id}', { params: { id: incidentId } })
-  const { alerts } = await client.get('/api/v1/alerts', { query: { limit: looked } })
-  const about = alerts.filter(({ decisions }) => decisions.some((each) => each.incidentId === incidentId))
+  const { incident, captures } = await client.get('/api/v1/incidents/{id}', { params: { id: incidentId } })
+  const alerts = await alertsOf(client, incident)
+  const { trigger, decision } = incident
   if (form === 'json' || form === 'yaml') {
-    await writeForm({ trigger: incident.trigger, alerts: about }, form)
+    await writeForm({ trigger, ...(decision ? { decision } : {}), alerts }, form)
     return 0
   }
-  const { kind, rule, reason } = incident.trigger
-  await writeOut(`${incident.id}: began by ${kind} (rule ${rule}): ${reason}\n`)
-  for (const { alert, receivedMs, decisions } of about) {
+  const about = (each: RuleDecision): string => {
+    const how = each.because ? `, target found ${each.because}` : ''
+    const who = each.rule ? ` (rule ${each.rule})` : ''
+    return `  ${each.outcome}${each.guard ? ` by ${each.guard}` : ''}${who}: ${each.message}${how}\n`
+  }
+  const steps = (each: RuleDecision): string =>
+    each.steps
+      .map(({ kind, captureId, message }) => {
+        const capture = captures.find(({ id }) => id === captureId)
+        const became = capture
+          ? `${captureId} ${capture.state}`
+          : message
+            ? `not captured: ${message}`
+            : 'not begun yet'
+        return `    ${kind}: ${became}\n`
+      })
+      .join('')
+  await writeOut(`${incident.id}: began by ${trigger.kind} (rule ${trigger.rule}): ${trigger.reason}\n`)
+  if (trigger.kind === 'spike') {
+    await writeOut('besides what the agent captured by itself\n')
+    await writeOut(decision ? about(decision) + steps(decision) : '  the rules were not asked yet\n')
+  }
+  for (const { alert, receivedMs, decisions } of alerts) {
     await writeOut(`alert ${alert.name} at ${printTime(receivedMs)}\n`)
-    for (const { outcome, message, because, guard } of decisions) {
-      const how = because ? `, target found ${because}` : ''
-      await writeOut(`  ${outcome}${guard ? ` by ${guard}` : ''}: ${message}${how}\n`)
+    for (const each of decisions) {
+      await writeOut(about(each) + (each.incidentId === incident.id ? steps(each) : ''))
     }
   }
-  if (about.length === 0) note('No alert is known to be about it.')
+  if (alerts.length === 0) note('No alert is known to be about it.')
   return 0
+}
+
+/** The alerts that the incident names, oldest first, with what was decided about each. */
+async function alertsOf(client: Client, { alerts = [] }: Incident): Promise<AlertRecord[]> {
+  const wanted = new Set(alerts.map(({ id }) => id))
+  const oldestMs = Math.min(...alerts.map(({ receivedMs }) => receivedMs))
+  const found: AlertRecord[] = []
+  for (let cursor: string | undefined; found.length < wanted.size; ) {
+    const page = await client.get('/api/v1/alerts', { query: { limit: 500, cursor } })
+    found.push(...page.alerts.filter(({ id }) => wanted.has(id)))
+    const last = page.alerts.at(-1)
+    if (!page.nextCursor || !last || last.receivedMs < oldestMs) break
+    cursor = page.nextCursor
+  }
+  return found.reverse()
 }

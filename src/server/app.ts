@@ -15,6 +15,7 @@ import { createMetrics } from './metrics.ts'
 import { mountNotes } from './note-routes.ts'
 import { mountReceivers } from './notify/routes.ts'
 import { matchRoute } from './route-match.ts'
+import { mountRules } from './rule-routes.ts'
 import { mountStacks } from './stack-routes.ts'
 import { createStaticFiles } from './static-files.ts'
 import { mountExport, mountStatus } from './status-routes.ts'
@@ -66,6 +67,7 @@ export function createApp(context: ServerContext): App {
   mountStatus(app, context, metrics)
   mountTargets(app, context)
   mountHooks(app, context)
+  mountRules(app, context)
   mountIncidents(app, context)
   mountNotes(app, context)
   mountReceivers(app, context)

@@ -1,13 +1,24 @@
 // The rules in force: read from a file when the server starts, and again when the file changes. A file that does not
-// make sense leaves the old ones in force and says so.
+// make sense leaves the old ones in force and says so. What somebody paused rests, whatever the file says.
 import { readFile, stat } from 'node:fs/promises'
+import { join } from 'node:path'
 import type { Logger } from 'pino'
 import { parse } from 'yaml'
+import type { RulePause } from '../api/shapes.ts'
 import { asFailure, Failure } from '../model/errors.ts'
 import { defaultRules, type Rules, readRules } from '../trigger/rule.ts'
+import { requireSecrets } from './notify/secrets.ts'
+import { openRulePauses } from './rule-pauses.ts'
 
 export interface RuleBook {
+  /** With those that are paused marked so. */
   readonly rules: Rules
+  /** By the name of the rule. */
+  readonly pauses: ReadonlyMap<string, RulePause>
+  /** Durable when it resolves. */
+  pause(rule: string, pause: RulePause): Promise<void>
+  /** @throws Failure BAD_REQUEST when it is not paused, or the file says so */
+  resume(rule: string): Promise<void>
   readonly file: string | undefined
   readonly loadedMs: number
   /** Why the file as it is now was not taken over. */
@@ -18,8 +29,16 @@ export interface RuleBook {
 /** A ConfigMap takes a minute to arrive anyway, and a look costs one system call. */
 const lookEveryMs = 2000
 
-/** @throws Failure BAD_CONFIG when the file cannot be read or makes no sense */
-export async function openRuleBook(file: string | undefined, log: Logger): Promise<RuleBook> {
+export interface RuleBookOptions {
+  readonly file: string | undefined
+  /** Where pauses are kept. */
+  readonly dataDir: string
+  readonly log: Logger
+}
+
+/** @throws Failure BAD_CONFIG when the file cannot be read or makes no sense, DATA_DAMAGED */
+export async function openRuleBook({ file, dataDir, log }: RuleBookOptions): Promise<RuleBook> {
+  const pauses = await openRulePauses(join(dataDir, 'rule-pauses.json'))
   let rules = file === undefined ? defaultRules : await load(file)
   let stamp = file === undefined ? '' : await stampOf(file)
   let loadedMs = Date.now()
@@ -44,7 +63,24 @@ export async function openRuleBook(file: string | undefined, log: Logger): Promi
   timer.unref()
   return {
     get rules() {
-      return rules
+      if (pauses.all.size === 0) return rules
+      return {
+        ...rules,
+        rules: rules.rules.map((rule) => (pauses.all.has(rule.name) ? { ...rule, paused: true } : rule)),
+      }
+    },
+    pauses: pauses.all,
+    pause: async (rule, pause) => {
+      await pauses.set(rule, pause)
+      log.info({ rule, ...pause }, 'a rule was paused')
+    },
+    resume: async (rule) => {
+      if (!pauses.all.has(rule)) {
+        const isInFile = rules.rules.some(({ name, paused }) => name === rule && paused)
+        throw new Failure('BAD_REQUEST', `rule "${rule}" is not paused${isInFile ? ' here but by the rule file' : ''}`)
+      }
+      await pauses.set(rule, undefined)
+      log.info({ rule }, 'a rule was resumed')
     },
     file,
     get loadedMs() {
@@ -65,7 +101,9 @@ async function load(file: string): Promise<Rules> {
     throw new Failure('BAD_CONFIG', `the rules ${file} cannot be read: ${(cause as Error).message}`, { cause })
   }
   try {
-    return readRules(parse(text), file)
+    const rules = readRules(parse(text), file)
+    await requireSecrets(rules.receivers, process.env)
+    return rules
   } catch (cause) {
     if (cause instanceof Failure) throw cause
     throw new Failure('BAD_CONFIG', `${file} is not YAML: ${(cause as Error).message.split('\n')[0]}`, { cause })

@@ -83,7 +83,7 @@ const closeWithinMs = 2000
 export async function startServer(options: ServerOptions): Promise<RunningServer> {
   const { listen, log, version } = options
   const access = createAccess({ ...options, host: listen.host })
-  const rules = await openRuleBook(options.rulesFile, log)
+  const rules = await openRuleBook({ file: options.rulesFile, dataDir: options.dataDir, log })
   const store = await openStore({
     ...options,
     budgetBytes: options.dataBudgetBytes,

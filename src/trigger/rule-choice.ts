@@ -8,13 +8,15 @@ import { whyNoMatch } from './rule-match.ts'
 
 export interface NoRule {
   readonly why: string
+  /** The same, rule by rule. */
+  readonly passed: readonly string[]
 }
 
 export function chooseAlertRule(
   { rules }: Pick<Rules, 'rules'>,
   alert: Alert,
-): { readonly rule: Rule; readonly wanted: AlertTarget } | NoRule {
-  const whys: string[] = []
+): { readonly rule: Rule; readonly wanted: AlertTarget; readonly passed: readonly string[] } | NoRule {
+  const passed: string[] = []
   for (const rule of rules) {
     const wanted = targetOfAlert(alert, rule.resolve)
     const why = wanted
@@ -26,10 +28,10 @@ export function chooseAlertRule(
           workload: wanted.workload ?? wanted.pod ?? wanted.node ?? '',
         })
       : `no label names a target (${rule.resolve.join(', ')})`
-    if (wanted && !why) return { rule, wanted }
-    whys.push(`rule ${rule.name}: ${why}`)
+    if (wanted && !why) return { rule, wanted, passed }
+    passed.push(`rule ${rule.name}: ${why}`)
   }
-  return { why: whys.join('; ') || 'there is no rule' }
+  return { why: passed.join('; ') || 'there is no rule', passed }
 }
 
 /** @param trigger of the incident: the spike rule of the agent is its name, and nobody has given it labels */
@@ -38,14 +40,14 @@ export function chooseSpikeRule(
   trigger: Pick<Trigger, 'rule'>,
   target: Target,
 ): { readonly rule: Rule } | NoRule {
-  const whys: string[] = []
+  const passed: string[] = []
   for (const rule of rules) {
     const workload = target.workload ?? target.pod ?? target.container ?? target.node
     const why = whyNoMatch(rule, { source: 'spike', name: trigger.rule, labels: {}, ...placeOf(target), workload })
     if (!why) return { rule }
-    whys.push(`rule ${rule.name}: ${why}`)
+    passed.push(`rule ${rule.name}: ${why}`)
   }
-  return { why: whys.join('; ') || 'there is no rule' }
+  return { why: passed.join('; ') || 'there is no rule', passed }
 }
 
 function placeOf({ namespace, node }: { readonly namespace?: string | undefined; readonly node?: string | undefined }) {

@@ -99,6 +99,14 @@ function whyLeftOut(kind: CaptureKind, { guards, vitals, source }: Situation): O
   return undefined
 }
 
+/** `nodeCpuBelow 95 %, heapUpTo 4.0 GB`; empty where there is none. */
+export function printGuards({ nodeMemoryFree, nodeCpuBelow, heapUpTo }: Guards): string {
+  const share = (name: string, value: number | undefined) =>
+    value === undefined ? [] : [`${name} ${printShare(value, 1)}`]
+  const heap = heapUpTo === undefined ? [] : [`heapUpTo ${printBytes(heapUpTo)}`]
+  return [...share('nodeMemoryFree', nodeMemoryFree), ...share('nodeCpuBelow', nodeCpuBelow), ...heap].join(', ')
+}
+
 /** `context, cpu; without threads: it is of jvm, python, and this is native`. */
 export function printPlan({ steps, left }: StepPlan): string {
   const without = left.map(({ kind, why }) => `without ${kind}: ${why}`)
