@@ -3,7 +3,7 @@ import type { CaptureDetail, IncidentDetail } from '../api/shapes.ts'
 import type { Config } from '../config.ts'
 import { printBytes, printDurationMs, printShare } from '../lib/units.ts'
 import type { Artifact, Capture } from '../model/capture.ts'
-import type { TopRow } from '../model/incident.ts'
+import type { BusyThread, TopRow } from '../model/incident.ts'
 import { printTarget } from '../model/target.ts'
 import { connect, pageOf, resolveId } from './connect.ts'
 import { printTime } from './list.ts'
@@ -45,6 +45,7 @@ export function renderIncident({ incident, captures, artifacts }: IncidentDetail
       ['state', incident.message ? `${incident.state}: ${incident.message}` : incident.state],
       ['target', `${printTarget(incident.target)} on ${incident.node}`],
       ['command', incident.target.cmdline],
+      ['threads', incident.threads?.map(printThread).join(', ')],
       ['began', printTime(onsetMs)],
       ['noticed', after(noticedMs)],
       ['ended', endedMs === undefined ? undefined : after(endedMs)],
@@ -59,6 +60,10 @@ export function renderIncident({ incident, captures, artifacts }: IncidentDetail
   if (artifacts.length > 0) lines.push('', renderArtifacts(artifacts).trimEnd())
   return `${lines.join('\n')}\n`
 }
+
+/** `hot-thread-1 51 % (thread 4243 of process 4242)` */
+const printThread = ({ name, share, tid, pid }: BusyThread): string =>
+  `${name} ${printShare(share, 1)} (thread ${tid} of process ${pid})`
 
 export function renderTopRows(top: readonly TopRow[]): string {
   const right = { align: 'right' as const }

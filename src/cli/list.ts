@@ -37,6 +37,7 @@ function renderIncidents(incidents: readonly Incident[], isWide: boolean): strin
     { title: 'BEGAN' },
     { title: 'STATE' },
     { title: 'TARGET' },
+    { title: 'THREAD' },
     { title: 'TOP FUNCTION' },
     ...(isWide ? [{ title: 'NODE' }, { title: 'REASON' }] : []),
   ]
@@ -47,6 +48,7 @@ function renderIncidents(incidents: readonly Incident[], isWide: boolean): strin
       printTime(incident.onsetMs),
       incident.state,
       printTarget(incident.target),
+      incident.threads?.[0]?.name ?? '',
       top ? `${top.function} ${printShare(top.selfShare, 1)}` : '',
       ...(isWide ? [incident.node, incident.trigger.reason] : []),
     ]

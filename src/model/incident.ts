@@ -18,6 +18,16 @@ export const TopRow = z.object({
 })
 export type TopRow = z.infer<typeof TopRow>
 
+/** A thread of the target that burned, and how much of the target's CPU during the spike was its. */
+export const BusyThread = z.object({
+  /** In the host's namespace, as `top -H` there shows it. */
+  pid: z.number().int(),
+  tid: z.number().int(),
+  name: z.string(),
+  share: z.number(),
+})
+export type BusyThread = z.infer<typeof BusyThread>
+
 /** An alert as far as it explains an incident; the whole of it is among the alerts. */
 export const IncidentAlert = z.object({
   id: z.string(),
@@ -72,6 +82,8 @@ export const Incident = z.object({
   baseline: z.object({ fromMs: z.number(), toMs: z.number() }).optional(),
   /** Busiest functions of the target during the spike, heaviest self first; filled when evidence is complete. */
   top: z.array(TopRow).default([]),
+  /** Its busiest threads during the spike, busiest first; absent without samples of it. */
+  threads: z.array(BusyThread).optional(),
   message: z.string().optional(),
   /** Alerts of the same episode, oldest first; absent when there were none. */
   alerts: z.array(IncidentAlert).optional(),

@@ -1,9 +1,9 @@
 // Draws the conclusion once the evidence of an incident is there: its busiest functions, and its state.
 import type { Logger } from 'pino'
-import type { TopAnswer } from '../api/shapes.ts'
+import type { ThreadsAnswer, TopAnswer } from '../api/shapes.ts'
 import { type Artifact, type Capture, kindsWithRing, mediaTypes } from '../model/capture.ts'
 import { asFailure, Failure } from '../model/errors.ts'
-import type { Incident, TopRow } from '../model/incident.ts'
+import type { BusyThread, Incident, TopRow } from '../model/incident.ts'
 import type { UsageSeries } from '../model/usage.ts'
 import type { Catalog } from '../store/catalog.ts'
 import { lastRise } from '../trigger/onset.ts'
@@ -15,6 +15,9 @@ import { phaseRange } from './ranges.ts'
 
 /** As many as fit a notification or a card in the list. */
 const topRows = 10
+/** As many as can be read in a line; the rest of a program's threads did some thousandths each. */
+const busiestThreads = 3
+const leastThreadShare = 0.01
 /** More captures than one incident can have within the cooldowns. */
 const maxCaptures = 100
 
@@ -145,6 +148,7 @@ export function createEvidenceDesk(options: EvidenceOptions): EvidenceDesk {
     const series = incident.trigger.kind === 'alert' ? await catalog.seriesOf(captures.map(({ id }) => id)) : []
     const placed = (each: Incident): Incident => withRise(withSpan(each, captures), series)
     const found = await countFunctions(placed(incident))
+    const threads = await findThreads(placed(incident))
     const hasStacks = captures.some(({ kind }) => kindsWithRing.includes(kind))
     const message = (hasStacks ? found.message : undefined) ?? captures.find((capture) => capture.message)?.message
     await notices?.plan(incident, { ...incident, state })
@@ -156,6 +160,7 @@ export function createEvidenceDesk(options: EvidenceOptions): EvidenceDesk {
         state,
         evidenceMs: old.evidenceMs ?? Date.now(),
         top: found.top.length > 0 ? found.top : old.top,
+        ...(threads.length > 0 ? { threads } : {}),
         ...(message ? { message } : {}),
       }
     })
@@ -192,6 +197,31 @@ export function createEvidenceDesk(options: EvidenceOptions): EvidenceDesk {
       const failure = asFailure(error)
       if (failure.code === 'INTERNAL') log.error({ err: failure, incident: incident.id }, 'a profile could not be read')
       return { top: [], message: failure.message }
+    }
+  }
+
+  /** Empty where there are no samples of it: `countFunctions` says why. */
+  const findThreads = async (incident: Incident): Promise<BusyThread[]> => {
+    const { target, id } = incident
+    try {
+      const { capture, artifact } = await findEvidence(catalog, id)
+      const range = phaseRange('during', incident, capture)
+      const request = {
+        captureId: capture.id,
+        artifactId: artifact.id,
+        who: { kind: 'target' as const, target },
+        range,
+      }
+      const answer = await analyst.ask(artifact.sha256, { view: 'threads', request, target })
+      const { rows } = JSON.parse(new TextDecoder().decode(answer)) as ThreadsAnswer
+      const own = rows.filter((row) => row.isTarget)
+      const whole = own.reduce((sum, row) => sum + row.value, 0)
+      return own
+        .slice(0, busiestThreads)
+        .map(({ pid, tid, thread, value }) => ({ pid, tid, name: thread, share: whole > 0 ? value / whole : 0 }))
+        .filter(({ share }) => share >= leastThreadShare)
+    } catch {
+      return []
     }
   }
 

@@ -56,6 +56,14 @@ test('with a profile: who, how much, which function, through what, compared with
   })
 })
 
+test('the busiest threads are named with their shares', () => {
+  const thread = (tid: number, name: string, share: number) => ({ pid: 4242, tid, name, share })
+  const one = { ...incident, threads: [thread(4243, 'worker-1', 0.98)] }
+  expect(headlineOf(one, undefined).threads).toBe('in thread worker-1 98 %')
+  const two = { ...incident, threads: [thread(4243, 'worker-1', 0.51), thread(4244, 'worker-2', 0.49)] }
+  expect(headlineOf(two, undefined).threads).toBe('in threads worker-1 51 %, worker-2 49 %')
+})
+
 test('before there is a profile: what the watcher saw, and the functions the incident brings', () => {
   const early = headlineOf({ ...incident, top: [{ function: 'regex', selfShare: 0.92, totalShare: 0.92 }] }, undefined)
   expect(early).toMatchObject({

@@ -18,6 +18,8 @@ export interface Headline {
   readonly function: { readonly name: string; readonly module: string; readonly share: string } | undefined
   /** Functions that lead to it, outermost first, at most three. */
   readonly through: readonly string[]
+  /** `in thread hot-1 51 %, hot-2 49 %`; undefined without samples of its threads. */
+  readonly threads: string | undefined
   /** `40× its normal 0.02 cores`; undefined without a baseline. */
   readonly compared: string | undefined
 }
@@ -42,11 +44,18 @@ export function headlineOf(incident: Incident, slice: Slice | undefined): Headli
             ? `burned ${amount} for ${lasted}`
             : `is burning ${amount}`,
     ...functionOf(incident, slice),
+    threads: printThreads(incident),
     compared:
       cores === undefined || baseline === undefined || incident.trigger.kind !== 'spike'
         ? undefined
         : compare(cores, baseline),
   }
+}
+
+function printThreads({ threads = [] }: Incident): string | undefined {
+  if (threads.length === 0) return undefined
+  const each = threads.map(({ name, share }) => `${name} ${printShare(share, 1)}`)
+  return `in ${threads.length === 1 ? 'thread' : 'threads'} ${each.join(', ')}`
 }
 
 function functionOf(incident: Incident, slice: Slice | undefined): Pick<Headline, 'function' | 'through'> {

@@ -2,6 +2,7 @@
 import type { IncidentDetail } from '../api/shapes.ts'
 import { printDurationMs } from '../lib/units.ts'
 import type { Capture } from '../model/capture.ts'
+import type { BusyThread } from '../model/incident.ts'
 import { isCompanion } from '../model/outcome.ts'
 import { AlertList } from './alert-list.tsx'
 import { useSource } from './client-context.tsx'
@@ -38,6 +39,9 @@ export function IncidentHead({ detail: { incident }, capture, headline }: HeadPr
                 <code title={headline.function.name}>{headline.function.name}</code>
                 {headline.through.length > 0 && (
                   <small title={headline.through.join(' → ')}>called through {headline.through.join(' → ')}</small>
+                )}
+                {headline.threads && (
+                  <small title={incident.threads?.map(numbersOf).join(', ')}>{headline.threads}</small>
                 )}
               </>
             ) : (
@@ -108,6 +112,9 @@ export function IncidentHead({ detail: { incident }, capture, headline }: HeadPr
     </header>
   )
 }
+
+/** What `top -H` on the node calls the thread. */
+const numbersOf = ({ name, tid, pid }: BusyThread): string => `${name}: thread ${tid} of process ${pid}`
 
 /** What the first probe that was asked for says of itself. */
 const foundOf = (capture: Capture | undefined): string | undefined =>

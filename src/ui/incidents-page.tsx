@@ -55,6 +55,7 @@ function IncidentRow({ incident, nowMs }: { incident: Incident; nowMs: number })
             {incident.trigger.kind === 'spike' ? (headline.compared ?? '') : incident.trigger.reason}
             {incident.endedMs === undefined && incident.trigger.kind === 'spike' && ' · still going on'}
             {` · node ${incident.node}`}
+            {headline.threads && ` · ${headline.threads}`}
           </small>
         </span>
         <span className="top">

@@ -9,6 +9,7 @@ import { perfVersion } from '../../src/capture/perf.ts'
 import type { Incident } from '../../src/model/incident.ts'
 import { CpuUsage } from '../../src/target/cpu-usage.ts'
 import { startInventory } from '../../src/target/inventory.ts'
+import { spikecam } from '../cli/spikecam.ts'
 import { buildBurner, burnName } from '../node-tool/burner.ts'
 import { type RunningPod, startTestNode, type TestNode } from '../node-tool/node.ts'
 import { whyNoNode } from '../node-tool/packages.ts'
@@ -135,6 +136,18 @@ describe.skipIf(why !== undefined)('spikes in pods', () => {
     expect(hot.map((row) => row.thread).sort()).toEqual(['hot-thread-1', 'hot-thread-2'])
     expect(hot.every((row) => row.isTarget && row.cgroup?.includes(pod.containers.app!.id))).toBe(true)
     expect(new Set(hot.map((row) => row.pid)).size).toBe(2)
+    // The incident itself says it too, for whoever reads no more than that.
+    const named = incident.threads ?? []
+    expect(
+      named
+        .slice(0, 2)
+        .map(({ name }) => name)
+        .sort(),
+    ).toEqual(['hot-thread-1', 'hot-thread-2'])
+    expect(hot.map(({ tid }) => tid)).toContain(named[0]?.tid)
+    expect(named[0]?.share).toBeGreaterThan(0.3)
+    const get = await spikecam(['get', incident.id], { env: { SPIKECAM_SERVER: up.url } })
+    expect(get.stdout).toMatch(/^threads {4}hot-thread-[12] [\d.]+ % \(thread \d+ of process \d+\), hot-thread-[12] /m)
     expect(
       incident.top
         .slice(0, 2)
