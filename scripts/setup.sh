@@ -6,7 +6,7 @@ set -eu
 # compare with.
 run='perf:linux-perf'
 test="$run chromium:chromium gcc:gcc g++:g++ objdump:binutils xz:xz-utils python3:python3 go:golang-go rustc:rustc
-  javac:default-jdk-headless jattach:jattach"
+  javac:default-jdk-headless jattach:jattach google-pprof:google-perftools google-pprof:libgoogle-perftools-dev"
 
 case "${1:-}" in
   run | alert) wanted=$run ;;

@@ -110,6 +110,8 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
   const usage = new CpuUsage({ node, onContainer: (id) => inventory.notice(id) })
   const usageRing = new UsageRing({ stepMs: options.usageIntervalMs, keepMs: options.recorder.keepMs + 60_000 })
   const cgroups = openCgroupView()
+  const annotationsOf = ({ pid }: Target): Readonly<Record<string, string>> | undefined =>
+    pid === undefined ? undefined : inventory.containerOf({ pid })?.pod.annotations
   const episodes = new Episodes({
     node,
     version: options.version,
@@ -118,10 +120,8 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
     spool,
     clock,
     probes: createProbes({
-      probes: createProbeSet({
-        annotationsOf: ({ pid }) => (pid === undefined ? undefined : inventory.containerOf({ pid })?.pod.annotations),
-        readSecret: secretReader(apiServerOf(process.env)),
-      }),
+      probes: createProbeSet({ annotationsOf, readSecret: secretReader(apiServerOf(process.env)) }),
+      annotationsOf,
       dwarf: createDwarfProbe({
         perf: options.recorder.perf,
         event: options.recorder.event,

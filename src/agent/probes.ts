@@ -42,11 +42,13 @@ export interface ProbesOptions {
   readonly probes: ProbeSet
   readonly dwarf: Probe
   readonly cgroups: CgroupView
+  readonly annotationsOf?: PlanOptions['annotationsOf']
   readonly nowMs: () => number
 }
 
-export function createProbes({ probes, dwarf, cgroups, nowMs }: ProbesOptions): Probes {
-  const planOptions: PlanOptions = { context: createContextProbe({ cgroups, nowMs }), probes, dwarf, cgroups }
+export function createProbes({ probes, dwarf, cgroups, annotationsOf, nowMs }: ProbesOptions): Probes {
+  const context = createContextProbe({ cgroups, nowMs })
+  const planOptions: PlanOptions = { context, probes, dwarf, cgroups, ...(annotationsOf ? { annotationsOf } : {}) }
   return {
     plan: ({ kind, ...order }) => makePlan({ ...order, kind: requireKind(kind) }, planOptions),
     run: async ({ steps, settled, notes }, options, signal) => {

@@ -17,7 +17,7 @@ test('a well-formed profile without samples is empty, and why', async () => {
 test('Go before 1.17 answers a question for a difference with the state: that is none', async () => {
   const delta = { ...ask('heap?seconds=10'), isDelta: true }
   expect(await judgeAnswer(delta, answer(200, noSamples))).toEqual({
-    absent: 'this Go gives no differences; 1.17 and later do',
+    absent: 'it tells its state and no difference; Go 1.17 and later do',
   })
 })
 

@@ -1,4 +1,4 @@
-// What a Go program answered when it was asked for a profile, judged by what it is and not by what it says it is.
+// What a program answered when it was asked for a profile, judged by what it is and not by what it says it is.
 import { promisify } from 'node:util'
 import { gunzip, gzip } from 'node:zlib'
 import { mediaTypes } from '../model/capture.ts'
@@ -7,6 +7,7 @@ import { matchesCountedGoroutines } from '../profile/goroutines-counted.ts'
 import { matchesGoroutineStacks } from '../profile/goroutines-stacks.ts'
 import { matchesGzip } from '../profile/gzip.ts'
 import { indexPprof, type PprofIndex } from '../profile/pprof-index.ts'
+import { matchesLegacyPprof } from '../profile/pprof-legacy.ts'
 import { excerpt, type HttpAnswer } from './http-get.ts'
 import type { Finding } from './probe.ts'
 
@@ -95,14 +96,31 @@ const unexpected = ({ query, form }: Ask, body: Uint8Array, cause?: unknown): Fa
   return new Failure('UNEXPECTED_ANSWER', `${query} answers with something that is not ${wanted}: ${got}`, { cause })
 }
 
+const noDifference = 'it tells its state and no difference; Go 1.17 and later do'
+
 async function judgeProfile(ask: Ask, body: Buffer): Promise<Judged> {
   const { isDelta, emptyWhy, name } = ask
+  const older = olderForm(ask, body)
+  if (older) return isDelta ? { absent: noDifference } : { finding: older, isCut: false }
   const index = await readIndex(ask, body)
   // Go before 1.17 takes no notice of `seconds` here and gives the state of the moment.
-  if (isDelta && index.durationNanos === 0n) return { absent: 'this Go gives no differences; 1.17 and later do' }
+  if (isDelta && index.durationNanos === 0n) return { absent: noDifference }
   if (index.samples.length === 0) return { empty: emptyWhy }
   const bytes = matchesGzip(body) ? body : await promisify(gzip)(body)
   return { finding: { name, mediaType: mediaTypes.pprof, bytes }, isCut: false }
+}
+
+/**
+ * What gperftools serves in C++ programs, kept as it came: `heap profile: 5: 8736 [3811: 5558528] @ heap_v2/524288`, and
+ * its CPU profile, which begins with the words 0, 3, 0, period in µs, 0 (gperftools, docs/cpuprofile-fileformat.html).
+ */
+function olderForm({ name }: Ask, body: Buffer): Finding | undefined {
+  const stem = name.replace(/\.pb\.gz$/, '')
+  if (matchesLegacyPprof(body)) return { name: `${stem}.txt`, mediaType: mediaTypes.text, bytes: body }
+  const isCpu = body.length >= 40 && body.readBigUInt64LE(0) === 0n && body.readBigUInt64LE(8) === 3n
+  return isCpu && body.readBigUInt64LE(16) === 0n
+    ? { name: `${stem}.prof`, mediaType: 'application/octet-stream', bytes: body }
+    : undefined
 }
 
 /** Reads its outline to the last byte, which is enough to know a whole profile and cheap beside decoding it. */

@@ -25,6 +25,23 @@ export interface FindOptions {
   readonly readSecret: ReadSecret
   /** Of the target's pod. */
   readonly namespace?: string | undefined
+  /** False for a program of another language, of which no index and no goroutines are expected. */
+  readonly isGo: boolean
+}
+
+/** True when the pod names a port, and this process of the pod is who listens there. */
+export function isAnnotatedPlace(pid: number, annotated: AnnotatedPprof | undefined): boolean {
+  if (annotated?.pprofPort === undefined || annotated.isHint) return false
+  return listensOn(pid, annotated.pprofPort)
+}
+
+/** @returns false also when its sockets may not be seen, which is told once they are needed */
+export function listensOn(pid: number, port: number): boolean {
+  try {
+    return listeningPorts(pid).some((each) => each.port === port)
+  } catch {
+    return false
+  }
 }
 
 /** Go's own default, and the path under which net/http/pprof puts itself. */
@@ -45,7 +62,7 @@ const maxIndexBytes = 256 * 1024
 export async function findPprof(
   process: ProcessKey,
   place: PprofPlace,
-  { annotated, readSecret, namespace }: FindOptions,
+  { annotated, readSecret, namespace, isGo }: FindOptions,
 ): Promise<FoundPprof> {
   const ports = listeningPorts(process.pid)
   // Asked for once, however many ports are tried with it.
@@ -56,7 +73,7 @@ export async function findPprof(
     signal?: AbortSignal,
   ): ReturnType<typeof tryEndpoint> => {
     if (how.pprofSecret !== undefined) secret ??= readSecret(parseSecretName(how.pprofSecret, namespace))
-    return tryEndpoint(process, { ...how, ...port }, { secret: await secret, signal })
+    return tryEndpoint(process, { ...how, ...port }, { secret: await secret, isGo, signal })
   }
   const named = place.pprofPort
   if (named !== undefined) {
@@ -122,11 +139,16 @@ function nothingFound(ports: readonly ListeningPort[], reasons: ReadonlyMap<numb
 const printPorts = (ports: readonly ListeningPort[]): string =>
   ports.length === 0 ? 'it listens on none' : `it listens on ${ports.map(({ port }) => port).join(', ')}`
 
+interface TryOptions extends Pick<FindOptions, 'isGo'> {
+  readonly secret: Secret | undefined
+  readonly signal: AbortSignal | undefined
+}
+
 /** @throws Failure of the scheme that came furthest */
 async function tryEndpoint(
   process: ProcessKey,
   { host, port, ...place }: PprofPlace & ListeningPort,
-  { secret, signal }: { readonly secret: Secret | undefined; readonly signal: AbortSignal | undefined },
+  { secret, isGo, signal }: TryOptions,
 ): Promise<Omit<FoundPprof, 'by'>> {
   const { pprofPath = usualPath, pprofScheme, pprofCa, pprofCert, pprofKey, pprofServerName, pprofSkipVerify } = place
   const files = readTlsFiles(process.pid, { ca: pprofCa, cert: pprofCert, key: pprofKey, secret })
@@ -143,10 +165,10 @@ async function tryEndpoint(
   const wantsTls = isTlsNamed || pprofSkipVerify
   const first = pprofScheme ?? (wantsTls ? 'https' : 'http')
   try {
-    return await look({ ...endpoint, scheme: first }, signal)
+    return await look({ ...endpoint, scheme: first }, { isGo, signal })
   } catch (error) {
     if (pprofScheme !== undefined || !isOtherProtocol(error)) throw error
-    return await look({ ...endpoint, scheme: first === 'http' ? 'https' : 'http' }, signal)
+    return await look({ ...endpoint, scheme: first === 'http' ? 'https' : 'http' }, { isGo, signal })
   }
 }
 
@@ -155,7 +177,10 @@ const isOtherProtocol = (error: unknown): boolean =>
   error instanceof Failure && /speaks (no )?(TLS|HTTP)|hung up without/.test(error.message)
 
 /** @throws Failure */
-async function look(endpoint: PprofEndpoint, signal = new AbortController().signal): Promise<Omit<FoundPprof, 'by'>> {
+async function look(
+  endpoint: PprofEndpoint,
+  { isGo, signal = new AbortController().signal }: Pick<TryOptions, 'isGo' | 'signal'>,
+): Promise<Omit<FoundPprof, 'by'>> {
   const options = { maxBytes: maxIndexBytes, timeoutMs, signal }
   const { status, body } = await askEndpoint(endpoint, '', options)
   const profiles = status === 200 ? indexedProfiles(body) : undefined
@@ -163,6 +188,8 @@ async function look(endpoint: PprofEndpoint, signal = new AbortController().sign
   if (status === 401 || status === 403) {
     throw new Failure('ENDPOINT_REFUSED', `${printEndpoint(endpoint)} answers ${status}: ${excerpt(body)}`)
   }
+  // What somebody named of a program that is not Go is believed: whether it is pprof is seen from the profile itself.
+  if (!isGo) return { endpoint, profiles: undefined }
   // Some programs serve the profiles without the index.
   const bare = await askEndpoint(endpoint, 'goroutine?debug=1', options)
   if (bare.status === 200 && matchesCountedGoroutines(bare.body)) return { endpoint, profiles: undefined }

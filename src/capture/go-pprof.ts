@@ -7,9 +7,8 @@ import type { ProcessKey } from './connect-inside.ts'
 import { annotatedPprof } from './go-pprof-annotations.ts'
 import { type Ask, countOfGoroutines, type Judged, judgeAnswer, maxBodyBytes } from './go-pprof-answer.ts'
 import { askEndpoint, printEndpoint } from './go-pprof-endpoint.ts'
-import { type FoundPprof, findPprof } from './go-pprof-find.ts'
+import { type FoundPprof, findPprof, isAnnotatedPlace } from './go-pprof-find.ts'
 import { type ReadSecret, secretReader } from './kube-secret.ts'
-import { listeningPorts } from './listening-sockets.ts'
 import { type Finding, type Probe, type ProbeRequest, type ProbeYield, Skipped } from './probe.ts'
 import { namedInCommandLine } from './tls-files.ts'
 
@@ -81,12 +80,9 @@ export function goPprofProbe({ annotationsOf, readSecret = secretReader(undefine
 
   const placeOf = (process: ProcessKey, { target, options }: ProbeRequest): Promise<FoundPprof> => {
     const annotated = annotatedPprof(annotationsOf?.(target) ?? {})
-    const isAnnotated = (): boolean =>
-      annotated !== undefined &&
-      !annotated.isHint &&
-      listeningPorts(process.pid).some(({ port }) => port === annotated.pprofPort)
     const { runtime } = detectRuntime(process.pid)
-    if (runtime !== 'go' && options.pprofPort === undefined && !isAnnotated()) {
+    const isGo = runtime === 'go'
+    if (!isGo && options.pprofPort === undefined && !isAnnotatedPlace(process.pid, annotated)) {
       const what = runtime === 'unknown' ? 'a program that could not be looked at' : `a ${runtime} program`
       throw new Skipped(
         `not a Go program but ${what}; if it serves pprof all the same, name its port with --pprof-port`,
@@ -95,7 +91,7 @@ export function goPprofProbe({ annotationsOf, readSecret = secretReader(undefine
     const key = JSON.stringify([process, options])
     const known = places.get(key)
     if (known) return known
-    const place = findPprof(process, options, { annotated, readSecret, namespace: target.namespace })
+    const place = findPprof(process, options, { annotated, readSecret, namespace: target.namespace, isGo })
     places.set(key, place)
     const forget = (): void => void places.delete(key)
     place.then(() => setTimeout(forget, rememberMs).unref(), forget)

@@ -68,12 +68,25 @@ test('what a process has not is said, with what it has', async () => {
       ),
     },
   ])
+  // What comes nearest is named, and not taken in its place.
+  const threads = await plan('threads', targetOf(sleeper))
+  expect(threads.steps).toHaveLength(1)
+  expect(threads.settled[0]?.message).toMatch(
+    / is a native program.*\. Which of its threads used CPU is in the context/,
+  )
   // Stacks are there of everything, so nothing is missed.
   expect((await plan('cpu', targetOf(sleeper))).settled).toEqual([])
   expect((await plan('goroutines', { kind: 'node', node: 'vm1' })).settled[0]?.message).toContain('a whole node')
 })
 
-test('a program that is said to serve pprof is asked as if it were Go', async () => {
+test('a program that is said to serve pprof is asked for what Go has; what that has not is its own', async () => {
+  const options = { pprofPort: 6060 }
+  expect(await stepsOf('cpu', targetOf(node), { options })).toEqual([
+    'context context 1000',
+    'goPprof cpu 5000',
+    'nodeCpu cpu 5000',
+  ])
+  expect(await stepsOf('bundle', targetOf(sleeper), { options })).toContain('goPprof heap 5000')
   expect(await stepsOf('heap', targetOf(sleeper), { options: { pprofPort: 6060 } })).toEqual([
     'context context 1000',
     'goPprof heap 5000',

@@ -15,6 +15,8 @@ import type { CgroupView } from '../target/cgroup-view.ts'
 import { readProcess } from '../target/process-identity.ts'
 import { detectRuntime } from '../target/runtime.ts'
 import { processesOf } from './context-processes.ts'
+import { annotatedPprof } from './go-pprof-annotations.ts'
+import { isAnnotatedPlace, listensOn } from './go-pprof-find.ts'
 import type { Probe } from './probe.ts'
 
 /** Probes of a process by the name under which the table has them. */
@@ -65,6 +67,13 @@ const bundle: ByRuntime = {
   python: { threads: ['pySpy'], cpu: ['pySpy', 'perfMap'] },
 }
 
+/** A program of any language that serves pprof, as its owner says, has what Go has; its CPU is asked for only by its port. */
+const ofPprof = (kind: CaptureKind, isPortNamed: boolean): ByKind => {
+  if (kind === 'bundle') return bundle.go ?? {}
+  if (kind === 'cpu' && isPortNamed) return { cpu: ['goPprof'] }
+  return rowOf(kind, table.go)
+}
+
 /** What a spike gets by itself, besides the stacks of the ring and the context: what costs next to nothing. */
 const automatic: ByRuntime = { jvm: { threads: ['jvmThreads'] } }
 
@@ -112,6 +121,8 @@ export interface PlanOptions {
   /** In place of a program's own probe, for who wants stacks by debug information. */
   readonly dwarf: Probe
   readonly cgroups: CgroupView
+  /** Annotations of the pod that a process is in. */
+  readonly annotationsOf?: (target: Target) => Readonly<Record<string, string>> | undefined
   readonly proc?: string
 }
 
@@ -140,15 +151,20 @@ export async function makePlan(request: PlanRequest, options: PlanOptions): Prom
     return hasRing ? plan : { ...plan, settled: [{ probe: kind, outcome: 'skipped', message }] }
   }
   const candidates = findCandidates(target, options)
-  const usesOf = ({ runtime }: Candidate): [CaptureKind, readonly ProbeName[]][] => {
-    // A program of another language that serves pprof all the same, as its owner says.
-    const row = request.options?.pprofPort === undefined ? runtime : 'go'
-    if (request.isAutomatic) return entriesOf(automatic[row])
-    if (kind === 'bundle') return entriesOf(bundle[row])
-    const names = table[row]?.[kind]
-    return names ? [[kind, names]] : []
+  const named = withNamedPprof(candidates, request, options)
+  const usesOf = (candidate: Candidate): [CaptureKind, readonly ProbeName[]][] => {
+    const { runtime } = candidate
+    if (request.isAutomatic) return entriesOf(automatic[runtime])
+    const own = kind === 'bundle' ? bundle[runtime] : rowOf(kind, table[runtime])
+    if (!named.has(candidate)) return entriesOf(own)
+    const pprof = ofPprof(kind, request.options?.pprofPort !== undefined)
+    // CPU is recorded by perf too, which has need of the names that the program itself can tell.
+    const cpu = [...new Set([...(pprof.cpu ?? []), ...(own?.cpu ?? [])])]
+    return entriesOf({ ...own, ...pprof, ...(cpu.length > 0 ? { cpu } : {}) })
   }
-  const fitting = candidates.filter((each) => usesOf(each).length > 0)
+  const able = candidates.filter((each) => usesOf(each).length > 0)
+  const meant = able.filter((each) => named.has(each))
+  const fitting = request.options?.pprofPort !== undefined && meant.length > 0 ? meant : able
   if (fitting.length === 0) {
     const message = whyNone(kind, target, candidates)
     return hasRing ? plan : { ...plan, settled: [{ probe: kind, outcome: 'skipped', message }] }
@@ -173,6 +189,29 @@ export async function makePlan(request: PlanRequest, options: PlanOptions): Prom
   const left = ranked.slice(most).map((candidate) => printProcess(candidate.target))
   const notes = left.length > 0 ? [`not looked at: ${left.join(', ')}; name one with --process`] : []
   return { ...plan, steps: [context, ...steps], notes }
+}
+
+const rowOf = (kind: CaptureKind, row: ByKind | undefined): ByKind => {
+  const names = row?.[kind]
+  return names ? { [kind]: names } : {}
+}
+
+/** Those whose pprof was named by its port: of several processes the one that listens there. */
+function withNamedPprof(
+  candidates: readonly Candidate[],
+  { options = {}, isAutomatic }: PlanRequest,
+  { annotationsOf }: PlanOptions,
+): ReadonlySet<Candidate> {
+  if (isAutomatic) return new Set()
+  const { pprofPort } = options
+  const serves = ({ target }: Candidate): boolean => {
+    const pid = target.pid as number
+    if (pprofPort !== undefined) return listensOn(pid, pprofPort)
+    return isAnnotatedPlace(pid, annotatedPprof(annotationsOf?.(target) ?? {}))
+  }
+  const found = candidates.filter(serves)
+  // Nobody listens on what was named: the probe says so, and on what they do listen.
+  return new Set(found.length === 0 && pprofPort !== undefined ? candidates : found)
 }
 
 const entriesOf = (row: ByKind | undefined): [CaptureKind, readonly ProbeName[]][] =>
@@ -232,7 +271,23 @@ function whyNone(kind: CaptureKind, target: Target, candidates: readonly Candida
   const instead = `; of this one there is: ${[...new Set<string>(['cpu', ...kinds, 'context'])].join(', ')}`
   const [only] = candidates
   const who = target.kind === 'process' && only ? printProcess(only.target) : printTarget(target)
-  return `${who} is ${found}, which has no ${kind} that can be looked at from outside${takes}${instead}`
+  const hint = candidates.map(({ runtime }) => nearest[kind]?.[runtime] ?? nearest[kind]?.native).find(Boolean)
+  const nearby = hint ? `. ${hint}` : ''
+  return `${who} is ${found}, which has no ${kind} that can be looked at from outside${takes}${instead}${nearby}`
+}
+
+const threadsAreInContext =
+  'Which of its threads used CPU is in the context of this capture, and their stacks are in cpu'
+/** What comes nearest to a kind that is not there; it is taken when it is asked for and not in the other's place. */
+const nearest: Partial<Record<CaptureKind, Partial<Record<Runtime, string>>>> = {
+  threads: {
+    go: `Go has goroutines in their place: capture goroutines. ${threadsAreInContext}`,
+    native: threadsAreInContext,
+  },
+  goroutines: {
+    jvm: 'A JVM has threads in their place: capture threads',
+    python: 'Python has threads in their place: capture threads',
+  },
 }
 
 const runtimeNames: Readonly<Record<Runtime, string>> = {

@@ -11,7 +11,7 @@ export interface ElfPart {
 }
 
 export interface ElfSegment extends ElfPart {
-  /** 1 PT_LOAD, 3 PT_INTERP (elf(5)). */
+  /** 1 PT_LOAD, 3 PT_INTERP, 4 PT_NOTE (elf(5)). */
   readonly type: number
   readonly isWritable: boolean
 }
@@ -19,7 +19,7 @@ export interface ElfSegment extends ElfPart {
 /** Machine numbers of elf(5). */
 export const machines = { x86_64: 62, aarch64: 183 } as const
 
-const segmentTypes = { load: 1, interpreter: 3 } as const
+const segmentTypes = { load: 1, interpreter: 3, note: 4 } as const
 const writableFlag = 2
 /** Enough for the section headers of any real program (they have about 40); a damaged count is not followed further. */
 const maxHeaders = 4096
@@ -92,6 +92,10 @@ export class ElfFile {
   get constants(): readonly ElfPart[] {
     const rodata = this.sections.get('.rodata')
     return rodata ? [rodata] : this.segments.filter((segment) => segment.type === segmentTypes.load)
+  }
+
+  get noteSegments(): readonly ElfSegment[] {
+    return this.segments.filter((segment) => segment.type === segmentTypes.note)
   }
 
   get writableSegments(): readonly ElfSegment[] {

@@ -1,4 +1,5 @@
-// What the Go linker writes into every program about how it was built; it survives stripping.
+// What the Go linker writes into every program about how it was built; it survives stripping. Whoever takes it out all the
+// same leaves other marks of Go.
 //
 //   ff 20 47 6f 20 62 75 69 6c 64 69 6e 66 3a   "\xff Go buildinf:", at a multiple of 16
 //   08 02                                       pointer size, flags: 2 = the strings follow in place (Go 1.18)
@@ -7,8 +8,8 @@
 import type { ElfFile } from './elf-file.ts'
 
 export interface GoBuildInfo {
-  /** Without `go`: `1.19.8`. */
-  readonly version: string
+  /** Without `go`: `1.19.8`; absent where the information was taken out of the program (garble, objcopy). */
+  readonly version?: string
   /** Package that main lies in. */
   readonly path?: string
   readonly module?: string
@@ -19,6 +20,10 @@ export interface GoBuildInfo {
 
 const magic = Buffer.from('\xff Go buildinf:', 'latin1')
 const headerBytes = 32
+/** Type 4 is ELF_NOTE_GOBUILDID_TAG of cmd/internal/buildid. */
+const noteOwner = Buffer.from('\x04\0\0\0Go\0\0', 'latin1')
+/** Notes of real programs have some hundred bytes. */
+const maxNoteBytes = 64 * 1024
 const inlineFlag = 2
 const bigEndianFlag = 1
 const markBytes = 16
@@ -29,6 +34,16 @@ const maxTextBytes = 1024 * 1024
 
 /** Reads the build information of a Go program; undefined for any other program. */
 export function readGoBuildInfo(elf: ElfFile): GoBuildInfo | undefined {
+  return readWritten(elf) ?? (isGoProgram(elf) ? {} : undefined)
+}
+
+/** Its table of functions, without which a Go program cannot run, or the note of its build: `04 … 04 00 00 00 "Go\0\0"`. */
+function isGoProgram(elf: ElfFile): boolean {
+  if (['.gopclntab', '.data.rel.ro.gopclntab', '.note.go.buildid'].some((name) => elf.sections.has(name))) return true
+  return elf.noteSegments.some(({ offset, size }) => elf.read(offset, Math.min(size, maxNoteBytes)).includes(noteOwner))
+}
+
+function readWritten(elf: ElfFile): GoBuildInfo | undefined {
   const section = elf.sections.get('.go.buildinfo')
   for (const part of section ? [section] : elf.writableSegments) {
     const bytes = elf.read(part.offset, Math.min(part.size, searchBytes))

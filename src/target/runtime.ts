@@ -57,7 +57,7 @@ export function detectRuntime(pid: number, proc = '/proc'): RuntimeInfo {
   if (program?.go) {
     const { version, ...go } = program.go
     // Go's compiler keeps them on x86-64 since 1.7 and on AArch64 since 1.12.
-    return { runtime: 'go', version, ...common, framePointers: 'likely', go }
+    return { runtime: 'go', ...of(version), ...common, framePointers: 'likely', go }
   }
   const libnode = maps.find((path) => basename(path).startsWith('libnode.so'))
   if (libnode || /^node(js)?$/.test(basename(exe))) {
