@@ -1,12 +1,7 @@
-// A real Chromium and a freshly built UI for tests; playwright-core drives, the distribution brings the browser.
-import { execFile } from 'node:child_process'
-import { existsSync, mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join, resolve } from 'node:path'
-import { promisify } from 'node:util'
+// A real Chromium for tests; playwright-core drives, the distribution brings the browser.
+import { existsSync } from 'node:fs'
 import { type Browser, chromium, type Page } from 'playwright-core'
 
-const root = resolve(import.meta.dirname, '../..')
 const executablePath = process.env.CHROMIUM ?? '/usr/bin/chromium'
 
 /** Reason why browser tests cannot run here; undefined when they can. */
@@ -26,16 +21,6 @@ export function launchBrowser(): Promise<Browser> {
       '--no-first-run',
     ],
   })
-}
-
-/** Builds app and offline page from source into a folder of their own. */
-export async function buildUi(): Promise<{ dir: string; remove(): void }> {
-  const dir = mkdtempSync(join(tmpdir(), 'spikecam-ui-'))
-  const vite = join(root, 'node_modules/vite/bin/vite.js')
-  const args = [vite, 'build', '--config', join(root, 'src/ui/vite.config.ts'), '--outDir', dir, '--logLevel', 'warn']
-  // Vitest sets NODE_ENV=test, which would bundle the development build of React.
-  await promisify(execFile)(process.execPath, args, { env: { ...process.env, NODE_ENV: 'production' } })
-  return { dir, remove: () => rmSync(dir, { recursive: true, force: true }) }
 }
 
 /** What a page did that it should not: errors, and requests to anywhere but `allowed`. */

@@ -15,7 +15,8 @@ import { machineProfile, spikeDocuments, spikeOnsetMs } from '../machine-profile
 import { makeArtifact, makeIncident, someMs } from '../nouns.ts'
 import { PlayedAgent, someStatus } from '../played-agent.ts'
 import { startTestServer, type TestServer, until } from '../running-server.ts'
-import { buildUi, flamePoint, launchBrowser, watchPage, whyNoBrowser } from './browser.ts'
+import { flamePoint, watchPage, whyNoBrowser } from './browser.ts'
+import { openStage, type Stage } from './stage.ts'
 
 const bytes = machineProfile()
 const documents = spikeDocuments(bytes)
@@ -47,7 +48,8 @@ const usage = new TextEncoder().encode(
   }),
 )
 
-let ui: Awaited<ReturnType<typeof buildUi>>
+let stage: Stage | undefined
+let uiDir: string
 let browser: Browser
 let server: TestServer
 let agent: PlayedAgent
@@ -57,22 +59,15 @@ let problems: string[]
 
 beforeAll(async () => {
   if (whyNoBrowser) return
-  ui = await buildUi()
-  server = await startTestServer({ uiDir: ui.dir })
-  agent = await PlayedAgent.connect(server.url)
-  await agent.nextOf('welcome')
-  agent.say({ type: 'status', ...someStatus })
+  stage = await openStage()
+  ;({ uiDir, server, agent, browser } = stage)
   await agent.deliver({ type: 'incident', incident })
   await deliverEvidence(server, agent)
-  browser = await launchBrowser()
   // One for all tests: pages after the first find the compiled scripts in its cache.
   context = await browser.newContext({ viewport: { width: 1440, height: 900 }, reducedMotion: 'reduce' })
 })
 afterAll(async () => {
-  await browser?.close()
-  await agent?.close()
-  await server?.[Symbol.asyncDispose]()
-  ui?.remove()
+  await stage?.close()
 })
 beforeEach(async () => {
   if (whyNoBrowser) return
@@ -134,7 +129,7 @@ const pixel = (share: number, row: number): Promise<string> =>
   )
 
 test.skipIf(whyNoBrowser)('the list says how to try, then what comes in by itself; so does the page', async () => {
-  await using own = await startTestServer({ uiDir: ui.dir })
+  await using own = await startTestServer({ uiDir })
   const scout = await PlayedAgent.connect(own.url)
   await scout.nextOf('welcome')
   scout.say({ type: 'status', ...someStatus })
@@ -420,7 +415,7 @@ test.skipIf(whyNoBrowser)('a big profile is read in a worker, by the served page
   }
   await look(`${server.url}/incidents/inc-big`)
   const html = await server.client.bytes('/api/v1/incidents/{id}/export.html', { params: { id: 'inc-big' } })
-  const file = join(ui.dir, 'big.html')
+  const file = join(uiDir, 'big.html')
   writeFileSync(file, await html.text())
   const offline = await browser.newContext({ offline: true, reducedMotion: 'reduce' })
   page = await offline.newPage()
@@ -460,7 +455,7 @@ describe.skipIf(whyNoBrowser)('the page as one file', () => {
     const html = await (
       await server.client.bytes('/api/v1/incidents/{id}/export.html', { params: { id: incident.id } })
     ).text()
-    const file = join(ui.dir, 'incident.html')
+    const file = join(uiDir, 'incident.html')
     writeFileSync(file, html)
     const url = pathToFileURL(file).href
     const offline = await browser.newContext({ offline: true, reducedMotion: 'reduce' })

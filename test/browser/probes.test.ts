@@ -8,9 +8,10 @@ import { uploadBytes } from '../../src/agent/upload.ts'
 import { type Artifact, mediaTypes } from '../../src/model/capture.ts'
 import type { TargetContext } from '../../src/model/context.ts'
 import { makeArtifact, makeCapture, makeIncident } from '../nouns.ts'
-import { PlayedAgent, someStatus } from '../played-agent.ts'
-import { startTestServer, type TestServer } from '../running-server.ts'
-import { buildUi, launchBrowser, watchPage, whyNoBrowser } from './browser.ts'
+import type { PlayedAgent } from '../played-agent.ts'
+import type { TestServer } from '../running-server.ts'
+import { watchPage, whyNoBrowser } from './browser.ts'
+import { openStage, type Stage } from './stage.ts'
 
 const heap = {
   head: {
@@ -94,28 +95,22 @@ const incident = {
   trigger: { ...capture.trigger, kind: 'manual' },
 } as const
 
-let ui: Awaited<ReturnType<typeof buildUi>>
+let stage: Stage | undefined
+let uiDir: string
 let server: TestServer
 let agent: PlayedAgent
 let browser: Browser
 beforeAll(async () => {
   if (whyNoBrowser) return
-  ui = await buildUi()
-  server = await startTestServer({ uiDir: ui.dir })
-  agent = await PlayedAgent.connect(server.url)
-  await agent.nextOf('welcome')
-  agent.say({ type: 'status', ...someStatus })
+  stage = await openStage()
+  ;({ uiDir, server, agent, browser } = stage)
   await agent.deliver({ type: 'incident', incident })
   await deliver('art-heap', 'heapprofile', mediaTypes.heapprofile, heap)
   await deliver('art-context', 'context.json', mediaTypes.context, context)
   await agent.deliver({ type: 'capture', capture })
-  browser = await launchBrowser()
 })
 afterAll(async () => {
-  await browser?.close()
-  await agent?.close()
-  await server?.[Symbol.asyncDispose]()
-  ui?.remove()
+  await stage?.close()
 })
 
 async function deliver(id: string, name: string, mediaType: string, document: unknown): Promise<void> {
@@ -161,7 +156,7 @@ test.skipIf(whyNoBrowser !== undefined)('a heap is drawn, and every probe says h
 
 test.skipIf(whyNoBrowser !== undefined)('the saved page has it all', async () => {
   const answer = await server.client.bytes('/api/v1/incidents/{id}/export.html', { params: { id: 'inc-heap' } })
-  const file = join(ui.dir, 'saved.html')
+  const file = join(uiDir, 'saved.html')
   writeFileSync(file, await answer.text())
   const page = await browser.newPage({ viewport: { width: 1440, height: 900 } })
   const { problems } = watchPage(page, 'file:')
