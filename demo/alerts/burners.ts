@@ -4,11 +4,11 @@ import { printTarget } from '../../src/model/target.ts'
 import { startCouponService } from '../coupons.ts'
 import type { RedisPods } from '../pods/redis-pods.ts'
 import { DemoFailure, type Stage } from '../stage.ts'
-import type { ScrapeTarget } from './monitoring.ts'
+import type { ScrapeJob, ScrapeTarget } from './monitoring.ts'
 import type { Burner } from './show-alert.ts'
 
 interface Scene {
-  readonly jobs: Readonly<Record<string, readonly ScrapeTarget[]>>
+  readonly jobs: Readonly<Record<string, ScrapeJob>>
   readonly burner: Burner
 }
 
@@ -25,7 +25,7 @@ export function burningPod(redis: RedisPods): Scene {
   const driven = redis.pods[Math.floor(Math.random() * redis.pods.length)]
   if (!driven) throw new DemoFailure('there is no pod to drive')
   return {
-    jobs: { redis: podTargets(redis) },
+    jobs: { redis: { targets: podTargets(redis) } },
     burner: {
       name: `the exporter of ${driven.name}`,
       burn: () => redis.spike(driven.name),
@@ -41,7 +41,7 @@ export function burningPod(redis: RedisPods): Scene {
 export async function burningService(stage: Stage): Promise<Scene> {
   const { pid, url } = await startCouponService(stage)
   return {
-    jobs: { coupons: [{ address: new URL(url).host }] },
+    jobs: { coupons: { targets: [{ address: new URL(url).host }] } },
     burner: {
       name: `the coupon service, process ${pid}`,
       burn: async () => (await fetch(`${url}/check?code=attack`)).text(),

@@ -14,6 +14,13 @@ export interface ScrapeTarget {
   readonly labels?: Readonly<Record<string, string>>
 }
 
+export interface ScrapeJob {
+  readonly targets: readonly ScrapeTarget[]
+  /** `/metrics` when absent. */
+  readonly path?: string
+  readonly params?: Readonly<Record<string, readonly string[]>>
+}
+
 export interface MonitoringOptions {
   /** Configuration and data of both; must be there. */
   readonly dir: string
@@ -23,8 +30,10 @@ export interface MonitoringOptions {
   readonly token?: string
   /** Paths of rule files. */
   readonly rules: readonly string[]
-  /** Targets by job. */
-  readonly jobs: Readonly<Record<string, readonly ScrapeTarget[]>>
+  /** By the label `job`. */
+  readonly jobs: Readonly<Record<string, ScrapeJob>>
+  /** Any free port of Prometheus when absent. */
+  readonly port?: number
   /** From one look to the next; the rate of a rule needs two of them. */
   readonly scrapeEvery?: string
 }
@@ -63,7 +72,7 @@ function isProgram(path: string): boolean {
 
 /** Both on free ports of loopback; the stage takes them down. @throws DemoFailure with what they said when they cannot */
 export async function startMonitoring(stage: Stage, options: MonitoringOptions): Promise<Monitoring> {
-  const { dir, webhook, token, rules, jobs, scrapeEvery = '1s' } = options
+  const { dir, webhook, token, rules, jobs, port = 0, scrapeEvery = '1s' } = options
   const alertmanager = find(alertmanagers)
   const prometheus = find(['prometheus'])
   if (!alertmanager || !prometheus) throw new DemoFailure(whyNoMonitoring() ?? 'not found')
@@ -92,15 +101,17 @@ export async function startMonitoring(stage: Stage, options: MonitoringOptions):
     global: { scrape_interval: scrapeEvery, evaluation_interval: '1s' },
     rule_files: rules,
     alerting: { alertmanagers: [{ static_configs: [{ targets: [alertmanagerAddress] }] }] },
-    scrape_configs: Object.entries(jobs).map(([name, targets]) => ({
+    scrape_configs: Object.entries(jobs).map(([name, { targets, path, params }]) => ({
       job_name: name,
+      ...(path ? { metrics_path: path } : {}),
+      ...(params ? { params } : {}),
       static_configs: targets.map(({ address, labels }) => ({ targets: [address], ...(labels ? { labels } : {}) })),
     })),
   })
   const scraping = stage.start('Prometheus', prometheus, [
     `--config.file=${prometheusYml}`,
     `--storage.tsdb.path=${join(dir, 'prometheus')}`,
-    '--web.listen-address=127.0.0.1:0',
+    `--web.listen-address=127.0.0.1:${port}`,
   ])
   const prometheusAddress = await scraping.says(listening)
   await scraping.says(/(Server is ready)/)

@@ -10,7 +10,7 @@ import type { Target } from '../../src/model/target.ts'
 import { keepIncident, printIncident } from '../report.ts'
 import { DemoFailure, type Stage, say } from '../stage.ts'
 import { catchSpike, type Watch } from '../watch.ts'
-import { type ScrapeTarget, startMonitoring, whereAlertsAre } from './monitoring.ts'
+import { type ScrapeJob, startMonitoring, whereAlertsAre } from './monitoring.ts'
 
 /** Something that is scraped and can be made to burn. */
 export interface Burner {
@@ -33,7 +33,7 @@ const alertName = 'CpuHigh'
 export async function showAlert(
   stage: Stage,
   watch: Watch,
-  { jobs, burner }: { jobs: Readonly<Record<string, readonly ScrapeTarget[]>>; burner: Burner },
+  { jobs, burner }: { jobs: Readonly<Record<string, ScrapeJob>>; burner: Burner },
 ): Promise<string> {
   const dir = mkdtempSync(join(tmpdir(), 'spikecam-monitoring-'))
   stage.atEnd(() => rmSync(dir, { recursive: true, force: true }))
@@ -44,7 +44,7 @@ export async function showAlert(
     rules: [join(import.meta.dirname, 'cpu-rules.yml')],
     jobs,
   })
-  const targets = Object.values(jobs).flat()
+  const targets = Object.values(jobs).flatMap((job) => job.targets)
   say(
     `  ${monitoring.prometheusUrl} scrapes ${targets.length} of them every second; its rule: CpuHigh, over 0.2 cores for 4 s`,
   )

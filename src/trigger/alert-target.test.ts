@@ -68,7 +68,12 @@ test('where nobody who is meant listens, the other labels say who is', () => {
     address: '10.4.2.17:8080',
     node: '10.4.2.17',
     because: 'by label instance; the label pod names the exporter kube-state-metrics-0',
-    otherwise: { how: 'app', namespace: 'shop', selector: 'app=cart', because: 'by labels app, namespace' },
+    otherwise: {
+      how: 'app',
+      namespace: 'shop',
+      selector: 'app=cart',
+      because: 'by labels app, namespace; the label pod names the exporter kube-state-metrics-0',
+    },
   })
   expect(found({ instance: 'https://shop.example/healthz' })).toMatchObject({ how: 'node' })
   expect(['node_exporter', 'prometheus-node-exporter', 'kubelet'].every(tellsOfOthers)).toBe(true)

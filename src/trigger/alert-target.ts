@@ -103,6 +103,12 @@ class Look {
     return undefined
   }
 
+  /** Only to say so where an exporter is passed over: from here on the pod does not count. */
+  passPod(): void {
+    this.pod()
+    this.used.length = 0
+  }
+
   container(): string | undefined {
     const container = this.value(names.container)
     return container === undefined || noContainer.has(container) ? undefined : container
@@ -142,6 +148,7 @@ const finders: Record<Resolution, (look: Look) => AlertTarget | undefined> = {
     return { how: 'pod', pod, ...look.namespace(), ...nodeOfPod(look), because: look.because() }
   },
   workload: (look) => {
+    look.passPod()
     for (const [kind, labels] of Object.entries(workloads)) {
       const name = look.value(labels)
       if (name === undefined) continue
@@ -151,8 +158,7 @@ const finders: Record<Resolution, (look: Look) => AlertTarget | undefined> = {
     return undefined
   },
   instance: (look) => {
-    look.pod() // only to say that an exporter was passed over
-    look.used.length = 0
+    look.passPod()
     const value = look.value(names.instance)
     // Exporters of many targets put the address that they were asked about: `rediss://10.0.0.7:6379`, `http://shop:80/x`.
     const address =
@@ -161,6 +167,7 @@ const finders: Record<Resolution, (look: Look) => AlertTarget | undefined> = {
     return { how: 'instance', address, node: hostOf(address), because: look.because() }
   },
   app: (look) => {
+    look.passPod()
     const app = look.value(names.app)
     if (app === undefined) return undefined
     // The label of the metric is the label of the pod with every special character replaced (Prometheus, relabelling).
@@ -170,8 +177,7 @@ const finders: Record<Resolution, (look: Look) => AlertTarget | undefined> = {
     return { how: 'app', namespace, selector: `${label}=${app}`, because: look.because() }
   },
   node: (look) => {
-    look.pod() // only to say that an exporter was passed over
-    look.used.length = 0
+    look.passPod()
     const node = look.node()
     return node === undefined ? undefined : { how: 'node', node, because: look.because() }
   },
