@@ -157,7 +157,7 @@ export const commands = {
   },
   rules: {
     group: 'ask',
-    args: '[list|test [RULE]|explain INCIDENT|pause RULE [WHY...]|resume RULE]',
+    args: '[list|test [RULE]|explain INCIDENT|pause RULE [WHY...]|resume RULE|notify [RECEIVER]]',
     count: [0, 10_000],
     output: 'json|yaml|name',
     summary: 'The rules for alerts and spikes: what they did and may do, would do, and why; let one rest.',
@@ -166,6 +166,7 @@ export const commands = {
       'spikecam rules test --alert alert.json',
       'spikecam rules explain inc-01k8…',
       'spikecam rules pause shop-cpu load test until noon',
+      'spikecam rules notify oncall',
     ],
   },
   top: {

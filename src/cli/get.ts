@@ -6,9 +6,10 @@ import type { Artifact, Capture } from '../model/capture.ts'
 import type { BusyThread, TopRow } from '../model/incident.ts'
 import { printTarget } from '../model/target.ts'
 import { connect, pageOf, resolveId } from './connect.ts'
-import { printTime } from './list.ts'
 import { renderNotes } from './note.ts'
+import { printNotice } from './notify.ts'
 import { readOutput, renderTable, writeForm, writeOut } from './output.ts'
+import { printTime } from './print-time.ts'
 
 export async function runGet({ args, options }: Config): Promise<number> {
   const output = readOutput(options.output, ['json', 'yaml', 'name'])
@@ -34,7 +35,7 @@ export async function runGet({ args, options }: Config): Promise<number> {
   }
 }
 
-export function renderIncident({ incident, captures, artifacts }: IncidentDetail, url: string): string {
+export function renderIncident({ incident, captures, artifacts, notices = [] }: IncidentDetail, url: string): string {
   const { endedMs, evidenceMs, onsetMs, noticedMs } = incident
   const after = (ms: number): string => `${printTime(ms)}  (${printDurationMs(ms - onsetMs)} after it began)`
   const lines = [
@@ -51,6 +52,7 @@ export function renderIncident({ incident, captures, artifacts }: IncidentDetail
       ['ended', endedMs === undefined ? undefined : after(endedMs)],
       ['evidence', evidenceMs === undefined ? undefined : after(evidenceMs)],
       ['pinned', incident.pin && `${printTime(incident.pin.atMs)}${incident.pin.by ? ` by ${incident.pin.by}` : ''}`],
+      ...notices.map((notice): Fact => ['notified', `${notice.receiver}: ${printNotice(notice)}`]),
       ['page', url],
     ]),
   ]

@@ -4,9 +4,9 @@ import type { Config } from '../config.ts'
 import { Failure } from '../model/errors.ts'
 import type { Note } from '../model/incident.ts'
 import { connect, resolveIncident } from './connect.ts'
-import { printTime } from './list.ts'
 import { note, readOutput, writeForm, writeOut } from './output.ts'
 import { nameOf } from './pin.ts'
+import { printTime } from './print-time.ts'
 
 export async function runNote({ args, options }: Config): Promise<number> {
   const output = readOutput(options.output, ['json', 'yaml', 'name'])

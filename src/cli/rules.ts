@@ -10,11 +10,12 @@ import type { RuleDecision } from '../model/decision.ts'
 import { exitCodes, Failure } from '../model/errors.ts'
 import type { Incident } from '../model/incident.ts'
 import { connect, resolveIncident } from './connect.ts'
+import { runNotify } from './notify.ts'
 import { note, readOutput, renderTable, writeForm, writeOut } from './output.ts'
 import { nameOf } from './pin.ts'
 import { printTime } from './print-time.ts'
 
-const verbs = ['list', 'test', 'explain', 'pause', 'resume'] as const
+const verbs = ['list', 'test', 'explain', 'pause', 'resume', 'notify'] as const
 
 /** @returns 0; 5 when the file with the rules is not the one in force */
 export async function runRules({ args, options }: Config): Promise<number> {
@@ -35,6 +36,8 @@ export async function runRules({ args, options }: Config): Promise<number> {
     case 'resume':
       if (name === undefined) throw new Failure('USAGE', `${verb} which rule? Expected: spikecam rules ${verb} RULE`)
       return rest(client, { verb, name, why: words.join(' '), by: nameOf(options), form })
+    case 'notify':
+      return runNotify(client, name, form)
     default: {
       const near = nearest(verb, verbs)
       throw new Failure('USAGE', `there is no "rules ${verb}"${near ? `; did you mean "rules ${near}"?` : ''}`)

@@ -165,7 +165,7 @@ export function createEvidenceDesk(options: EvidenceOptions): EvidenceDesk {
       }
     })
     if (concluded) events.publish({ type: 'incident', incident: concluded })
-    notices?.look()
+    notices?.look(id)
   }
 
   const giveUp = async (id: string): Promise<void> => {

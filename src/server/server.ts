@@ -179,12 +179,13 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   try {
     http = createHttpServer(createApp(context).fetch, options)
     http.on('upgrade', (request, socket, head) => upgrade(context, request, socket, head))
+    await notices.resume()
     const port = await listenOn(http, listen)
     baseUrl ??= `http://${printHost(isWildcard(listen.host) ? hostname() : listen.host)}:${port}`
     await captures.resume()
     await alerts.resume()
     await evidence.resume()
-    await notices.resume()
+    notices.look()
     await store.keepWithinBudget()
     await store.dropAged()
     const url = `http://${printHost(listen.host)}:${port}`

@@ -39,9 +39,9 @@ export interface NotifyDesk {
   plan(old: Incident, next: Incident): Promise<void>
   /** To be called with every incident that changed: an alert may have joined it, whose rule names other receivers. */
   note(incident: Incident): void
-  /** Sends what is due. */
-  look(): void
-  /** Takes up what an earlier run left. */
+  /** Sends what is due. @param incidentId of one that there is news of: what waits for that is due */
+  look(incidentId?: string): void
+  /** Takes up what an earlier run left; to be called before anybody can bring news, and `look` after it. */
   resume(): Promise<void>
   /** Resolves when nothing is being sent any more. */
   close(): Promise<void>
@@ -96,10 +96,13 @@ export function createNotifyDesk(options: NotifyDeskOptions): NotifyDesk {
     }
   }
 
-  const look = (): void => {
+  const look = (incidentId?: string): void => {
     if (isClosed) return
     clearTimeout(timer)
     const now = nowMs()
+    for (const notice of waiting.values()) {
+      if (notice.incidentId === incidentId && notice.attempts === 0) waiting.set(notice.id, { ...notice, nextMs: now })
+    }
     let nextMs = Number.POSITIVE_INFINITY
     for (const notice of [...waiting.values()].sort((a, b) => a.atMs - b.atMs)) {
       if (busy.has(notice.receiver)) continue // looks again when it is done
@@ -108,7 +111,7 @@ export function createNotifyDesk(options: NotifyDeskOptions): NotifyDesk {
       else busy.set(notice.receiver, attempt(notice))
     }
     if (nextMs < Number.POSITIVE_INFINITY) {
-      timer = setTimeout(look, nextMs - now)
+      timer = setTimeout(() => look(), nextMs - now)
       timer.unref()
     }
   }
@@ -181,8 +184,9 @@ export function createNotifyDesk(options: NotifyDeskOptions): NotifyDesk {
   return {
     plan,
     note: (incident) => {
-      plan(incident, incident).then(look, (error) =>
-        log.error({ err: error, incident: incident.id }, 'receivers of an alert could not be noted'),
+      plan(incident, incident).then(
+        () => look(),
+        (error) => log.error({ err: error, incident: incident.id }, 'receivers of an alert could not be noted'),
       )
     },
     look,
@@ -193,7 +197,6 @@ export function createNotifyDesk(options: NotifyDeskOptions): NotifyDesk {
       }
       // Alerts that joined right before the end: their incidents are not concluded again.
       for (const incident of await catalog.listIncidents({ limit: 50 })) await plan(incident, incident)
-      look()
     },
     close: async () => {
       isClosed = true
