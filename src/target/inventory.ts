@@ -11,7 +11,7 @@ import { isLocalAddress, isNameOfNode, nodeAddresses } from './node-addresses.ts
 import { PodStore } from './pod-store.ts'
 import type { Container, Pod } from './pods.ts'
 import { listProcesses, type ProcessIdentity, pidsInCgroup, readProcess, startTicksOf } from './process-identity.ts'
-import { meansContainer, meansPod, parseQuery, parseSelector, type Query } from './query.ts'
+import { idPrefixOf, meansContainer, meansPod, parseQuery, parseSelector, type Query } from './query.ts'
 import { detectRuntime, type RuntimeInfo } from './runtime.ts'
 
 export interface InventoryOptions {
@@ -181,6 +181,19 @@ export function startInventory({ node, criSocket, log, proc = '/proc', pollMs }:
     return matches
   }
 
+  /** Containers that no runtime tells of, such as Docker's and podman's: known by their cgroup, so by their id alone. */
+  const whoisStranger = async (prefix: string): Promise<WhoisMatch[]> => {
+    const byId = new Map<string, number[]>()
+    for (const pid of listProcesses(proc)) {
+      const id = read(pid)?.containerId
+      if (!id?.startsWith(prefix) || store.container(id) || store.pod(id)) continue
+      const pids = byId.get(id)
+      if (pids) pids.push(pid)
+      else byId.set(id, [pid])
+    }
+    return Promise.all([...byId.values()].map(async (pids) => ({ processes: await inspect(pids) })))
+  }
+
   const outsiders = async (): Promise<WhoisMatch> => {
     const processes = await inspect(listProcesses(proc))
     // Kernel threads have no command line.
@@ -222,7 +235,10 @@ export function startInventory({ node, criSocket, log, proc = '/proc', pollMs }:
       await watch.nudge() // a person who asks wants to see what is there now
       if (query?.kind === 'listener') return whoisListener(query)
       const matches = await whoisPods(query, options)
-      const isEverything = !query && options.namespace === undefined && options.selector === undefined
+      const isAnywhere = options.namespace === undefined && options.selector === undefined
+      const isEverything = !query && isAnywhere
+      const id = query && idPrefixOf(query)
+      if (matches.length === 0 && id !== undefined && isAnywhere) return whoisStranger(id)
       return isEverything ? [...matches, await outsiders()] : matches
     },
     notice,

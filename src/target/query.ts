@@ -59,6 +59,12 @@ export function parseQuery(text: string): Query {
 
 const containerPart = (container: string | undefined): { container?: string } => (container ? { container } : {})
 
+/** Beginning of a container's id, where that is what the query may mean. */
+export function idPrefixOf(query: Query): string | undefined {
+  if (query.kind === 'id') return query.prefix
+  return query.kind === 'word' && idText.test(query.word) ? query.word : undefined
+}
+
 /** True when the query means this pod as a whole. PIDs and listeners are looked up elsewhere. */
 export function meansPod(query: Query, pod: Pod): boolean {
   switch (query.kind) {

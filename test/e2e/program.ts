@@ -26,10 +26,25 @@ export interface Program {
 /** Starts `spikecam up` on a free port; `data` keeps a folder across restarts. */
 export async function startUp(args: readonly string[] = [], data?: string, token?: string): Promise<Program> {
   const folder = data ?? (await mkdtemp(join(tmpdir(), 'spikecam-e2e-')))
+  return startUpBy([join(root, 'spikecam')], args, { folder, isKept: data !== undefined, ...(token ? { token } : {}) })
+}
+
+export interface UpOptions {
+  readonly folder: string
+  /** The folder is somebody else's to remove. */
+  readonly isKept?: boolean
+  readonly token?: string
+}
+
+/** The same by another command that becomes `spikecam`, such as one that sees other mounts. */
+export async function startUpBy(
+  [command, ...words]: readonly [string, ...string[]],
+  args: readonly string[],
+  { folder, isKept = false, token }: UpOptions,
+): Promise<Program> {
   const secret = token ? ['--token', token] : []
-  const child = spawn(join(root, 'spikecam'), ['up', '--listen', '127.0.0.1:0', '--data', folder, ...secret, ...args], {
-    stdio: ['ignore', 'pipe', 'pipe'],
-  })
+  const own = ['up', '--listen', '127.0.0.1:0', '--data', folder, ...secret]
+  const child = spawn(command, [...words, ...own, ...args], { stdio: ['ignore', 'pipe', 'pipe'] })
   let text = ''
   const url = await new Promise<string>((done, fail) => {
     const read = (chunk: Buffer): void => {
@@ -65,7 +80,7 @@ export async function startUp(args: readonly string[] = [], data?: string, token
         child.kill('SIGTERM')
         await gone
       }
-      if (!data) await rm(folder, { recursive: true, force: true })
+      if (!isKept) await rm(folder, { recursive: true, force: true })
     },
   }
 }

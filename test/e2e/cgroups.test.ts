@@ -1,0 +1,110 @@
+// Nodes of all three kinds: with cgroups of version 1 alone, of version 2 alone, and with both. The agent runs in a mount
+// namespace that shows only those hierarchies, and the containers lie in those alone: where perf cannot place a sample,
+// the process is asked.
+import { type ChildProcess, spawn } from 'node:child_process'
+import { randomBytes, randomUUID } from 'node:crypto'
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { join, resolve } from 'node:path'
+import { afterAll, afterEach, expect, test } from 'vitest'
+import type { CaptureDetail } from '../../src/api/shapes.ts'
+import { perfVersion } from '../../src/capture/perf.ts'
+import type { UsageRow } from '../../src/model/inventory.ts'
+import { root as repository, spikecam } from '../cli/spikecam.ts'
+import { buildBurner, burnName } from '../node-tool/burner.ts'
+import { removeCgroup } from '../node-tool/cgroups.ts'
+import { hasTool } from '../symbol-programs.ts'
+import { temporaryFolder } from '../temporary-folder.ts'
+import { startUpBy } from './program.ts'
+
+type Version = 1 | 2
+
+interface Hierarchy {
+  readonly mount: string
+  readonly version: Version
+}
+
+const hierarchies: readonly Hierarchy[] = readFileSync('/proc/self/mountinfo', 'utf8')
+  .split('\n')
+  .flatMap((line) => {
+    const version = / - cgroup(2?) /.exec(line)?.[1]
+    return version === undefined ? [] : [{ mount: line.split(' ')[4]!, version: version === '2' ? 2 : 1 }]
+  })
+const has = (version: Version): boolean => hierarchies.some((each) => each.version === version)
+
+const why =
+  (process.getuid?.() === 0 ? undefined : 'needs root') ??
+  ((await perfVersion()) === undefined ? 'perf is not installed' : undefined) ??
+  (hasTool('gcc') && hasTool('unshare') ? undefined : 'gcc or unshare is not installed')
+if (why) process.stderr.write(`skipped: kinds of cgroups: ${why}\n`)
+
+const root = `/spikecam-kinds-${process.pid}`
+const folder = temporaryFolder()
+const children: ChildProcess[] = []
+afterEach(() => {
+  for (const child of children.splice(0)) child.kill('SIGKILL')
+})
+afterAll(() => removeCgroup(root))
+
+/** Burns in its own function, a tenth of the time, in a cgroup where a runtime would have put it. */
+function startContainer(burner: string, index: number, versions: readonly Version[]): string {
+  const id = randomBytes(32).toString('hex')
+  const path = `${root}/kubepods/burstable/pod${randomUUID()}/${id}`
+  // Stopped until it is where it belongs.
+  const child = spawn('sh', ['-c', `read line; exec ${burner} forks ${index} 20`], {
+    stdio: ['pipe', 'ignore', 'ignore'],
+  })
+  children.push(child)
+  for (const { mount, version } of hierarchies) {
+    if (!versions.includes(version)) continue
+    mkdirSync(join(mount, path), { recursive: true })
+    try {
+      writeFileSync(join(mount, path, 'cgroup.procs'), String(child.pid))
+    } catch {
+      // cpuset on v1 takes no process before it has CPUs and memory nodes of its own
+    }
+  }
+  child.stdin?.write('go\n')
+  return id
+}
+
+/** `spikecam`, as on a node that has only these hierarchies. */
+function programThatSees(versions: readonly Version[]): [string, ...string[]] {
+  const hidden = hierarchies.filter(({ version }) => !versions.includes(version)).map(({ mount }) => `umount ${mount}`)
+  const script = [...hidden, `exec ${resolve(repository, 'spikecam')} "$@"`].join(' && ')
+  return ['unshare', '--mount', 'sh', '-c', script, 'spikecam']
+}
+
+const kinds: [name: string, versions: readonly Version[]][] = [
+  ['version 1 alone', [1]],
+  ['version 2 alone', [2]],
+  ['both', [1, 2]],
+]
+
+test.skipIf(why !== undefined).each(kinds.filter(([, versions]) => versions.every(has)))(
+  'with cgroups of %s containers are found, measured and captured, each for itself',
+  async (_, versions) => {
+    const burner = buildBurner(folder, 'burner', { functions: 3 })
+    const ids = [0, 1].map((index) => startContainer(burner, index, versions))
+    const calm = ['--spike-level', '10000%', '--spike-jump', '10000%']
+    const up = await startUpBy(programThatSees(versions), calm, { folder: join(folder, `data-${versions.join('-')}`) })
+    try {
+      await up.event((event) => event.type === 'agent' && event.agent.status?.recording === true)
+      const ask = (...args: string[]) => spikecam(args, { env: { SPIKECAM_SERVER: up.url } })
+      for (const [index, id] of ids.entries()) {
+        const ran = await ask('capture', 'cpu', `container/${id}`, '--for', '2s', '--look-back', '2s', '-o', 'json')
+        expect({ code: ran.code, stderr: ran.stderr }).toMatchObject({ code: 0 })
+        const { capture } = JSON.parse(ran.stdout) as CaptureDetail
+        const query = { phase: 'all', capture: capture.id, limit: 100 } as const
+        const top = await up.client.get('/api/v1/incidents/{id}/top', { params: { id: capture.incidentId! }, query })
+        const burned = top.rows.filter((row) => /^burn_/.test(row.function)).map((row) => row.function)
+        expect(burned).toEqual([burnName(index)])
+      }
+      const rows = JSON.parse((await ask('top', '-o', 'json')).stdout) as UsageRow[]
+      const own = rows.filter(({ target }) => ids.includes(target.containerId ?? ''))
+      expect(own.map(({ target }) => target.containerId).sort()).toEqual(ids.toSorted())
+      expect(own.every(({ cores }) => cores > 0.05)).toBe(true)
+    } finally {
+      await up.stop()
+    }
+  },
+)
