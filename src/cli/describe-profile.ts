@@ -3,7 +3,7 @@ import { printNumber, printValue } from '../flame/value.ts'
 import { printDurationMs, printShare } from '../lib/units.ts'
 import { int64At, wordsOf } from '../profile/int64.ts'
 import type { Profile } from '../profile/profile.ts'
-import { printTime } from './list.ts'
+import { printTime } from './print-time.ts'
 
 /** `cpu: 12.3 s in 1 200 samples over 30 s from 2026-11-21 03:15:00Z` */
 export function describeProfile(profile: Profile, sampleType: number, total: number): string {

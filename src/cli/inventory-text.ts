@@ -2,8 +2,8 @@
 import type { InventoryAnswer } from '../api/shapes.ts'
 import { printBytes, printShare } from '../lib/units.ts'
 import type { InventoryRow, LiveUsage, ProcessInfo } from '../model/inventory.ts'
-import { printTime } from './list.ts'
 import { type Column, renderTable } from './output.ts'
+import { printTime } from './print-time.ts'
 
 const right = { align: 'right' as const }
 

@@ -5,6 +5,7 @@ import type { Incident } from '../model/incident.ts'
 import { printTarget } from '../model/target.ts'
 import { connect } from './connect.ts'
 import { note, readOutput, renderTable, writeForm, writeOut } from './output.ts'
+import { printTime } from './print-time.ts'
 
 /** The server gives at most this many at once (src/api/routes.ts). */
 const pageSize = 500
@@ -55,6 +56,3 @@ function renderIncidents(incidents: readonly Incident[], isWide: boolean): strin
   })
   return renderTable(columns, rows)
 }
-
-/** `2026-11-21 03:15:00Z`: UTC, so that what two people read to each other agrees. */
-export const printTime = (ms: number): string => `${new Date(ms).toISOString().slice(0, 19).replace('T', ' ')}Z`

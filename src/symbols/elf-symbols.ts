@@ -93,19 +93,24 @@ interface CodeSections {
   readonly base: number
   /** How far the end of the code is from it. */
   readonly span: number
-  /** By section number, of which a row has 16 bits: where its code ends, from `base`; 0 = it has none. */
+  /** By section number: where its code ends, from `base`; 0 = it has none. */
   readonly end: Uint32Array
   /** Whether labels without a type count there, too: hand-written code. */
   readonly hasLabels: Uint8Array
 }
 
+/** A row names its section in 16 bits. The same for all files: making them anew for each takes longer than its sort. */
+const sectionEnd = new Uint32Array(65_536)
+const sectionHasLabels = new Uint8Array(65_536)
+
+/** Of one file at a time. */
 function codeSections({ sections }: Elf): CodeSections {
   const isCode = ({ flags, size }: ElfSection) => (flags & elf.sectionExecutable) !== 0 && size > 0
   const code = sections.filter(isCode)
   const base = Math.min(...code.map(({ address }) => address))
   const span = Math.min(maxSize, Math.max(0, ...code.map(({ address, size }) => address + size - base)))
-  const end = new Uint32Array(65_536)
-  const hasLabels = new Uint8Array(65_536)
+  const end = sectionEnd.fill(0)
+  const hasLabels = sectionHasLabels.fill(0)
   sections.forEach((section, i) => {
     if (!isCode(section)) return
     end[i] = Math.min(span, section.address + section.size - base)

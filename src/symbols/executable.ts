@@ -5,7 +5,7 @@ import { demangle } from './demangle.ts'
 import { addressOfOffset, type Elf, readElf } from './elf.ts'
 import { type ElfSymbols, readElfSymbols, readEmbeddedSymbols } from './elf-symbols.ts'
 import { type FrameDetail, type GoTable, readGoTable } from './go-table.ts'
-import { readPltSymbols } from './plt-stubs.ts'
+import { isInPlt, readPltSymbols } from './plt-stubs.ts'
 
 /** Finds the file that holds the symbols which were stripped from `file`. */
 export type FindDebugFile = (file: Elf) => { elf: Elf; close(): void } | undefined
@@ -59,6 +59,8 @@ class ElfExecutable implements Executable {
   private readonly detail: FrameDetail
   private debug: { elf: Elf; close(): void } | undefined
   private tables: readonly NamedTable[] = []
+  /** Read when an address lies among them. */
+  private stubs: readonly NamedTable[] | undefined
   private go: GoTable | undefined
   private isRead = false
 
@@ -75,7 +77,8 @@ class ElfExecutable implements Executable {
 
   get bytes(): number {
     let bytes = 2048 + (this.go?.bytes ?? 0)
-    for (const { symbols, frames } of this.tables) bytes += symbols.bytes + frames.size * frameBytes
+    for (const { symbols, frames } of [...this.tables, ...(this.stubs ?? [])])
+      bytes += symbols.bytes + frames.size * frameBytes
     return bytes
   }
 
@@ -96,6 +99,7 @@ class ElfExecutable implements Executable {
 
   release(): void {
     this.tables = []
+    this.stubs = undefined
     this.go = undefined
     this.isRead = false
     this.debug?.close()
@@ -117,14 +121,18 @@ class ElfExecutable implements Executable {
       ? [readElfSymbols(this.debug.elf)]
       : [readElfSymbols(this.file), readEmbeddedSymbols(this.file)]
     this.tables = named(own)
-    const stubs = readPltSymbols(this.file, (address) => systemName(this.plainFramesAt(address)))
-    this.tables = [...this.tables, ...named([stubs])]
+  }
+
+  private readStubs(): readonly NamedTable[] {
+    this.stubs ??= named([readPltSymbols(this.file, (address) => systemName(this.plainFramesAt(address)))])
+    return this.stubs
   }
 
   private plainFramesAt(address: number): readonly SymbolFrame[] {
     let frames: readonly SymbolFrame[] = noFrames
     let start = Number.NEGATIVE_INFINITY
-    for (const named of this.tables) {
+    const tables = isInPlt(this.file, address) ? [...this.tables, ...this.readStubs()] : this.tables
+    for (const named of tables) {
       const { table, readName } = named.symbols
       const index = table.find(address, (i) => demangle(readName(i)))
       // Of two tables the one whose symbol begins nearer is right.

@@ -5,8 +5,8 @@ import { parseKallsyms } from './kallsyms.ts'
 const bytes = (text: string): Uint8Array => new TextEncoder().encode(text)
 const nameAt = (text: string, address: number): string | undefined => {
   const symbols = parseKallsyms(bytes(text))!
-  const index = symbols.table.find(address, () => '')
-  return index < 0 ? undefined : symbols.readName(index)
+  const symbol = symbols.find(address)
+  return symbol === -1 ? undefined : symbols.readName(symbol)
 }
 
 const example = `0000000000000000 A fixed_percpu_data
@@ -51,8 +51,8 @@ test('every symbol of the running kernel, the last of its address', (context) =>
     last.set(Number(BigInt.asIntN(64, BigInt(`0x${address}`))), name)
   }
   const different = [...last].filter(([address, name]) => {
-    const index = symbols.table.find(address, () => '')
-    return index < 0 || symbols.readName(index) !== name
+    const symbol = symbols.find(address)
+    return symbol === -1 || symbols.readName(symbol) !== name
   })
   expect(last.size).toBeGreaterThan(10_000)
   expect(different).toEqual([])
@@ -65,4 +65,31 @@ test('modules that are far from the kernel', () => {
   expect(nameAt(far, address('ffff800008000010'))).toBe('_text')
   expect(nameAt(far, address('ffff800008000041'))).toBe('one')
   expect(nameAt(far, address('ffff7fffffffffff'))).toBeUndefined()
+})
+
+test('the text of a large kernel is searched as it is: data between code, aliases, modules below and above', () => {
+  const base = -0x7f000000
+  const hex = (address: number) => BigInt.asUintN(64, BigInt(address)).toString(16)
+  const lines: { address: number; type: string; name: string; module?: string }[] = []
+  for (let i = 0; i < 40_000; i++) {
+    const address = base + Math.floor(i / 3) * 48
+    lines.push({ address, type: i % 7 < 3 ? 'D' : 'tTwW'.charAt(i % 4), name: `symbol_${i}` })
+  }
+  // A megabyte of nothing but data: what lies in it belongs to no function.
+  for (let i = 0; i < 200; i++) lines.push({ address: base + 0x200000 + i * 0x4000, type: 'R', name: `table_${i}` })
+  lines.push({ address: base + 0x600000, type: 'T', name: 'last' })
+  for (const [i, from] of [0x3000, -0x500000, 0x2000].entries()) {
+    lines.push({ address: base + 0x700000 + from, type: 't', name: `in_module_${i}`, module: `m${i}` })
+  }
+  const text = lines.map(({ address, type, name, module }) => {
+    return `${hex(address)} ${type} ${name}${module === undefined ? '' : `\t[${module}]`}\n`
+  })
+  const symbols = parseKallsyms(bytes(`0000000000000000 A percpu\n${text.join('')}`))!
+  const code = lines.filter(({ type }) => /t|w/i.test(type)).sort((a, b) => a.address - b.address)
+  for (let address = base - 100; address < base + 0x810000; address += 1237) {
+    const covering = code.findLast((symbol) => symbol.address <= address)
+    const wanted = covering && address - covering.address < 1 << 20 ? covering.name : undefined
+    const symbol = symbols.find(address)
+    expect([address, symbol === -1 ? undefined : symbols.readName(symbol)]).toEqual([address, wanted])
+  }
 })

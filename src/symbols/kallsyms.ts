@@ -1,33 +1,65 @@
-// Symbols of the running kernel from /proc/kallsyms: 122 000 lines, not sorted, modules named after a tab.
+// Symbols of the running kernel from /proc/kallsyms: 122 000 lines and more, modules named after a tab.
 //
 //   ffffffff81000000 T _text
 //   ffffffff8105f0a0 t __pi_memcpy
 //   ffffffffc0a01000 t nf_conntrack_in	[nf_conntrack]
 //
 // All addresses zero means that kptr_restrict hides them and we lack CAP_SYSLOG (proc(5)).
+// The kernel's own lines come first, in the order of their addresses, for it searches them itself (kernel/kallsyms.c,
+// get_symbol_pos). They are searched as they are, see kallsyms-text.ts. What follows, modules and BPF programs in any
+// order, becomes a table as soon as an address is asked for that may lie in it.
 import { decodeName, hexDigit } from './byte-source.ts'
+import { isCodeType, maxReachBytes, OrderedLines } from './kallsyms-text.ts'
 import { rank, type SymbolTable, symbolTable } from './symbol-table.ts'
 
 export interface KernelSymbols {
-  readonly table: SymbolTable
-  readName(index: number): string
+  /** @returns number of the symbol that covers an address, the last one of aliases; -1 = there is none */
+  find(address: number): number
+  readName(symbol: number): string
   /** Signed address of `_text`, to see whether another kernel was loaded elsewhere (KASLR). */
   readonly textStart: number | undefined
-  /** Names kept in memory plus the table. */
+  /** What is kept in memory. */
   readonly bytes: number
 }
 
 /**
- * Symbols have no size here, so each reaches to the next; at most this far, so that the last one of the kernel does
- * not name the gigabyte before the modules. The longest kernel function is some tens of kilobytes.
- */
-const maxReachBytes = 1 << 20
-
-/**
- * @param text the file's bytes
+ * @param text the file's bytes, which are kept
  * @returns undefined when there is no text symbol with an address
  */
 export function parseKallsyms(text: Uint8Array): KernelSymbols | undefined {
+  const core = OrderedLines.of(text)
+  if (!core) return parseLines(text)
+  let modules: LineSymbols | undefined
+  let isRead = core.end === text.length
+  const readModules = (): LineSymbols | undefined => {
+    if (!isRead) modules = parseLines(text.subarray(core.end))
+    isRead = true
+    return modules
+  }
+  return {
+    find(address) {
+      const line = core.find(address)
+      // Nothing else lies inside the kernel itself.
+      if (line >= 0 && address <= core.last) return line
+      const symbol = readModules()?.find(address) ?? -1
+      const isNearer = symbol >= 0 && (line < 0 || (modules?.startAt(symbol) ?? 0) >= core.addressOf(line))
+      // Those of modules are numbered from -2 downwards.
+      return isNearer ? -2 - symbol : line
+    },
+    readName: (symbol) => (symbol < -1 ? (modules?.readName(-2 - symbol) ?? '') : core.readName(symbol)),
+    textStart: core.textStart,
+    get bytes() {
+      return text.length + (modules?.bytes ?? 0)
+    },
+  }
+}
+
+interface LineSymbols extends KernelSymbols {
+  startAt(symbol: number): number
+}
+
+/** All lines as a table. */
+function parseLines(text: Uint8Array): LineSymbols | undefined {
   const lines = countLines(text)
   const rows = {
     high: new Int32Array(lines),
@@ -53,9 +85,7 @@ export function parseKallsyms(text: Uint8Array): KernelSymbols | undefined {
       low = (low << 4) | digit
     }
     const type = text[p + 1] as number
-    // T t W w: code. The rest is data, which no instruction pointer is in.
-    const kind = type | 32
-    const isCode = p > from && text[p] === 32 && text[p + 2] === 32 && (kind === 116 || kind === 119)
+    const isCode = p > from && text[p] === 32 && text[p + 2] === 32 && isCodeType(type)
     if (isCode && rows.length < lines) {
       const name = used
       p += 3
@@ -70,7 +100,7 @@ export function parseKallsyms(text: Uint8Array): KernelSymbols | undefined {
       rows.high[row] = high
       rows.low[row] = low
       rows.name[row] = name
-      rows.rank[row] = rank.unsized | (kind === 119 ? rank.weak : type === 84 ? rank.global : 0)
+      rows.rank[row] = rank.unsized | ((type | 32) === 119 ? rank.weak : type === 84 ? rank.global : 0)
       if (textStart === undefined && used - name === 6 && decodeName(names.subarray(name, used - 1)) === '_text') {
         textStart = signed(high, low)
       }
@@ -79,7 +109,7 @@ export function parseKallsyms(text: Uint8Array): KernelSymbols | undefined {
     p = end < 0 ? text.length : end + 1
   }
   if (!anyAddress) return undefined
-  return kernelSymbols(ordered(rows), { names: names.slice(0, used), textStart })
+  return lineSymbols(ordered(rows), { names: names.slice(0, used), textStart })
 }
 
 /** Integers throughout, since numbers beyond 32 bits are objects until the engine has compiled the loop. */
@@ -149,14 +179,16 @@ function inOrder(
   return symbolTable({ base, start, size, name: names, rank: ranks })
 }
 
-function kernelSymbols(
+function lineSymbols(
   table: SymbolTable,
   { names, textStart }: { names: Uint8Array; textStart: number | undefined },
-): KernelSymbols {
+): LineSymbols {
   return {
-    table,
-    readName(index) {
-      const from = table.nameAt(index)
+    // Names are not compared: of aliases the last one wins, since only that one reaches to the next.
+    find: (address) => table.find(address, () => ''),
+    startAt: (symbol) => table.startAt(symbol),
+    readName(symbol) {
+      const from = table.nameAt(symbol)
       return decodeName(names.subarray(from, names.indexOf(0, from)))
     },
     textStart,

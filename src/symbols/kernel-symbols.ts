@@ -1,5 +1,5 @@
 // Names of kernel functions, also for a kernel that was loaded at another address than the one whose symbols we have.
-import { readFileSync } from 'node:fs'
+import { closeSync, openSync, readSync } from 'node:fs'
 import type { SymbolFrame } from '../profile/symbolizer.ts'
 
 import { demangle } from './demangle.ts'
@@ -27,9 +27,8 @@ export class KernelNames {
   }
 
   framesAt(address: number): readonly SymbolFrame[] {
-    // Names are not compared: of aliases in kallsyms the last one wins, since only that one reaches to the next.
-    const index = this.symbols.table.find(address, () => '')
-    if (index < 0) return noFrames
+    const index = this.symbols.find(address)
+    if (index === -1) return noFrames
     let frames = this.frames.get(index)
     if (!frames) {
       const systemName = this.symbols.readName(index)
@@ -45,10 +44,33 @@ export class KernelNames {
 /** @returns undefined when the file cannot be read or kptr_restrict hides the addresses */
 export function readKallsyms(path: string): KernelSymbols | undefined {
   try {
-    return parseKallsyms(readFileSync(path))
+    return parseKallsyms(readWhole(path))
   } catch {
     // No such file in some sandboxes (gVisor): kernel frames stay unnamed, the caller notes it.
     return undefined
+  }
+}
+
+/** Room for a kernel with some modules, so that it need not grow. */
+const firstBytes = 8 << 20
+
+/** Files of /proc have no size and come in pages: `readFileSync` takes 64 kB of memory for each. */
+function readWhole(path: string): Uint8Array {
+  const file = openSync(path, 'r')
+  try {
+    let bytes = new Uint8Array(firstBytes)
+    let length = 0
+    for (;;) {
+      const count = readSync(file, bytes, length, bytes.length - length, null)
+      if (count === 0) return bytes.subarray(0, length)
+      length += count
+      if (length < bytes.length) continue
+      const larger = new Uint8Array(bytes.length * 2)
+      larger.set(bytes)
+      bytes = larger
+    }
+  } finally {
+    closeSync(file)
   }
 }
 
@@ -62,7 +84,7 @@ export function readVmlinux(path: string): (KernelSymbols & { readonly buildId: 
     return undefined
   }
   return {
-    table: symbols.table,
+    find: (address) => symbols.table.find(address, () => ''),
     readName: symbols.readName,
     // `_text` is where .text begins (arch/x86/kernel/vmlinux.lds.S).
     textStart: sectionNamed(file, '.text')?.address,

@@ -4,7 +4,7 @@
 //   401030: ff 25 e2 2f 00 00   jmp *0x2fe2(%rip)   # 404018
 //   0000000000404018  0000000200000007 R_X86_64_JUMP_SLOT  puts@GLIBC_2.2.5
 import { readBytes, readCString } from './byte-source.ts'
-import { type Elf, elf, sectionNamed, viewOf } from './elf.ts'
+import { type Elf, type ElfSection, elf, sectionNamed, viewOf } from './elf.ts'
 import { eachRelocation } from './elf-relocations.ts'
 import type { ElfSymbols } from './elf-symbols.ts'
 import { rank, symbolTable } from './symbol-table.ts'
@@ -30,6 +30,16 @@ export function readPltSymbols(file: Elf, nameAt: (address: number) => string | 
   }
   return { table, bytes: table.bytes + stubs.length * stubBytes, readName }
 }
+
+/** Whether an address is a stub's: the relocations that name them are read only then. */
+export function isInPlt({ sections }: Elf, address: number): boolean {
+  return sections.some(
+    (section) => isPlt(section) && address >= section.address && address < section.address + section.size,
+  )
+}
+
+const isPlt = ({ flags, type, name }: ElfSection): boolean =>
+  (flags & elf.sectionExecutable) !== 0 && type !== elf.nobits && /^\.plt(\.|$)/.test(name)
 
 function dynamicName(file: Elf, symbol: number): string | undefined {
   const symbols = file.sections.find((section) => section.type === elf.dynsym)
@@ -66,10 +76,7 @@ function readPltStubs(file: Elf): PltStub[] {
 }
 
 function readX64Stubs(file: Elf): PltStub[] {
-  const plt = file.sections.filter(
-    (section) =>
-      section.flags & elf.sectionExecutable && section.type !== elf.nobits && /^\.plt(\.|$)/.test(section.name),
-  )
+  const plt = file.sections.filter(isPlt)
   if (plt.length === 0) return []
   // `.plt.got` jumps through slots that are filled at start (GLOB_DAT); those stand among many others in .rela.dyn.
   const targets = targetsOfSlots(file, { all: plt.some((section) => section.name === '.plt.got') })
