@@ -60,8 +60,8 @@ export const commands = {
       'Node, py-spy, or /proc alone.\n' +
       'TARGET is pod/NAME, NAMESPACE/POD, deploy/NAME, sts/NAME, ds/NAME, container/ID (the beginning will\n' +
       'do), pid/N with the children that it forks, node or node/NAME; or -l LABELS. Without one it is the\n' +
-      'node. Of several the one that uses most CPU right now is taken, and the others are named. A pod is\n' +
-      'all of its containers unless -c names one.\n' +
+      'node. Of several the one that uses most CPU right now is taken, and the others are named; --all takes\n' +
+      'them all, as the nodes have room, up to --at-most. A pod is all of its containers unless -c names one.\n' +
       'With -o FILE the name says what is written: the file that ends alike, or .pb.gz, .folded, .svg or\n' +
       '.html made of it; - is the first one, of cpu as pprof. DIR/ gets all files.\n' +
       'Ctrl-C ends the recording early and keeps what there is; a second Ctrl-C leaves at once.',
@@ -69,6 +69,7 @@ export const commands = {
       'spikecam capture cpu pid/4242 --for 20s',
       'spikecam capture cpu node --for 5s -o - > node.pb.gz',
       'spikecam capture threads deploy/cart',
+      'spikecam capture cpu -l app=cart --all -o evidence/',
       'spikecam capture bundle pod/cart-0 -o evidence/',
     ],
   },
@@ -348,6 +349,15 @@ export const optionTable = {
     range: [3_600_000, 1e14],
     help: 'Evidence older than this is dropped; what is pinned is kept.',
     commands: keepers,
+  },
+  // What a node of two cores can carry without being felt, up to what is safe on any.
+  capturesPerNode: {
+    flag: 'captures-per-node',
+    type: 'number',
+    default: '2',
+    range: [1, 10],
+    help: 'Captures that may run on one node at a time, whoever asks; the agent goes deep for as many at most.',
+    commands: ['up', 'server', 'agent'],
   },
   configFile: {
     flag: 'config',
@@ -860,6 +870,21 @@ export const optionTable = {
     flag: 'detach',
     type: 'boolean',
     help: 'Print the id and return; the capture goes on.',
+    commands: ['capture'],
+  },
+  all: {
+    flag: 'all',
+    type: 'boolean',
+    help: 'Of all that the name means, one capture each, as many at once as each node takes.',
+    commands: ['capture'],
+  },
+  // What a person can still look at; a deployment of a thousand pods is not recorded by a slip of the hand.
+  atMost: {
+    flag: 'at-most',
+    type: 'number',
+    default: '20',
+    range: [1, 1000],
+    help: 'With --all: so many, the busiest; how many are left out is said.',
     commands: ['capture'],
   },
   dryRun: {

@@ -15,6 +15,7 @@ import { UsageRing } from '../ring/usage-ring.ts'
 import { openCgroupView } from '../target/cgroup-view.ts'
 import { CpuUsage } from '../target/cpu-usage.ts'
 import { type Inventory, startInventory } from '../target/inventory.ts'
+import type { CaptureLimits } from '../trigger/limits.ts'
 import type { SpikeRule } from '../trigger/spike.ts'
 import { answerQuestion } from './answers.ts'
 import { monotonicMs, WallClock } from './clock.ts'
@@ -47,6 +48,7 @@ export interface AgentOptions {
   readonly usageIntervalMs: number
   readonly lookBackMs: number
   readonly forMs: number
+  readonly limits: CaptureLimits
   readonly log: Logger
 }
 
@@ -133,6 +135,7 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
     }),
     lookBackMs: options.lookBackMs,
     forMs: options.forMs,
+    limits: options.limits,
     series: (key, fromMs, toMs) =>
       [
         ...(key === 'machine' ? [] : [usageRing.sum(key.split('+'), 'target', { fromMs, toMs })]),

@@ -4,7 +4,7 @@ import { printDurationMs } from '../lib/units.ts'
 import { Failure } from '../model/errors.ts'
 import { type Incident, incidentVersion } from '../model/incident.ts'
 import { printTarget, type Target } from '../model/target.ts'
-import { refusalOf } from '../trigger/limits.ts'
+import { type CaptureLimits, refusalOf } from '../trigger/limits.ts'
 import type { SpikeEnd, SpikeStart } from '../trigger/spike.ts'
 import { type CaptureOrder, captureEvidence, type EvidenceOptions } from './evidence.ts'
 import type { Sighting } from './scout.ts'
@@ -12,6 +12,7 @@ import type { Sighting } from './scout.ts'
 export interface EpisodesOptions extends Omit<EvidenceOptions, 'series'> {
   readonly lookBackMs: number
   readonly forMs: number
+  readonly limits: CaptureLimits
   /** Usage of one target and of the machine over a span. */
   series(key: string, fromMs: number, toMs: number): ReturnType<EvidenceOptions['series']>
   /** Told when it opens and when its evidence is complete. */
@@ -137,7 +138,7 @@ export class Episodes {
   mayGoDeep(target: Target): boolean {
     const deep = [...this.#running.values()].filter(({ order }) => order.deep)
     const running = deep.map(({ order }) => ({ id: order.captureId, node: order.target.node, target: order.target }))
-    return refusalOf(target, running) === undefined
+    return refusalOf(target, running, this.#options.limits) === undefined
   }
 
   /** Ends a capture early and keeps what it has; false when there is no such capture. */

@@ -1,6 +1,7 @@
 // From the option table to what the agent takes.
 import type { Logger } from 'pino'
 import type { Options } from '../config.ts'
+import { defaultCaptureLimits } from '../trigger/limits.ts'
 import { defaultSpikeRule } from '../trigger/spike.ts'
 import type { AgentOptions } from './agent.ts'
 
@@ -39,5 +40,6 @@ export function agentOptions(options: Options, { token, ...place }: AgentPlace):
     usageIntervalMs: options.usageIntervalMs,
     lookBackMs: options.captureLookBackMs,
     forMs: options.captureForMs,
+    limits: { ...defaultCaptureLimits, perNode: options.capturesPerNode },
   }
 }

@@ -10,15 +10,16 @@ import {
   captureKinds,
   defaultForMs,
   isCaptureKind,
-  kindsWithRing,
   type ProbeOptions,
 } from '../model/capture.ts'
 import { asFailure, exitCodes, Failure, type FailureCode, failures } from '../model/errors.ts'
 import { exitOf } from '../model/outcome.ts'
 import { printTarget } from '../model/target.ts'
+import { captureAll } from './capture-all.ts'
 import { renderFindings } from './capture-answer.ts'
 import { saveCapture } from './capture-files.ts'
 import { fetchAs } from './capture-form.ts'
+import { hasStacks, topOf } from './capture-top.ts'
 import { connect } from './connect.ts'
 import { renderCapture, renderTopRows } from './get.ts'
 import { printCores } from './inventory-text.ts'
@@ -29,9 +30,6 @@ import { parseTarget } from './parse-target.ts'
 const pollMs = 300
 /** Over and above the recording itself: bringing 10 MB of evidence over a slow line. */
 const graceMs = 120_000
-
-/** Enough to see who it was; the page and the files have the rest. */
-const shownFunctions = 10
 
 export async function runCapture({ args, options }: Config): Promise<number> {
   const output = readOutput(options.output, ['json', 'yaml', 'name'], { files: true })
@@ -51,6 +49,12 @@ export async function runCapture({ args, options }: Config): Promise<number> {
     throw new Failure('USAGE', '--stacks dwarf is too dear for a whole node: name a pod, container or process')
   }
   const client = connect(options)
+  if (options.all) {
+    const { select, target: node, ...rest } = request
+    if (node || !select) throw new Failure('USAGE', '--all is for what may be several: a name, labels or --process')
+    if (options.detach) throw new Failure('USAGE', '--all waits until the nodes have room for each: leave out --detach')
+    return captureAll(client, rest, { select, forMs, output, isDryRun: options.dryRun, atMost: options.atMost })
+  }
   if (options.dryRun) return dryRun(client, request)
   const accepted = await client.post('/api/v1/captures', { body: request })
   const { id } = accepted
@@ -115,19 +119,6 @@ function emptyFailure({ target }: Capture): Failure {
   return new Failure('EMPTY', `no sample is of ${printTarget(target)}; what the rest of the node did is kept`)
 }
 
-/** The busiest functions of what was asked for; undefined when there is no sample of it. */
-async function topOf(client: Client, { capture }: CaptureDetail): Promise<TopAnswer | undefined> {
-  // What other kinds found is told from their own files.
-  if (capture.incidentId === undefined || !kindsWithRing.includes(capture.kind)) return undefined
-  const query = { phase: 'all', capture: capture.id, limit: shownFunctions } as const
-  try {
-    return await client.get('/api/v1/incidents/{id}/top', { params: { id: capture.incidentId }, query })
-  } catch (error) {
-    if (error instanceof Failure && (error.code === 'EMPTY' || error.code === 'NOT_FOUND')) return undefined
-    throw error
-  }
-}
-
 /** `Of shop/cart-0/app on vm1. Not of 2 others: shop/cart-1/app (12 %), shop/cart-2/app (0 %).` */
 function describeChoice({ target, others = [] }: CaptureAccepted): string {
   const chosen = target ? `Of ${printTarget(target)} on ${target.node}.` : ''
@@ -135,7 +126,7 @@ function describeChoice({ target, others = [] }: CaptureAccepted): string {
   // Five name a choice; the whole list is what `ps` is for.
   const shown = others.slice(0, 5).map((other) => `${printTarget(other.target)} (${printCores(other.cores)})`)
   const rest = others.length > shown.length ? ', …' : ''
-  return `${chosen} It is the busiest; not of ${others.length} more: ${shown.join(', ')}${rest}.`
+  return `${chosen} It is the busiest; not of ${others.length} more: ${shown.join(', ')}${rest} (--all).`
 }
 
 async function dryRun(client: Client, request: CaptureRequest): Promise<number> {
@@ -240,9 +231,7 @@ async function deliver(client: Client, { detail, top, output }: Outcome): Promis
     return writeForm(detail, output.form as 'json' | 'yaml')
   }
   if (isFolder(output.file)) {
-    // Other kinds bring files that are of the target alone.
-    const hasStacks = top !== undefined && ['cpu', 'bundle'].includes(detail.capture.kind)
-    return saveCapture(client, detail, { folder: output.file, hasStacks })
+    return saveCapture(client, detail, { folder: output.file, hasStacks: hasStacks(detail, top) })
   }
   await writeBytes(output.file, await fetchAs(client, detail, output.file))
 }

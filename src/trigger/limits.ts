@@ -45,10 +45,11 @@ export function requireWithinLimits(target: Target, running: readonly Running[],
   const refusal = refusalOf(target, running, limits)
   if (!refusal) return
   const { guard, limit, what, running: ids } = refusal
+  const raise = guard === 'per-node' ? ', or allow more with --captures-per-node' : ''
   throw new Failure(
     'REFUSED',
     `${guard} limit of ${limit}: ${what} is being captured by ${ids.join(', ')}; ` +
-      `wait for it, or end it with \`spikecam stop ${ids[0] ?? ''}\``,
+      `wait for it, or end it with \`spikecam stop ${ids[0] ?? ''}\`${raise}`,
     { details: { guard, limit, running: ids } },
   )
 }

@@ -10,7 +10,7 @@ import type { CaptureDetail, TopAnswer } from '../../src/api/shapes.ts'
 import { perfVersion } from '../../src/capture/perf.ts'
 import { readPprof } from '../../src/profile/pprof-decode.ts'
 import { topFunctions } from '../../src/profile/top.ts'
-import { type Ran, spikecam } from '../cli/spikecam.ts'
+import { cleanEnv, type Ran, root, spikecam } from '../cli/spikecam.ts'
 import { buildBurner, burnName } from '../node-tool/burner.ts'
 import { type RunningPod, startTestNode, type TestNode } from '../node-tool/node.ts'
 import { whyNoNode } from '../node-tool/packages.ts'
@@ -65,7 +65,9 @@ describe.skipIf(why !== undefined)('targets', () => {
   beforeAll(async () => {
     burner = buildBurner(folder, 'burner', { functions: 5 })
     node = await startTestNode()
-    up = await startUp(['--cri-socket', node.socket, '--spike-level', '10000%', '--spike-jump', '10000%'])
+    const calm = ['--spike-level', '10000%', '--spike-jump', '10000%']
+    // One at a time: who wants several has to wait for room.
+    up = await startUp(['--cri-socket', node.socket, '--captures-per-node', '1', ...calm])
     const image = await node.packImage({ name: 'app', programs: [burner] })
     // Limits, so that all of them together leave something of the machine for the recorder.
     const steady = (name: string, index: number) => ({
@@ -131,11 +133,56 @@ describe.skipIf(why !== undefined)('targets', () => {
     const ran = await capture('deploy/cart', '-n', 'shop', '--for', '1s', '-o', 'json')
     expect(ran.code).toBe(0)
     expect(ran.stderr).toMatch(
-      /^Of shop\/cart-5d8f7c9b6d-x2x7p on \S+\. It is the busiest; not of 1 more: shop\/cart-5d8f7c9b6d-b4b4b\/app \(0 %\)\.\n/,
+      /^Of shop\/cart-5d8f7c9b6d-x2x7p on \S+\. It is the busiest; not of 1 more: shop\/cart-5d8f7c9b6d-b4b4b\/app \(0 %\) \(--all\)\.\n/,
     )
     const { request, others } = JSON.parse((await capture('-l', 'app=cart', '--dry-run')).stdout)
     expect(request.target).toMatchObject({ pod: both.name, namespace: 'shop' })
     expect(others).toMatchObject([{ target: { pod: idle.name, container: 'app' } }])
+  })
+
+  test('--all takes each of them, one after the other where a node has room for one, and says what became of each', async () => {
+    const ran = await capture('-l', 'app=cart', '--all', '--for', '1s')
+    expect(ran.stderr).toMatch(
+      /^Of 2: shop\/cart-5d8f7c9b6d-x2x7p on \S+ \([\d.]+ %\), shop\/cart-5d8f7c9b6d-b4b4b\/app on /,
+    )
+    // The idle one has no sample, which is not what was hoped for.
+    expect(ran.code).toBe(5)
+    expect(ran.stdout).toMatch(/^CAPTURE +STATE +TARGET +TOP FUNCTION\n/)
+    expect(ran.stdout).toMatch(/^cap-\w+ +complete +shop\/cart-5d8f7c9b6d-x2x7p +burn_0[12] /m)
+    expect(ran.stdout).toMatch(/^cap-\w+ +complete +shop\/cart-5d8f7c9b6d-b4b4b\/app *$/m)
+    const [busiest] = JSON.parse(
+      (await capture('-l', 'app=cart', '--all', '--at-most', '1', '--dry-run')).stdout,
+    ).targets
+    expect(busiest.target.pod).toBe(both.name)
+    expect(await capture('node', '--all')).toMatchObject({ code: 2 })
+    expect(await capture('-l', 'app=cart', '--all', '-o', 'x.pb.gz')).toMatchObject({ code: 2 })
+  })
+
+  test('Ctrl-C ends those that run, begins no other, and keeps what there is', async () => {
+    const child = spawn(
+      join(root, 'spikecam'),
+      ['capture', 'cpu', '-l', 'app=cart', '--all', '--for', '60s', '-o', 'json'],
+      {
+        env: cleanEnv({ SPIKECAM_SERVER: up.url }),
+      },
+    )
+    children.push(child)
+    let out = ''
+    let said = ''
+    child.stdout.on('data', (chunk: Buffer) => {
+      out += chunk.toString()
+    })
+    child.stderr.on('data', (chunk: Buffer) => {
+      if (!/^cap-\w+ recording /m.test(said)) {
+        said += chunk.toString()
+        if (/^cap-\w+ recording /m.test(said)) child.kill('SIGINT')
+      }
+    })
+    const [code] = await once(child, 'close')
+    expect(code).toBe(130)
+    const details = JSON.parse(out) as CaptureDetail[]
+    expect(details.map(({ capture }) => capture.state)).toEqual(['complete'])
+    expect(details[0]?.artifacts.some(({ name }) => name.endsWith('.pb.gz'))).toBe(true)
   })
 
   test('a process brings the children that it forks, and nothing of its neighbours', async () => {
