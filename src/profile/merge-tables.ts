@@ -4,6 +4,7 @@
 import { wordsOf } from './int64.ts'
 import { functionColumns, highWordOf, lineWidth, locationColumns, locationHead, lowWord } from './interned-tables.ts'
 import type { Mapping, Profile, StringTable } from './profile.ts'
+import { RowBatch } from './row-batch.ts'
 import { RowInterner } from './row-interner.ts'
 import { StringInterner } from './string-interner.ts'
 
@@ -17,6 +18,8 @@ export class MergedTables {
   /** Rows of functions and locations are those of interned-tables.ts; addresses are those within the mapping. */
   private readonly functions = new RowInterner()
   private readonly locations = new RowInterner()
+  /** Where the rows of one profile after the other are put together. */
+  readonly batch = new RowBatch()
 
   internMapping(mapping: Mapping): number {
     const pages = (mapping.limit - mapping.start + pageBytes - 1n) / pageBytes
@@ -29,16 +32,16 @@ export class MergedTables {
     return id
   }
 
-  internString(strings: StringTable, index: number): number {
-    return this.strings.internFrom(strings, index)
+  internStrings(strings: StringTable, marked: Uint8Array): Uint32Array {
+    return this.strings.internMarked(strings, marked)
   }
 
-  internFunction(row: Uint32Array): number {
-    return this.functions.intern(row, 0, row.length)
+  internFunctions(batch: RowBatch): void {
+    this.functions.internAll(batch)
   }
 
-  internLocation(row: Uint32Array, length: number): number {
-    return this.locations.intern(row, 0, length)
+  internLocations(batch: RowBatch): void {
+    this.locations.internAll(batch)
   }
 
   /** The columns; locations have their addresses moved to where the merged mapping lies. */
@@ -59,97 +62,115 @@ export class MergedTables {
   }
 }
 
-/** From the rows of one profile to those of the merged one, each looked up once and only when a sample reaches it. */
+/** From the rows of one profile to those of the merged one; only rows that samples reach are taken over. */
 export class Translation {
+  /** Merged row by location; of use for those that were reached. */
+  readonly locations: Uint32Array
   private readonly merged: MergedTables
   private readonly profile: Profile
   /** Merged row + 1; 0 = not looked up yet. */
-  private readonly strings: Uint32Array
   private readonly mappings: Uint32Array
-  private readonly functions: Uint32Array
-  private readonly locations: Uint32Array
-  private readonly functionKey = new Uint32Array(5)
-  private key = new Uint32Array(64)
-  private readonly addressWords: Int32Array
-  private readonly mappingStarts: Int32Array
 
-  constructor(merged: MergedTables, profile: Profile) {
+  /** @param reached not 0 for the locations that are wanted */
+  constructor(merged: MergedTables, profile: Profile, reached: Uint8Array) {
     this.merged = merged
     this.profile = profile
-    this.strings = new Uint32Array(profile.strings.length)
     this.mappings = new Uint32Array(profile.mappings.length)
-    this.functions = new Uint32Array(profile.functions.length)
-    this.locations = new Uint32Array(profile.locations.length)
-    this.addressWords = wordsOf(profile.locations.address)
-    this.mappingStarts = wordsOf(BigUint64Array.from(profile.mappings, ({ start }) => start))
+    // The first mapping of all is the main program's; it comes first whatever the samples reach.
+    if (merged.mappings.length === 0 && profile.mappings.length > 0) this.mapping(0)
+    this.locations = this.translateLocations(reached)
   }
 
-  mapping(row: number): number {
+  private translateLocations(reached: Uint8Array): Uint32Array {
+    const { locations, lines, mappings } = this.profile
+    const functions = this.translateFunctions(this.functionsOf(reached))
+    const addressWords = wordsOf(locations.address)
+    const mappingStarts = wordsOf(BigUint64Array.from(mappings, ({ start }) => start))
+    const { batch } = this.merged
+    batch.clear()
+    for (let row = 0; row < locations.length; row++) {
+      if (reached[row] === 0) continue
+      const first = locations.lineOffsets[row] as number
+      const end = locations.lineOffsets[row + 1] as number
+      let at = batch.begin(locationHead + (end - first) * lineWidth)
+      const { values } = batch
+      const mapping = locations.mapping[row] as number
+      let low = (addressWords[2 * row] as number) >>> 0
+      let high = addressWords[2 * row + 1] as number
+      if (mapping >= 0) {
+        const startLow = (mappingStarts[2 * mapping] as number) >>> 0
+        high -= (mappingStarts[2 * mapping + 1] as number) + (low < startLow ? 1 : 0)
+        low -= startLow
+      }
+      values[at] = mapping < 0 ? -1 : this.mapping(mapping)
+      values[at + 1] = low
+      values[at + 2] = high
+      values[at + 3] = locations.isFolded[row] as number
+      at += locationHead
+      for (let i = first; i < end; i++, at += lineWidth) {
+        const line = lines.line[i] as number
+        const column = lines.column[i] as number
+        values[at] = functions[lines.function[i] as number] as number
+        values[at + 1] = lowWord(line)
+        values[at + 2] = highWordOf(line)
+        values[at + 3] = lowWord(column)
+        values[at + 4] = highWordOf(column)
+      }
+      batch.end(at)
+    }
+    this.merged.internLocations(batch)
+    return spread(batch.ids, reached)
+  }
+
+  /** Marks what the lines of locations name. */
+  private functionsOf(reached: Uint8Array): Uint8Array {
+    const { locations, lines, functions } = this.profile
+    const marked = new Uint8Array(functions.length)
+    for (let row = 0; row < locations.length; row++) {
+      if (reached[row] === 0) continue
+      const end = locations.lineOffsets[row + 1] as number
+      for (let i = locations.lineOffsets[row] as number; i < end; i++) marked[lines.function[i] as number] = 1
+    }
+    return marked
+  }
+
+  private translateFunctions(marked: Uint8Array): Uint32Array {
+    const { name, systemName, filename, startLine, length } = this.profile.functions
+    const named = new Uint8Array(this.profile.strings.length)
+    for (let row = 0; row < length; row++) {
+      if (marked[row] === 0) continue
+      named[name[row] as number] = 1
+      named[systemName[row] as number] = 1
+      named[filename[row] as number] = 1
+    }
+    const strings = this.merged.internStrings(this.profile.strings, named)
+    const { batch } = this.merged
+    batch.clear()
+    for (let row = 0; row < length; row++) {
+      if (marked[row] === 0) continue
+      const at = batch.begin(5)
+      const { values } = batch
+      values[at] = strings[name[row] as number] as number
+      values[at + 1] = strings[systemName[row] as number] as number
+      values[at + 2] = strings[filename[row] as number] as number
+      values[at + 3] = lowWord(startLine[row] as number)
+      values[at + 4] = highWordOf(startLine[row] as number)
+      batch.end(at + 5)
+    }
+    this.merged.internFunctions(batch)
+    return spread(batch.ids, marked)
+  }
+
+  private mapping(row: number): number {
     if (this.mappings[row] === 0) this.mappings[row] = this.merged.internMapping(this.profile.mappings[row]!) + 1
     return (this.mappings[row] as number) - 1
   }
+}
 
-  location(row: number): number {
-    const known = this.locations[row] as number
-    if (known !== 0) return known - 1
-    const made = this.makeLocation(row)
-    this.locations[row] = made + 1
-    return made
-  }
-
-  private makeLocation(row: number): number {
-    const { locations, lines } = this.profile
-    const mapping = locations.mapping[row] as number
-    let low = (this.addressWords[2 * row] as number) >>> 0
-    let high = this.addressWords[2 * row + 1] as number
-    if (mapping >= 0) {
-      const startLow = (this.mappingStarts[2 * mapping] as number) >>> 0
-      high -= (this.mappingStarts[2 * mapping + 1] as number) + (low < startLow ? 1 : 0)
-      low -= startLow
-    }
-    const first = locations.lineOffsets[row] as number
-    const end = locations.lineOffsets[row + 1] as number
-    const key = this.keyOf(locationHead + (end - first) * lineWidth)
-    key[0] = mapping < 0 ? -1 : this.mapping(mapping)
-    key[1] = low
-    key[2] = high
-    key[3] = locations.isFolded[row] as number
-    let length = locationHead
-    for (let at = first; at < end; at++) {
-      const line = lines.line[at] as number
-      const column = lines.column[at] as number
-      key[length] = this.functionRow(lines.function[at] as number)
-      key[length + 1] = lowWord(line)
-      key[length + 2] = highWordOf(line)
-      key[length + 3] = lowWord(column)
-      key[length + 4] = highWordOf(column)
-      length += lineWidth
-    }
-    return this.merged.internLocation(key, length)
-  }
-
-  /** A row to fill; one for all locations. */
-  private keyOf(length: number): Uint32Array {
-    if (length > this.key.length) this.key = new Uint32Array(length * 2)
-    return this.key
-  }
-
-  private functionRow(row: number): number {
-    if (this.functions[row] === 0) {
-      const { name, systemName, filename, startLine } = this.profile.functions
-      const key = this.functionKey
-      key[0] = this.string(name[row] as number)
-      key[1] = this.string(systemName[row] as number)
-      key[2] = this.string(filename[row] as number)
-      key[3] = lowWord(startLine[row] as number)
-      key[4] = highWordOf(startLine[row] as number)
-      this.functions[row] = this.merged.internFunction(key) + 1
-    }
-    return (this.functions[row] as number) - 1
-  }
-
-  private string(index: number): number {
-    if (this.strings[index] === 0) this.strings[index] = this.merged.internString(this.profile.strings, index) + 1
-    return (this.strings[index] as number) - 1
-  }
+/** Numbers of the marked rows, one behind the other, to where the rows are. */
+function spread(ids: Uint32Array, marked: Uint8Array): Uint32Array {
+  const spreadIds = new Uint32Array(marked.length)
+  let next = 0
+  for (let row = 0; row < marked.length; row++) if (marked[row] !== 0) spreadIds[row] = ids[next++] as number
+  return spreadIds
 }

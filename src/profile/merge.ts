@@ -62,15 +62,13 @@ export class ProfileMerger {
     const { samples, stacks } = profile
     const words = samples.values.map(wordsOf)
     const labels = profile.labelSets.map((set) => this.internLabels(set))
-    const translate = new Translation(this.tables, profile)
-    // The first mapping of all is the main program's; it comes first whatever the samples reach.
-    if (this.tables.mappings.length === 0 && profile.mappings.length > 0) translate.mapping(0)
+    const { locations } = new Translation(this.tables, profile, reachedBy(profile, words))
     const moment = new Float64Array(1)
     const momentWords = new Uint32Array(moment.buffer)
     const shiftMs = this.momentOf(profile)
     let row = new Uint32Array(1024)
     for (let sample = 0; sample < samples.length; sample++) {
-      if (words.every((column) => column[2 * sample] === 0 && column[2 * sample + 1] === 0)) continue
+      if (isZero(words, sample)) continue
       const stack = samples.stack[sample] as number
       const from = stacks.offsets[stack] as number
       const to = stacks.offsets[stack + 1] as number
@@ -80,7 +78,7 @@ export class ProfileMerger {
       row[1] = momentWords[0] as number
       row[2] = momentWords[1] as number
       let length = sampleHead
-      for (let at = from; at < to; at++) row[length++] = translate.location(stacks.locations[at] as number)
+      for (let at = from; at < to; at++) row[length++] = locations[stacks.locations[at] as number] as number
       const id = this.samples.intern(row, 0, length)
       for (let i = 0; i < words.length; i++) {
         const column = this.values[i] as Int64Column
@@ -150,6 +148,24 @@ export class ProfileMerger {
     const hasZeros = stack.some((row) => values.every((column) => column[row] === 0n))
     return hasZeros ? mergeProfiles([merged]) : merged
   }
+}
+
+/** Is every value of the sample 0? It adds nothing then. */
+function isZero(words: readonly Int32Array[], sample: number): boolean {
+  for (const column of words) if (column[2 * sample] !== 0 || column[2 * sample + 1] !== 0) return false
+  return true
+}
+
+/** Marks the locations of all samples that add something. */
+function reachedBy({ samples, stacks, locations }: Profile, words: readonly Int32Array[]): Uint8Array {
+  const reached = new Uint8Array(locations.length)
+  for (let sample = 0; sample < samples.length; sample++) {
+    if (isZero(words, sample)) continue
+    const stack = samples.stack[sample] as number
+    const end = stacks.offsets[stack + 1] as number
+    for (let at = stacks.offsets[stack] as number; at < end; at++) reached[stacks.locations[at] as number] = 1
+  }
+  return reached
 }
 
 /** @throws Failure INCOMPATIBLE naming both */

@@ -17,30 +17,32 @@ export function countLoss(context: DecodeContext, what: string): void {
   context.losses.set(what, (context.losses.get(what) ?? 0) + 1)
 }
 
-/** Runs `decode` on each message; when salvaging, a damaged one is counted and left out. */
-export function eachMessage(
-  context: DecodeContext,
-  runs: MessageRuns,
-  decode: (start: number, end: number) => void,
-): void {
-  const { bytes } = context
+/** Reads messages of one kind into what it has. */
+export interface MessageReader {
+  /** @param start first byte behind tag and length */
+  read(start: number, end: number): void
+}
+
+/** Gives each message to `reader`; when salvaging, a damaged one is counted and left out. */
+export function eachMessage(context: DecodeContext, runs: MessageRuns, reader: MessageReader): void {
+  const { bytes, salvage } = context
   for (let run = 0; run < runs.starts.length; run++) {
-    const runEnd = runs.ends.at(run)
-    for (let at = runs.starts.at(run); at < runEnd; ) {
+    const runEnd = runs.ends[run] as number
+    for (let at = runs.starts[run] as number; at < runEnd; ) {
       at = readLength(bytes, at + 1, runEnd) // one byte of tag
-      if (!context.salvage) decode(last.next, at)
-      else salvageMessage(context, { start: last.next, end: at }, decode)
+      if (!salvage) reader.read(last.next, at)
+      else salvageMessage(context, reader, { start: last.next, end: at })
     }
   }
 }
 
 function salvageMessage(
   context: DecodeContext,
+  reader: MessageReader,
   { start, end }: { start: number; end: number },
-  decode: (start: number, end: number) => void,
 ): void {
   try {
-    decode(start, end)
+    reader.read(start, end)
   } catch (error) {
     if (!(error instanceof Failure)) throw error
     countLoss(context, 'damaged records')

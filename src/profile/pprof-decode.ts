@@ -8,11 +8,11 @@
 // is usually last), so the file is indexed first and decoded after.
 // Numeric labels `offset_ms` (unit `milliseconds`) become the column `samples.offsetMs`; pprof-encode.ts writes them.
 import { Failure } from '../model/errors.ts'
-import { checkString, type DecodeContext, eachMessage } from './pprof-context.ts'
-import { indexPprof, type MessageRuns } from './pprof-index.ts'
+import { checkString, type DecodeContext } from './pprof-context.ts'
+import { indexPprof } from './pprof-index.ts'
 import { decodeSamples } from './pprof-samples.ts'
-import { decodeFunctions, decodeLocations, decodeMappings, decodeValueType } from './pprof-tables.ts'
-import type { Profile, ValueType } from './profile.ts'
+import { decodeFunctions, decodeLocations, decodeMappings, decodeValueTypes } from './pprof-tables.ts'
+import type { Profile } from './profile.ts'
 import { failAt } from './protobuf.ts'
 import { LazyStrings } from './string-table.ts'
 
@@ -147,10 +147,4 @@ function salvage(bytes: Uint8Array): Profile | undefined {
     if (error instanceof Failure) return undefined
     throw error
   }
-}
-
-function decodeValueTypes(context: DecodeContext, runs: MessageRuns): ValueType[] {
-  const types: ValueType[] = []
-  eachMessage(context, runs, (start, end) => types.push(decodeValueType(context, start, end)))
-  return types
 }

@@ -1,13 +1,12 @@
 // First step of reading a pprof: where in the file the messages of each kind lie, and the few plain numbers of the top
 // level. Writers put all messages of a kind one behind the other, so what is kept is where such a run begins and ends.
-import { Uint32Column } from './columns.ts'
 import type { Loss } from './profile.ts'
 import { failAt, last, lastInt64, readLength, readVarint, skipField } from './protobuf.ts'
 
 /** All messages of one kind, as stretches of the file that hold nothing else, each with its tag and length. */
 export class MessageRuns {
-  readonly starts = new Uint32Column()
-  readonly ends = new Uint32Column()
+  readonly starts: number[] = []
+  readonly ends: number[] = []
   /** How many messages there are in all runs. */
   length = 0
 
@@ -25,7 +24,10 @@ export class MessageRuns {
       } while (bytes[at] === tag)
     } finally {
       // Also when the next one is cut off: these are whole.
-      if (at > start) this.push(start, at)
+      if (at > start) {
+        this.starts.push(start)
+        this.ends.push(at)
+      }
     }
     return at
   }
@@ -36,19 +38,14 @@ export class MessageRuns {
     const ends = new Uint32Array(this.length)
     let message = 0
     for (let run = 0; run < this.starts.length; run++) {
-      const runEnd = this.ends.at(run)
-      for (let at = this.starts.at(run); at < runEnd; message++) {
+      const runEnd = this.ends[run] as number
+      for (let at = this.starts[run] as number; at < runEnd; message++) {
         at = readLength(bytes, at + 1, runEnd)
         starts[message] = last.next
         ends[message] = at
       }
     }
     return { starts, ends }
-  }
-
-  private push(start: number, end: number): void {
-    this.starts.push(start)
-    this.ends.push(end)
   }
 }
 
@@ -109,7 +106,7 @@ export function indexPprof(bytes: Uint8Array, salvage: boolean): PprofIndex {
 /** Where the last run of each kind ends. */
 function endsOf({ sampleTypes, samples, mappings, locations, functions, strings, periodTypes }: PprofIndex): number[] {
   const kinds = [sampleTypes, samples, mappings, locations, functions, strings, periodTypes]
-  return kinds.filter(({ length }) => length > 0).map(({ ends }) => ends.at(ends.length - 1))
+  return kinds.map(({ ends }) => ends.at(-1) ?? 0)
 }
 
 /** @returns the first byte after the field at `at`, and after those of its kind that follow it */

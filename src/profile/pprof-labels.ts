@@ -15,18 +15,17 @@ export class LabelSets {
   offsetMs: Float64Array | undefined
   private readonly context: DecodeContext
   private readonly capacity: number
-  private readonly rows = new RowInterner()
+  /** Made when the first label is met: most files have none. */
+  private rows: RowInterner | undefined
   private readonly row: number[] = []
   /** Per string index: is it the offset label's key? 0 = not asked yet, 1 = no, 2 = yes. */
-  private readonly isOffsetKey: Uint8Array
+  private isOffsetKey = new Uint8Array(0)
   private readonly number = new BigInt64Array(1)
   private readonly words = wordsOf(this.number)
 
   constructor(context: DecodeContext, capacity: number) {
     this.context = context
     this.capacity = capacity
-    this.isOffsetKey = new Uint8Array(context.strings.length)
-    this.rows.internList([])
   }
 
   /** Adds a label message to those of the present sample: key, str, num low, num high, unit. */
@@ -69,6 +68,7 @@ export class LabelSets {
   }
 
   private intern(row: number[], sample: number): number {
+    this.rows ??= this.begin()
     for (let i = 0; i < row.length; i += 5) {
       if (this.isOffset(row, i)) {
         this.setOffset(sample, this.int64(row, i))
@@ -79,6 +79,13 @@ export class LabelSets {
     const id = this.rows.internList(row)
     if (id === this.sets.length) this.sets.push(this.toLabels(row))
     return id
+  }
+
+  private begin(): RowInterner {
+    this.isOffsetKey = new Uint8Array(this.context.strings.length)
+    const rows = new RowInterner()
+    rows.internList([]) // the empty set is number 0
+    return rows
   }
 
   private isOffset(row: number[], at: number): boolean {

@@ -26,13 +26,13 @@ export function decodeSamples(
   { locationIds, typeCount }: { locationIds: IdTable; typeCount: number },
 ): DecodedSamples {
   let payload = 0
-  for (let i = 0; i < runs.starts.length; i++) payload += runs.ends.at(i) - runs.starts.at(i)
+  for (let i = 0; i < runs.starts.length; i++) payload += runs.ends[i]! - runs.starts[i]!
   // Every value takes a byte at least: without this check a small file could ask for huge columns.
   if (runs.length * typeCount > payload) {
-    failAt(runs.starts.at(0), `${runs.length} samples are too short for ${typeCount} values each`)
+    failAt(runs.starts[0]!, `${runs.length} samples are too short for ${typeCount} values each`)
   }
   const reader = new SampleReader(context, { sampleCount: runs.length, payload, typeCount, locationIds })
-  for (let i = 0; i < runs.starts.length; i++) reader.readRun(runs.starts.at(i), runs.ends.at(i))
+  for (let i = 0; i < runs.starts.length; i++) reader.readRun(runs.starts[i]!, runs.ends[i]!)
   return reader.finish()
 }
 

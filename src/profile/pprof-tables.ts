@@ -1,33 +1,65 @@
-// The small messages of a pprof: sample types, mappings, functions, and locations with their lines.
-import { checkString, countLoss, type DecodeContext, eachMessage } from './pprof-context.ts'
+// The small messages of a pprof: sample types, mappings, functions, and locations with their lines. Each kind has a
+// reader with a method, not a closure: closures are made anew for every file, and a thousand small files would each be
+// read by code that is not compiled yet.
+import { wordsOf } from './int64.ts'
+import { checkString, countLoss, type DecodeContext, eachMessage, type MessageReader } from './pprof-context.ts'
 import { IdTable } from './pprof-ids.ts'
 import type { MessageRuns } from './pprof-index.ts'
 import type { FunctionTable, LineTable, LocationTable, Mapping, ValueType } from './profile.ts'
 import { failAt, last, lastNumber, readLength, readVarint, skipField } from './protobuf.ts'
 
-export function decodeValueType(context: DecodeContext, start: number, end: number): ValueType {
-  const { bytes, strings } = context
-  let type = 0
-  let unit = 0
-  for (let at = start; at < end; ) {
-    const tag = readVarint(bytes, at, end)
-    at = last.next
-    if (tag === 0x08) type = checkString(context, readVarint(bytes, at, end), at)
-    else if (tag === 0x10) unit = checkString(context, readVarint(bytes, at, end), at)
-    else last.next = skipField(bytes, tag, { at, end })
-    at = last.next
+export function decodeValueTypes(context: DecodeContext, runs: MessageRuns): ValueType[] {
+  const reader = new ValueTypeReader(context)
+  eachMessage(context, runs, reader)
+  return reader.types
+}
+
+class ValueTypeReader implements MessageReader {
+  readonly types: ValueType[] = []
+  private readonly context: DecodeContext
+
+  constructor(context: DecodeContext) {
+    this.context = context
   }
-  return { type: strings.get(type), unit: strings.get(unit) }
+
+  read(start: number, end: number): void {
+    const { bytes, strings } = this.context
+    let type = 0
+    let unit = 0
+    for (let at = start; at < end; ) {
+      const tag = readVarint(bytes, at, end)
+      at = last.next
+      if (tag === 0x08) type = checkString(this.context, readVarint(bytes, at, end), at)
+      else if (tag === 0x10) unit = checkString(this.context, readVarint(bytes, at, end), at)
+      else last.next = skipField(bytes, tag, { at, end })
+      at = last.next
+    }
+    this.types.push({ type: strings.get(type), unit: strings.get(unit) })
+  }
 }
 
 export function decodeMappings(context: DecodeContext, runs: MessageRuns): { mappings: Mapping[]; ids: IdTable } {
-  const { bytes, strings } = context
-  const mappings: Mapping[] = []
-  const ids = new IdTable()
-  eachMessage(context, runs, (start, end) => {
-    /** Fields 1 to 10, all varints. */
-    const fields = new BigUint64Array(11)
-    const words = new Int32Array(fields.buffer)
+  const reader = new MappingReader(context)
+  eachMessage(context, runs, reader)
+  return reader
+}
+
+class MappingReader implements MessageReader {
+  readonly mappings: Mapping[] = []
+  readonly ids = new IdTable()
+  private readonly context: DecodeContext
+  /** Fields 1 to 10, all varints. */
+  private readonly fields = new BigUint64Array(11)
+  private readonly words = wordsOf(this.fields)
+
+  constructor(context: DecodeContext) {
+    this.context = context
+  }
+
+  read(start: number, end: number): void {
+    const { context, fields, words } = this
+    const { bytes, strings } = context
+    fields.fill(0n)
     for (let at = start; at < end; ) {
       const tag = readVarint(bytes, at, end)
       at = last.next
@@ -38,8 +70,8 @@ export function decodeMappings(context: DecodeContext, runs: MessageRuns): { map
       } else last.next = skipField(bytes, tag, { at, end })
       at = last.next
     }
-    if (!ids.add(words[2]!, words[3]!)) failAt(start, `mapping id ${fields[1]} is 0 or used twice`)
-    mappings.push({
+    if (!this.ids.add(words[2]!, words[3]!)) failAt(start, `mapping id ${fields[1]} is 0 or used twice`)
+    this.mappings.push({
       start: fields[2]!,
       limit: fields[3]!,
       offset: fields[4]!,
@@ -50,21 +82,35 @@ export function decodeMappings(context: DecodeContext, runs: MessageRuns): { map
       hasLineNumbers: fields[9] !== 0n,
       hasInlineFrames: fields[10] !== 0n,
     })
-  })
-  return { mappings, ids }
+  }
 }
 
 export function decodeFunctions(context: DecodeContext, runs: MessageRuns): { functions: FunctionTable; ids: IdTable } {
-  const { bytes } = context
-  const ids = new IdTable()
-  const functions = {
-    length: 0,
-    name: new Int32Array(runs.length),
-    systemName: new Int32Array(runs.length),
-    filename: new Int32Array(runs.length),
-    startLine: new Float64Array(runs.length),
+  const reader = new FunctionReader(context, runs.length)
+  eachMessage(context, runs, reader)
+  return { functions: reader.toTable(), ids: reader.ids }
+}
+
+class FunctionReader implements MessageReader {
+  readonly ids = new IdTable()
+  private readonly context: DecodeContext
+  private length = 0
+  private readonly name: Int32Array
+  private readonly systemName: Int32Array
+  private readonly filename: Int32Array
+  private readonly startLine: Float64Array
+
+  constructor(context: DecodeContext, count: number) {
+    this.context = context
+    this.name = new Int32Array(count)
+    this.systemName = new Int32Array(count)
+    this.filename = new Int32Array(count)
+    this.startLine = new Float64Array(count)
   }
-  eachMessage(context, runs, (start, end) => {
+
+  read(start: number, end: number): void {
+    const { context } = this
+    const { bytes } = context
     let low = 0
     let high = 0
     let name = 0
@@ -87,14 +133,18 @@ export function decodeFunctions(context: DecodeContext, runs: MessageRuns): { fu
       else if (tag === 0x20) filename = checkString(context, value, at)
       else if (tag === 0x28) startLine = lastNumber()
     }
-    if (!ids.add(low, high)) failAt(start, 'a function id is 0 or used twice')
-    const row = functions.length++
-    functions.name[row] = name
-    functions.systemName[row] = systemName
-    functions.filename[row] = filename
-    functions.startLine[row] = startLine
-  })
-  return { functions, ids }
+    if (!this.ids.add(low, high)) failAt(start, 'a function id is 0 or used twice')
+    const row = this.length++
+    this.name[row] = name
+    this.systemName[row] = systemName
+    this.filename[row] = filename
+    this.startLine[row] = startLine
+  }
+
+  toTable(): FunctionTable {
+    const { length, name, systemName, filename, startLine } = this
+    return { length, name, systemName, filename, startLine }
+  }
 }
 
 export function decodeLocations(
@@ -102,24 +152,49 @@ export function decodeLocations(
   runs: MessageRuns,
   { mappingIds, functionIds }: { mappingIds: IdTable; functionIds: IdTable },
 ): { locations: LocationTable; lines: LineTable; ids: IdTable } {
-  const { bytes } = context
-  const ids = new IdTable()
-  const count = runs.length
-  const mapping = new Int32Array(count)
-  const address = new BigUint64Array(count)
-  const addressWords = new Int32Array(address.buffer)
-  const isFolded = new Uint8Array(count)
-  const lineOffsets = new Uint32Array(count + 1)
-  const lines = new LineReader(context, functionIds, count)
-  let length = 0
-  eachMessage(context, runs, (start, end) => {
+  const lines = new LineReader(context, functionIds, runs.length)
+  const reader = new LocationReader(context, { count: runs.length, mappingIds, lines })
+  eachMessage(context, runs, reader)
+  return { locations: reader.toTable(), lines: lines.toTable(), ids: reader.ids }
+}
+
+class LocationReader implements MessageReader {
+  readonly ids = new IdTable()
+  private readonly context: DecodeContext
+  private readonly mappingIds: IdTable
+  private readonly lines: LineReader
+  private length = 0
+  private readonly mapping: Int32Array
+  private readonly address: BigUint64Array
+  private readonly addressWords: Int32Array
+  private readonly isFolded: Uint8Array
+  private readonly lineOffsets: Uint32Array
+
+  constructor(
+    context: DecodeContext,
+    { count, mappingIds, lines }: { count: number; mappingIds: IdTable; lines: LineReader },
+  ) {
+    this.context = context
+    this.mappingIds = mappingIds
+    this.lines = lines
+    this.mapping = new Int32Array(count)
+    this.address = new BigUint64Array(count)
+    this.addressWords = wordsOf(this.address)
+    this.isFolded = new Uint8Array(count)
+    this.lineOffsets = new Uint32Array(count + 1)
+  }
+
+  read(start: number, end: number): void {
+    const { lines, length } = this
+    const { bytes } = this.context
     let low = 0
     let high = 0
+    let mapping = -1
+    let addressLow = 0
+    let addressHigh = 0
+    let isFolded = 0
     // What a damaged predecessor left behind does not count.
-    lines.length = lineOffsets[length]!
-    mapping[length] = -1
-    address[length] = 0n
-    isFolded[length] = 0
+    lines.length = this.lineOffsets[length] as number
     for (let at = start; at < end; at = last.next) {
       const tag = readVarint(bytes, at, end)
       at = last.next
@@ -138,25 +213,30 @@ export function decodeLocations(
         low = last.low
         high = last.high
       } else if (tag === 0x10) {
-        mapping[length] = value === 0 ? -1 : mappingIds.find(last.low, last.high)
-        if (value !== 0 && mapping[length] === -1) countLoss(context, 'locations whose mapping is missing')
+        mapping = value === 0 ? -1 : this.mappingIds.find(last.low, last.high)
+        if (value !== 0 && mapping === -1) countLoss(this.context, 'locations whose mapping is missing')
       } else if (tag === 0x18) {
-        addressWords[2 * length] = last.low
-        addressWords[2 * length + 1] = last.high
-      } else if (tag === 0x28) isFolded[length] = value === 0 ? 0 : 1
+        addressLow = last.low
+        addressHigh = last.high
+      } else if (tag === 0x28) isFolded = value === 0 ? 0 : 1
     }
-    if (!ids.add(low, high)) failAt(start, 'a location id is 0 or used twice')
-    lineOffsets[++length] = lines.length
-  })
-  return {
-    locations: { length, mapping, address, isFolded, lineOffsets: lineOffsets.slice(0, length + 1) },
-    lines: lines.toTable(),
-    ids,
+    if (!this.ids.add(low, high)) failAt(start, 'a location id is 0 or used twice')
+    this.mapping[length] = mapping
+    this.addressWords[2 * length] = addressLow
+    this.addressWords[2 * length + 1] = addressHigh
+    this.isFolded[length] = isFolded
+    this.lineOffsets[length + 1] = lines.length
+    this.length = length + 1
+  }
+
+  toTable(): LocationTable {
+    const { length, mapping, address, isFolded } = this
+    return { length, mapping, address, isFolded, lineOffsets: this.lineOffsets.subarray(0, length + 1) }
   }
 }
 
 /** Line rows as they are read; nearly always one per location. */
-class LineReader {
+class LineReader implements MessageReader {
   length = 0
   private readonly context: DecodeContext
   private readonly functionIds: IdTable

@@ -3,6 +3,7 @@
 // a loop that meets several kinds of arrays runs five times slower.
 
 import { growSlots } from './hash-slots.ts'
+import type { RowBatch } from './row-batch.ts'
 
 /** First size of the hash table: small, because most interners of a small capture hold fewer than this many rows. */
 const firstSlots = 64
@@ -53,6 +54,41 @@ export class RowInterner {
     // Half full at most: linear probing stays short.
     if (this.count * 4 >= this.slots.length) this.grow()
     return id
+  }
+
+  /** `intern` for all rows of a batch; their numbers are in `batch.ids` then. */
+  internAll(batch: RowBatch): void {
+    const { values, offsets, hashes, ids, length } = batch
+    const { slots } = this
+    for (let i = 0; i < length; i++) {
+      hashes[i] = hashRow(values, offsets[i] as number, offsets[i + 1] as number)
+    }
+    // The first row with the same hash is nearly always the same row.
+    const mask = slots.length - 1
+    for (let i = 0; i < length; i++) {
+      const hash = hashes[i] as number
+      let slot = (hash << 1) & mask
+      while (slots[slot] !== 0 && slots[slot + 1] !== hash) slot = (slot + 2) & mask
+      ids[i] = slots[slot] as number
+    }
+    for (let i = 0; i < length; i++) {
+      const id = (ids[i] as number) - 1
+      const to = offsets[i + 1] as number
+      let word = offsets[i] as number
+      let isFound = false
+      if (id >= 0) {
+        const { arena } = this
+        let at = this.offsets[id] as number
+        if ((this.offsets[id + 1] as number) - at === to - word) {
+          while (word < to && arena[at] === values[word]) {
+            word++
+            at++
+          }
+          isFound = word === to
+        }
+      }
+      ids[i] = isFound ? id : this.intern(values, offsets[i] as number, to)
+    }
   }
 
   /** The same for a row as a list; negative numbers stand for their 32 bits. */
@@ -106,14 +142,20 @@ export class RowInterner {
 
 /**
  * 32-bit hash of integers: multiply, then fold the high bits down, per value; the constants are the odd multipliers
- * of MurmurHash3's finalizer, chosen there because every input bit reaches every output bit.
+ * of MurmurHash3's finalizer, chosen there because every input bit reaches every output bit. Two hashes side by side,
+ * each of every other value, because the next multiplication waits for the last.
  */
 function hashRow(row: Uint32Array, from: number, to: number): number {
   let hash = to - from
-  for (let i = from; i < to; i++) {
+  let other = hash
+  let i = from
+  for (; i + 1 < to; i += 2) {
     hash = Math.imul(hash ^ (row[i] as number), 0x85ebca6b)
+    other = Math.imul(other ^ (row[i + 1] as number), 0xc2b2ae35)
     hash ^= hash >>> 15
+    other ^= other >>> 13
   }
-  hash = Math.imul(hash, 0xc2b2ae35)
+  if (i < to) hash = Math.imul(hash ^ (row[i] as number), 0x85ebca6b)
+  hash = Math.imul(hash ^ (hash >>> 13), 0xc2b2ae35) ^ Math.imul(other ^ (other >>> 15), 0x85ebca6b)
   return hash ^ (hash >>> 16)
 }

@@ -25,10 +25,38 @@ export class StringInterner {
     return this.internRange(new DataView(bytes.buffer), 0, bytes.length)
   }
 
-  /** A string of another table, by its index there. */
-  internFrom(strings: StringTable, index: number): number {
-    if (!(strings instanceof LazyStrings)) return this.intern(strings.get(index))
-    return this.internRange(strings.view, strings.starts[index] as number, strings.ends[index] as number)
+  /**
+   * The strings of another table that are marked, at once; as in row-batch.ts, each step goes over all of them.
+   * @param marked not 0 where a string is wanted; as long as the table
+   * @returns their numbers by their index there; 0 for those that are not wanted
+   */
+  internMarked(strings: StringTable, marked: Uint8Array): Uint32Array {
+    const ids = new Uint32Array(strings.length)
+    if (!(strings instanceof LazyStrings)) {
+      for (let i = 0; i < ids.length; i++) if (marked[i] !== 0) ids[i] = this.intern(strings.get(i))
+      return ids
+    }
+    const { view, starts, ends } = strings
+    const hashes = new Int32Array(ids.length)
+    for (let i = 0; i < ids.length; i++) {
+      if (marked[i] !== 0) hashes[i] = hashBytes(view, starts[i] as number, ends[i] as number)
+    }
+    const { slots } = this
+    const mask = slots.length - 1
+    for (let i = 0; i < ids.length; i++) {
+      if (marked[i] === 0) continue
+      const hash = hashes[i] as number
+      let slot = (hash << 1) & mask
+      while (slots[slot] !== 0 && slots[slot + 1] !== hash) slot = (slot + 2) & mask
+      ids[i] = slots[slot] as number
+    }
+    for (let i = 0; i < ids.length; i++) {
+      if (marked[i] === 0) continue
+      const id = (ids[i] as number) - 1
+      const range = { from: starts[i] as number, to: ends[i] as number }
+      ids[i] = id >= 0 && this.isSame(id, view, range) ? id : this.internRange(view, range.from, range.to)
+    }
+    return ids
   }
 
   private internRange(source: DataView, from: number, to: number): number {
