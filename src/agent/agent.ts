@@ -4,6 +4,8 @@ import { join } from 'node:path'
 import type { Logger } from 'pino'
 import type { ServerMessage } from '../api/messages.ts'
 import { apiServerOf, secretReader } from '../capture/kube-secret.ts'
+import { closeLeftInspectors } from '../capture/node-inspector.ts'
+import { openedInspectors } from '../capture/node-opened.ts'
 import { createDwarfProbe } from '../capture/perf-dwarf.ts'
 import { createProbeSet } from '../capture/plan-probes.ts'
 import { asFailure, type Failure, failures } from '../model/errors.ts'
@@ -112,6 +114,11 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
   const usage = new CpuUsage({ node, onContainer: (id) => inventory.notice(id) })
   const usageRing = new UsageRing({ stepMs: options.usageIntervalMs, keepMs: options.recorder.keepMs + 60_000 })
   const cgroups = openCgroupView()
+  const opened = openedInspectors(join(options.dataDir, 'inspectors'))
+  for (const { isClosed, message } of await closeLeftInspectors(opened)) {
+    if (isClosed) log.info(message)
+    else log.warn(message)
+  }
   const annotationsOf = ({ pid }: Target): Readonly<Record<string, string>> | undefined =>
     pid === undefined ? undefined : inventory.containerOf({ pid })?.pod.annotations
   const episodes = new Episodes({
@@ -122,7 +129,7 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
     spool,
     clock,
     probes: createProbes({
-      probes: createProbeSet({ annotationsOf, readSecret: secretReader(apiServerOf(process.env)) }),
+      probes: createProbeSet({ annotationsOf, readSecret: secretReader(apiServerOf(process.env)), opened }),
       annotationsOf,
       dwarf: createDwarfProbe({
         perf: options.recorder.perf,

@@ -4,20 +4,26 @@ import { jvmHeap } from './jvm-heap.ts'
 import { jvmJfr } from './jvm-jfr.ts'
 import { jvmPerfmap } from './jvm-perfmap.ts'
 import { jvmThreads } from './jvm-threads.ts'
-import { nodeCpu, nodeHeap } from './node-profile.ts'
+import type { OpenedInspectors } from './node-opened.ts'
+import { nodeCpuProbe, nodeHeapProbe } from './node-profile.ts'
 import type { ProbeSet } from './plan.ts'
 import { perfMap } from './python-perf-map.ts'
 import { pySpy } from './python-spy.ts'
 
-export function createProbeSet(go: GoPprofOptions): ProbeSet {
+export interface ProbeSetOptions extends GoPprofOptions {
+  /** Record of the inspectors that were opened in Node programs. */
+  readonly opened?: OpenedInspectors
+}
+
+export function createProbeSet({ opened, ...go }: ProbeSetOptions): ProbeSet {
   return {
     goPprof: goPprofProbe(go),
     jvmHeap,
     jvmJfr,
     jvmPerfmap,
     jvmThreads,
-    nodeCpu,
-    nodeHeap,
+    nodeCpu: nodeCpuProbe(opened),
+    nodeHeap: nodeHeapProbe(opened),
     perfMap,
     pySpy,
   }

@@ -2,7 +2,7 @@
 // container's.
 import { expect, test } from 'vitest'
 import { createContextProbe } from '../../src/capture/context.ts'
-import { nodeCpu } from '../../src/capture/node-profile.ts'
+import { nodeCpuProbe } from '../../src/capture/node-profile.ts'
 import { type Probe, runProbe } from '../../src/capture/probe.ts'
 import { TargetContext } from '../../src/model/context.ts'
 import type { Target } from '../../src/model/target.ts'
@@ -55,7 +55,7 @@ test.skipIf(why !== undefined)('a pegged Node in a pod, throttled by its limit',
     expect(context.cgroup!.cpu!.throttledPeriods).toBeGreaterThan(0)
     expect(context.cgroup!.cpu!.cores).toBeLessThan(0.75)
 
-    const { result, findings } = await look(nodeCpu, 2000)
+    const { result, findings } = await look(nodeCpuProbe(), 2000)
     expect(result).toMatchObject({ outcome: 'ok', message: expect.stringContaining('closed again') })
     const { profile } = await readProfile(findings[0]!.bytes)
     expect(topFunctions(profile, {}).functions[0]?.function).toContain('hotInner')

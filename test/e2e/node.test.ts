@@ -2,16 +2,25 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { createServer } from 'node:net'
+import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { afterEach, expect, test } from 'vitest'
 import WebSocket from 'ws'
-import { nodeCpu, nodeHeap } from '../../src/capture/node-profile.ts'
+import { closeLeftInspectors } from '../../src/capture/node-inspector.ts'
+import { openedInspectors } from '../../src/capture/node-opened.ts'
+import { inspectorId } from '../../src/capture/node-places.ts'
+import { nodeCpuProbe, nodeHeapProbe } from '../../src/capture/node-profile.ts'
 import { type Probe, runProbe } from '../../src/capture/probe.ts'
 import type { CaptureKind } from '../../src/model/capture.ts'
 import { readProfile } from '../../src/profile/formats.ts'
 import { topFunctions } from '../../src/profile/top.ts'
 import { startTicksOf } from '../../src/target/process-identity.ts'
 import { socketInodes, tcpSockets } from '../../src/target/tcp-sockets.ts'
+import { temporaryFolder } from '../temporary-folder.ts'
+
+const nodeCpu = nodeCpuProbe()
+const nodeHeap = nodeHeapProbe()
+const folder = temporaryFolder()
 
 const started: ChildProcess[] = []
 afterEach(async () => {
@@ -76,7 +85,10 @@ test('what is allocated while we look, by function; collected or not', async () 
   const node = await startNode(source)
   for (const kind of ['heap', 'allocs'] as const) {
     const { result, findings } = await look(nodeHeap, node, kind)
-    expect(result).toMatchObject({ outcome: 'ok', message: expect.stringMatching(/allocated.*the heap holds/) })
+    expect(result).toMatchObject({
+      outcome: 'ok',
+      message: expect.stringMatching(/allocated.*the heap of the main thread holds/),
+    })
     const { profile } = await readProfile(findings[0]!.bytes)
     const { functions, unit } = topFunctions(profile, {})
     expect(unit).toBe('bytes')
@@ -84,6 +96,89 @@ test('what is allocated while we look, by function; collected or not', async () 
   }
   expect(portsOf(node)).toEqual([])
 })
+
+test('workers have profiles of their own, the busiest first; one that sleeps for good holds nobody up', async () => {
+  const node = await startNode(`
+    const { Worker } = require('node:worker_threads')
+    const hot = 'function hotWorker() { for (let x = 0; ; ) x += Math.sqrt(x + 1) }; hotWorker()'
+    new Worker(hot, { eval: true, name: 'cruncher' })
+    new Worker('setInterval(() => {}, 1000)', { eval: true, name: 'idler' })
+    new Worker('Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0)', { eval: true, name: 'pool' })
+    ${idle}`)
+  const { result, findings } = await look(nodeCpu, node, 'cpu', 1500)
+  expect(result).toMatchObject({ outcome: 'ok', message: expect.stringContaining('closed again') })
+  expect(findings.map(({ name }) => name)).toEqual(['worker-1-cruncher.cpuprofile', 'cpuprofile'])
+  const { profile } = await readProfile(findings[0]!.bytes)
+  expect(topFunctions(profile, {}).functions[0]?.function).toContain('hotWorker')
+  expect(result.message).toMatch(/of \[worker 1\] cruncher, \d+ samples/)
+  expect(result.message).toContain('2 workers did next to nothing')
+  expect(result.message).not.toContain('did not wait once')
+  expect(portsOf(node)).toEqual([])
+})
+
+test('what an agent that was killed had opened is closed at the next start, and nothing of others', async () => {
+  const record = openedInspectors(join(folder, 'inspectors'))
+  const open = async (...options: string[]) => {
+    const node = await startNode(idle, ...options)
+    process.kill(node.pid, 'SIGUSR1')
+    await untilOpen(node)
+    return { node, key: { pid: node.pid, startTicks: startTicksOf(node.pid) as number } }
+  }
+  const port = await freePort()
+  const [ours, theirs, used] = [
+    await open('--inspect-port=127.0.0.1:0'),
+    await open(`--inspect-port=${port}`),
+    await open(),
+  ]
+  const idOf = async ({ node, key }: typeof ours): Promise<string> =>
+    (await inspectorId(key, { address: '127.0.0.1', port: portsOf(node)[0]! }))!
+  record.note({ ...ours.key, id: await idOf(ours) })
+  // Opened by somebody else since.
+  record.note({ ...theirs.key, id: 'another' })
+  record.note({ ...used.key, id: await idOf(used) })
+  record.note({ pid: ours.key.pid, startTicks: 1, id: 'of a process that had this PID before' })
+  const debugging = new WebSocket(await inspectorUrl(portsOf(used.node)[0]!))
+  await once(debugging, 'open')
+
+  const swept = await closeLeftInspectors(openedInspectors(join(folder, 'inspectors')))
+  expect(swept.map(({ isClosed, message }) => `${isClosed} ${message}`).sort()).toEqual([
+    expect.stringMatching(/^false the inspector of process \d+ .*is in use by somebody else/),
+    `true the inspector of process ${ours.node.pid}, which an earlier run had left open, is closed`,
+  ])
+  expect([ours, theirs, used].map(({ node }) => portsOf(node).length)).toEqual([0, 1, 1])
+  expect(record.left()).toEqual([])
+  debugging.terminate()
+})
+
+test('it is written down before it is opened, and struck out once it is closed', async () => {
+  const record = openedInspectors(join(folder, 'written'))
+  const noted: (string | undefined)[] = []
+  const watching = {
+    ...record,
+    note: (...args: Parameters<typeof record.note>) => {
+      noted.push(args[0].id)
+      record.note(...args)
+    },
+  }
+  const node = await startNode(idle)
+  expect((await look(nodeCpuProbe(watching), node, 'cpu', 300)).result.outcome).toBe('ok')
+  expect(noted).toEqual([undefined, expect.stringMatching(/^[\w-]{36}$/)])
+  expect(record.left()).toEqual([])
+  // Where it cannot be written down it is not opened.
+  const full = {
+    ...record,
+    note: () => {
+      throw new Error('no space left on device')
+    },
+  }
+  const refused = await look(nodeCpuProbe(full), node, 'cpu', 300)
+  expect(refused.result).toMatchObject({ outcome: 'failed', code: 'DATA_NOT_WRITABLE' })
+  expect(portsOf(node)).toEqual([])
+})
+
+async function untilOpen(node: { pid: number }): Promise<void> {
+  while (portsOf(node).length === 0) await new Promise((resolve) => setTimeout(resolve, 20))
+}
 
 test('an inspector that somebody uses is left to them; one that is open and idle is joined and stays open', async () => {
   const node = await startNode(idle, '--inspect=127.0.0.1:0')
