@@ -60,8 +60,9 @@ export const commands = {
       'Node, py-spy, or /proc alone.\n' +
       'TARGET is pod/NAME, NAMESPACE/POD, deploy/NAME, sts/NAME, ds/NAME, container/ID (the beginning will\n' +
       'do), pid/N with the children that it forks, node or node/NAME; or -l LABELS. Without one it is the\n' +
-      'node. Of several the one that uses most CPU right now is taken, and the others are named; --all takes\n' +
-      'them all, as the nodes have room, up to --at-most. A pod is all of its containers unless -c names one.\n' +
+      'node. Of several the one that uses most CPU right now is taken, and the others are named; --all\n' +
+      'takes them all, as the nodes have room, up to --at-most. A pod is all of its containers unless -c\n' +
+      'names one.\n' +
       'With -o FILE the name says what is written: the file that ends alike, or .pb.gz, .folded, .svg or\n' +
       '.html made of it; - is the first one, of cpu as pprof. DIR/ gets all files.\n' +
       'Ctrl-C ends the recording early and keeps what there is; a second Ctrl-C leaves at once.',

@@ -8,7 +8,6 @@ import { isMainThread, workerData } from 'node:worker_threads'
 import packageJson from '../package.json' with { type: 'json' }
 import { type CommandName, type Config, commands, readConfig, type World } from './config.ts'
 import { asFailure, exitCodes, Failure } from './model/errors.ts'
-import { defaultCaptureLimits } from './trigger/limits.ts'
 
 async function run(config: Config): Promise<number> {
   const { command } = config
@@ -56,7 +55,7 @@ async function runMain(command: 'up' | 'agent' | 'server', { options }: Config):
         dataDir: options.dataDir,
         dataBudgetBytes: options.dataBudgetBytes,
         dataAgeMs: options.dataAgeMs,
-        captureLimits: { ...defaultCaptureLimits, perNode: options.capturesPerNode },
+        captureLimits: { perNode: options.capturesPerNode },
         version,
         log,
         program,

@@ -50,7 +50,7 @@ export interface ServerOptions {
   readonly rulesFile?: string
   /** How senders of alerts prove who they are, besides the token. */
   readonly hooks?: Omit<HookAccessOptions, 'token'>
-  readonly captureLimits?: CaptureLimits
+  readonly captureLimits?: Partial<CaptureLimits>
   readonly diskLimits?: DiskLimits
   /** How long a silent agent is waited for before its captures are given up. */
   readonly graceMs?: number
@@ -117,7 +117,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     store,
     agents,
     documents: () => documents,
-    limits: options.captureLimits ?? defaultCaptureLimits,
+    limits: { ...defaultCaptureLimits, ...options.captureLimits },
     log,
     ...(options.graceMs === undefined ? {} : { graceMs: options.graceMs }),
   })
