@@ -98,6 +98,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     rules: () => rules.rules,
     send: (receiver, message, signal) => sendMessage(receiver, message, { environment: process.env, version, signal }),
     linkOf,
+    onOutcome: (incident) => events.publish({ type: 'incident', incident }),
     log,
     ...options.notices,
   })

@@ -9,6 +9,7 @@ import { FlamePanel } from './flame-panel.tsx'
 import { coresOf, headlineOf } from './headline.ts'
 import { IncidentHead } from './incident-head.tsx'
 import { NoProfile } from './no-profile.tsx'
+import { NotesPanel } from './notes-panel.tsx'
 import { ProbesPanel } from './probes-panel.tsx'
 import { qualityFacts } from './quality.ts'
 import { QualityLine } from './quality-line.tsx'
@@ -46,6 +47,7 @@ function Incident({ detail }: { detail: IncidentDetail }) {
   return (
     <main className="incident">
       <IncidentHead detail={detail} capture={capture} headline={headlineOf(incident, whole.data)} />
+      <NotesPanel detail={detail} />
       <section className="chart" aria-label="Timeline">
         {series.error && <Trouble error={series.error} doing="Loading the usage" />}
         <Timeline

@@ -55,6 +55,8 @@ function IncidentRow({ incident, nowMs }: { incident: Incident; nowMs: number })
             {incident.trigger.kind === 'spike' ? (headline.compared ?? '') : incident.trigger.reason}
             {incident.endedMs === undefined && incident.trigger.kind === 'spike' && ' · still going on'}
             {` · node ${incident.node}`}
+            {incident.pin && ' · pinned'}
+            {incident.notes && ` · ${incident.notes.length === 1 ? 'a note' : `${incident.notes.length} notes`}`}
             {headline.threads && ` · ${headline.threads}`}
           </small>
         </span>

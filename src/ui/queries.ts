@@ -1,10 +1,11 @@
 // What the pages ask for, with the keys under which answers are kept and refreshed.
-import { keepPreviousData, type QueryClient, useQuery } from '@tanstack/react-query'
+import { keepPreviousData, type QueryClient, useMutation, useQuery, useQueryClient } from '@tanstack/react-query'
 import { useEffect, useState } from 'react'
 import type { Client } from '../api/client.ts'
-import type { IncidentDetail, IncidentPage, ServerEvent, ServerStatus } from '../api/shapes.ts'
+import type { IncidentAnswer, IncidentDetail, IncidentPage, ServerEvent, ServerStatus } from '../api/shapes.ts'
 import { watchEvents } from '../api/watch.ts'
 import type { Artifact } from '../model/capture.ts'
+import type { Incident } from '../model/incident.ts'
 import { useSource } from './client-context.tsx'
 import { openProfile } from './open-profile.ts'
 import type { ProcessesRequest, ProfileDesk } from './profile-desk.ts'
@@ -47,6 +48,25 @@ export function useIncident(id: string, isLive: boolean) {
     queryFn: ({ signal }) => client.get('/api/v1/incidents/{id}', { params: { id }, signal }),
     refetchInterval: isLive || saved ? false : pollMs,
   })
+}
+
+/** Changes what people said of an incident; the page shows the answer at once, and other pages by the event. */
+export function useIncidentChange() {
+  const queries = useQueryClient()
+  const { mutateAsync, isPending, error } = useMutation({
+    mutationFn: (ask: () => Promise<IncidentAnswer>) => ask(),
+    onSuccess: ({ incident }) => showIncident(queries, incident),
+  })
+  return {
+    /** @returns whether it was done; what went wrong otherwise is in `error` */
+    change: (ask: () => Promise<IncidentAnswer>): Promise<boolean> =>
+      mutateAsync(ask).then(
+        () => true,
+        () => false,
+      ),
+    isBusy: isPending,
+    error,
+  }
 }
 
 /** @param version changes when there is more to fetch, such as the state of the capture */
@@ -136,8 +156,7 @@ export function useLiveEvents(client: Client, queries: QueryClient): boolean {
       onState: (connected) => {
         setLive(connected)
         // What happened while the stream was cut is asked for.
-        if (connected)
-          for (const key of ['status', 'incidents', 'incident']) void queries.invalidateQueries({ queryKey: [key] })
+        if (connected) for (const key of ['status', 'incidents', 'incident']) refresh(queries, [key])
       },
     })
     return () => abort.abort()
@@ -148,19 +167,14 @@ export function useLiveEvents(client: Client, queries: QueryClient): boolean {
 /** Puts an event into the answers that it changes. */
 export function applyEvent(queries: QueryClient, event: ServerEvent): void {
   if (event.type === 'incident') {
-    const { incident } = event
-    queries.setQueryData<IncidentPage>(keys.incidents, (page) => {
-      if (!page) return page
-      const others = page.incidents.filter(({ id }) => id !== incident.id)
-      const incidents = [incident, ...others].sort((a, b) => b.noticedMs - a.noticedMs)
-      return { ...page, incidents }
-    })
-    queries.setQueryData<IncidentDetail>(keys.incident(incident.id), (detail) => detail && { ...detail, incident })
+    showIncident(queries, event.incident)
+    // Who was told of it comes with the whole document.
+    refresh(queries, keys.incident(event.incident.id))
     return
   }
   if (event.type === 'capture') {
     // Its artifacts come with it, so the whole document is asked for again.
-    if (event.capture.incidentId) void queries.invalidateQueries({ queryKey: keys.incident(event.capture.incidentId) })
+    if (event.capture.incidentId) refresh(queries, keys.incident(event.capture.incidentId))
     return
   }
   queries.setQueryData<ServerStatus>(keys.status, (status) => {
@@ -168,4 +182,23 @@ export function applyEvent(queries: QueryClient, event: ServerEvent): void {
     const others = status.agents.filter(({ node }) => node !== event.agent.node)
     return { ...status, agents: [...others, event.agent].sort((a, b) => (a.node < b.node ? -1 : 1)) }
   })
+}
+
+/** What is on its way for the first time may have left before the change: invalidating would do nothing about it. */
+function refresh(queries: QueryClient, queryKey: readonly string[]): void {
+  const again = (): void => void queries.invalidateQueries({ queryKey })
+  for (const { state, promise } of queries.getQueryCache().findAll({ queryKey })) {
+    if (state.data === undefined) promise?.then(again, again)
+  }
+  again()
+}
+
+function showIncident(queries: QueryClient, incident: Incident): void {
+  queries.setQueryData<IncidentPage>(keys.incidents, (page) => {
+    if (!page) return page
+    const others = page.incidents.filter(({ id }) => id !== incident.id)
+    const incidents = [incident, ...others].sort((a, b) => b.noticedMs - a.noticedMs)
+    return { ...page, incidents }
+  })
+  queries.setQueryData<IncidentDetail>(keys.incident(incident.id), (detail) => detail && { ...detail, incident })
 }

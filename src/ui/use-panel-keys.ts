@@ -18,8 +18,8 @@ export function usePanelKeys(keys: PanelKeys): void {
     const onKey = (event: KeyboardEvent): void => {
       if (event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented) return
       const target = event.target as Element
-      // The card of keys and lists to choose from have keys of their own.
-      if (target.closest?.('dialog, select')) return
+      // The card of keys, lists to choose from and notes have keys of their own.
+      if (target.closest?.('dialog, select, .note-form')) return
       if (event.key === 'Escape') stepBack(target, latest.current)
       else if (Object.hasOwn(actions, event.key) && !(target instanceof HTMLInputElement)) {
         // The slash would be the first letter of the search.

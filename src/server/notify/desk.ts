@@ -24,6 +24,8 @@ export interface NotifyDeskOptions {
   readonly rules: () => Rules
   readonly send: (receiver: Receiver, message: NoticeMessage, signal: AbortSignal) => Promise<Delivery>
   readonly linkOf: (incidentId: string) => string
+  /** To be told what became of a message: pages show it. */
+  readonly onOutcome?: (incident: Incident) => void
   readonly log: Pick<Logger, 'info' | 'warn' | 'error'>
   readonly nowMs?: () => number
   /** Of the pauses between attempts, for tests. */
@@ -65,7 +67,7 @@ const closeWithinMs = 2000
 const mostWaiting = 10_000
 
 export function createNotifyDesk(options: NotifyDeskOptions): NotifyDesk {
-  const { catalog, rules, send, linkOf, log, nowMs = Date.now, firstPauseMs = defaultFirstPauseMs } = options
+  const { catalog, rules, send, linkOf, onOutcome, log, nowMs = Date.now, firstPauseMs = defaultFirstPauseMs } = options
   /** By id; what has to be sent. */
   const waiting = new Map<string, Notice>()
   /** By receiver: one that hangs holds up no other, and gets no second message while it looks at the first. */
@@ -126,6 +128,9 @@ export function createNotifyDesk(options: NotifyDeskOptions): NotifyDesk {
       busy.delete(notice.receiver)
       look()
     }
+    if (waiting.get(notice.id)?.attempts === notice.attempts) return // it waits for what is still to come
+    const incident = onOutcome && (await catalog.incident(notice.incidentId).catch(() => undefined)) // only for pages
+    if (incident) onOutcome(incident)
   }
 
   const tell = async (notice: Notice): Promise<void> => {
