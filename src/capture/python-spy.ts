@@ -15,7 +15,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { mediaTypes } from '../model/capture.ts'
 import { Failure } from '../model/errors.ts'
-import { startTicksOf } from '../target/process-identity.ts'
+import { readProcess, startTicksOf } from '../target/process-identity.ts'
 import { detectRuntime } from '../target/runtime.ts'
 import { type Probe, type ProbeRequest, type ProbeYield, Skipped } from './probe.ts'
 import { runTool, type ToolResult } from './run.ts'
@@ -55,7 +55,7 @@ async function dump(request: ProbeRequest): Promise<ProbeYield> {
   const holder = threads.some((state) => state.includes('gil')) ? 'one of them holds' : 'none of them holds'
   return {
     outcome: 'ok',
-    message: `py-spy${mode(request)}: ${threads.length} thread${threads.length === 1 ? '' : 's'}, ${holder} the interpreter's lock`,
+    message: `py-spy${mode(request)}: ${threads.length} thread${threads.length === 1 ? '' : 's'}, ${holder} the interpreter's lock${isElsewhere(request) ? `; ${cannotTell}` : ''}`,
     findings: [{ name: 'python-threads.txt', mediaType: mediaTypes.text, bytes: stdout }],
   }
 }
@@ -69,7 +69,7 @@ async function record(request: ProbeRequest): Promise<ProbeYield> {
     const file = join(folder, 'stacks')
     const args = ['record', '--format', 'raw', '--output', file, '--rate', String(hz), '--duration', String(seconds)]
     const { stdout } = await run(
-      [...args, '--threads', ...(options.gil ? ['--gil'] : [])],
+      [...args, '--threads', ...(options.gil || isElsewhere(request) ? ['--gil'] : [])],
       request,
       durationMs + attachMs,
     )
@@ -81,7 +81,9 @@ async function record(request: ProbeRequest): Promise<ProbeYield> {
 }
 
 function yieldOf(request: ProbeRequest, stacks: Uint8Array | undefined, [samples, errors = 0]: number[]): ProbeYield {
-  const which = request.options.gil ? 'threads that hold the interpreter lock' : 'threads that are not idle'
+  const isOfLock = request.options.gil || isElsewhere(request)
+  const why = request.options.gil ? '' : ` (${cannotTell})`
+  const which = isOfLock ? `threads that hold the interpreter lock${why}` : 'threads that are not idle'
   const count = samples === undefined ? '' : `: ${samples} samples`
   const about = `py-spy${mode(request)}, ${hz} Hz, ${which}${count}`
   if (!stacks?.length) return { outcome: 'empty', message: `${about}; no thread was on Python code`, findings: [] }
@@ -90,6 +92,12 @@ function yieldOf(request: ProbeRequest, stacks: Uint8Array | undefined, [samples
   // A look that raced with the program is normal without stopping it; when most did, the picture is no sample any more.
   return { outcome: errors > (samples ?? 0) ? 'partial' : 'ok', message: about + lost, findings }
 }
+
+/** In a container: py-spy asks the kernel about threads by the ids that they have in there, and gets no answer out here. */
+const isElsewhere = ({ target: { pid } }: ProbeRequest): boolean =>
+  pid !== undefined && (readProcess(pid)?.containerPid ?? pid) !== pid
+
+const cannotTell = 'in a container py-spy cannot tell threads that sleep from those that run'
 
 const mode = ({ options }: ProbeRequest): string => (options.blocking ? ' (stopping the process for each look)' : '')
 

@@ -1,5 +1,5 @@
 // Real Python interpreters: what they tell perf by themselves, py-spy where it is installed, and refusals.
-import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
+import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { rmSync } from 'node:fs'
 import { createInterface } from 'node:readline'
@@ -11,44 +11,22 @@ import type { CaptureKind, ProbeOptions } from '../../src/model/capture.ts'
 import { readProfile } from '../../src/profile/formats.ts'
 import { topFunctions } from '../../src/profile/top.ts'
 import { startTicksOf } from '../../src/target/process-identity.ts'
+import { burningPython, findPythons, hasPySpy } from '../python-program.ts'
 
-const works = (command: string, ...args: string[]): boolean =>
-  spawnSync(command, args, { stdio: 'ignore' }).status === 0
-/** Of those with and without support for perf the first that starts; a version manager may hold several. */
-const pythons = ['3.13', '3.12', '3.11', '3'].flatMap((version) => {
-  const env = { ...process.env, PYENV_VERSION: findPyenv(version) }
-  const found = spawnSync(`python${version}`, ['-c', 'import sys; print(sys.executable, sys.version_info[1])'], { env })
-  const [path, minor] = found.status === 0 ? found.stdout.toString().trim().split(' ') : []
-  return path && minor ? [{ path, minor: Number(minor) }] : []
-})
+const pythons = findPythons()
 const withPerf = pythons.find(({ minor }) => minor >= 12)
 const withoutPerf = pythons.find(({ minor }) => minor < 12)
 const anyPython = pythons[0]
-const hasPySpy = works('py-spy', '--version')
+const withDump = pythons.find(({ minor }) => minor >= 13)
+const isPySpyHere = hasPySpy()
 for (const [what, has] of Object.entries({
   'Python 3.12': withPerf,
   'Python below 3.12': withoutPerf,
-  'py-spy': hasPySpy,
+  'Python 3.13': withDump,
+  'py-spy': isPySpyHere,
 })) {
   if (!has) process.stderr.write(`skipped: tests with ${what}: it is not installed\n`)
 }
-
-function findPyenv(version: string): string {
-  const { stdout, status } = spawnSync('pyenv', ['versions', '--bare'], { encoding: 'utf8' })
-  return status === 0 ? (stdout.split('\n').find((name) => name.startsWith(`${version}.`)) ?? 'system') : 'system'
-}
-
-const source = `
-import threading, time
-def hot_inner(n):
-    x = 0
-    for i in range(n): x += i * i
-    return x
-def handle_parse():
-    while True: hot_inner(10000)
-threading.Thread(target=time.sleep, args=(600,), name="sleeper", daemon=True).start()
-print("ready", flush=True)
-handle_parse()`
 
 const started: ChildProcess[] = []
 afterEach(async () => {
@@ -56,7 +34,7 @@ afterEach(async () => {
     const gone = once(child, 'exit')
     child.kill('SIGKILL')
     await gone
-    rmSync(`/tmp/perf-${child.pid}.map`, { force: true })
+    for (const file of [`perf-${child.pid}.map`, `jit-${child.pid}.dump`]) rmSync(`/tmp/${file}`, { force: true })
   }
 })
 
@@ -74,7 +52,7 @@ function look(probe: Probe, { pid }: { pid: number }, kind: CaptureKind, options
 }
 
 test.runIf(withPerf)('the map that an interpreter writes for perf is found and counted', async () => {
-  const python = await start(withPerf!.path, '-X', 'perf', '-c', source)
+  const python = await start(withPerf!.path, '-X', 'perf', '-c', burningPython)
   const { result, findings } = await look(perfMap, python, 'cpu')
   expect(result).toMatchObject({
     outcome: 'ok',
@@ -84,19 +62,26 @@ test.runIf(withPerf)('the map that an interpreter writes for perf is found and c
   expect(new TextDecoder().decode(findings[0]!.bytes)).toContain('py::hot_inner')
 })
 
+test.runIf(withDump)('the jitdump of 3.13 is found, and says what it is', async () => {
+  const python = await start(withDump!.path, '-X', 'perf_jit', '-c', burningPython)
+  const { result, findings } = await look(perfMap, python, 'cpu')
+  expect(result).toMatchObject({ outcome: 'ok', message: expect.stringContaining('writes a jitdump of') })
+  expect(findings.map(({ name }) => name)).toEqual([`jit-${python.pid}.dump`])
+})
+
 test.runIf(withPerf)('one that was not told to is told how', async () => {
-  const { result } = await look(perfMap, await start(withPerf!.path, '-c', source), 'cpu')
+  const { result } = await look(perfMap, await start(withPerf!.path, '-c', burningPython), 'cpu')
   expect(result).toMatchObject({ outcome: 'skipped', message: expect.stringContaining('-X perf') })
 })
 
 test.runIf(withoutPerf)('one that knows nothing of perf is said to', async () => {
-  const { result } = await look(perfMap, await start(withoutPerf!.path, '-c', source), 'cpu')
+  const { result } = await look(perfMap, await start(withoutPerf!.path, '-c', burningPython), 'cpu')
   expect(result).toMatchObject({ outcome: 'skipped', message: expect.stringContaining('3.12 and later have') })
 })
 
-describe.runIf(hasPySpy && anyPython)('py-spy', () => {
+describe.runIf(isPySpyHere && anyPython)('py-spy', () => {
   test('threads with their Python stacks, and who holds the lock', async () => {
-    const { result, findings } = await look(pySpy, await start(anyPython!.path, '-c', source), 'threads')
+    const { result, findings } = await look(pySpy, await start(anyPython!.path, '-c', burningPython), 'threads')
     expect(result).toMatchObject({ outcome: 'ok', message: expect.stringContaining('2 threads') })
     expect(new TextDecoder().decode(findings[0]!.bytes)).toMatch(
       /"MainThread"\n +hot_inner|"MainThread"\n +handle_parse/,
@@ -104,7 +89,7 @@ describe.runIf(hasPySpy && anyPython)('py-spy', () => {
   })
 
   test('stacks over time, as folded text, with and without stopping it', async () => {
-    const python = await start(anyPython!.path, '-c', source)
+    const python = await start(anyPython!.path, '-c', burningPython)
     for (const options of [{}, { gil: true, blocking: true }]) {
       const { result, findings } = await look(pySpy, python, 'cpu', options)
       expect(result).toMatchObject({ outcome: 'ok', message: expect.stringMatching(/100 Hz.*: \d+ samples/) })
@@ -114,8 +99,8 @@ describe.runIf(hasPySpy && anyPython)('py-spy', () => {
   })
 })
 
-test.runIf(!hasPySpy && anyPython)('without py-spy the way to get it is said', async () => {
-  const { result } = await look(pySpy, await start(anyPython!.path, '-c', source), 'threads')
+test.runIf(!isPySpyHere && anyPython)('without py-spy the way to get it is said', async () => {
+  const { result } = await look(pySpy, await start(anyPython!.path, '-c', burningPython), 'threads')
   expect(result).toMatchObject({ outcome: 'skipped', message: expect.stringContaining('pip install py-spy') })
 })
 
