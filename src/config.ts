@@ -59,10 +59,10 @@ export const commands = {
       'fits. What the process is decides who looks, and the answer says who did: perf, Go pprof, the JVM,\n' +
       'Node, py-spy, or /proc alone.\n' +
       'TARGET is pod/NAME, NAMESPACE/POD, deploy/NAME, sts/NAME, ds/NAME, container/ID (the beginning will\n' +
-      'do), pid/N with the children that it forks, node or node/NAME; or -l LABELS. Without one it is the\n' +
-      'node. Of several the one that uses most CPU right now is taken, and the others are named; --all\n' +
-      'takes them all, as the nodes have room, up to --at-most. A pod is all of its containers unless -c\n' +
-      'names one.\n' +
+      'do), pid/N with the children that it forks, HOST:PORT for who listens there, node or node/NAME; or\n' +
+      '-l LABELS. Without one it is the node. Of several the one that uses most CPU right now is taken, and\n' +
+      'the others are named; --all takes them all, as the nodes have room, up to --at-most. A pod is all of\n' +
+      'its containers unless -c names one.\n' +
       'With -o FILE the name says what is written: the file that ends alike, or .pb.gz, .folded, .svg or\n' +
       '.html made of it; - is the first one, of cpu as pprof. DIR/ gets all files.\n' +
       'Ctrl-C ends the recording early and keeps what there is; a second Ctrl-C leaves at once.',
@@ -88,11 +88,11 @@ export const commands = {
   },
   whois: {
     group: 'ask',
-    args: 'PID|CONTAINER|POD|IP',
+    args: 'PID|CONTAINER|POD|IP|HOST:PORT',
     count: [1, 1],
     output: 'json|yaml|name',
-    summary: 'Everything known of a PID, container, pod, address or workload: process to pod, and back.',
-    examples: ['spikecam whois 4242', 'spikecam whois 10.4.2.17', 'spikecam whois shop/cart-0'],
+    summary: 'Everything known of a PID, container, pod, address, listener or workload: process to pod, and back.',
+    examples: ['spikecam whois 4242', 'spikecam whois 10.4.2.17:8080', 'spikecam whois shop/cart-0'],
   },
   list: {
     group: 'ask',

@@ -3,6 +3,7 @@
 //   node   node/vm1                        the whole node
 //   pid/4242   container/1be3a4c0          one process or container; the beginning of an id will do
 //   pod/cart-0   shop/cart-0   deploy/cart   sts/redis   ds/agent   -l app=cart
+//   10.4.2.17:8080   vm1:9121              who listens there
 import type { CaptureRequest } from '../api/shapes.ts'
 import type { Options } from '../config.ts'
 import { Failure } from '../model/errors.ts'
@@ -53,7 +54,7 @@ export function parseSelector(text: string | undefined, options: Partial<TargetO
 
 /** For messages. */
 export const targetForms =
-  'pod/NAME, NAMESPACE/POD, deploy/NAME, sts/NAME, ds/NAME, container/ID, pid/N, node or node/NAME'
+  'pod/NAME, NAMESPACE/POD, deploy/NAME, sts/NAME, ds/NAME, container/ID, pid/N, HOST:PORT, node or node/NAME'
 
 /** `node/vm1` -> `vm1` */
 function nodeOf(text: string | undefined): string | undefined {
