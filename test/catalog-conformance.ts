@@ -1,5 +1,7 @@
 // What every backing of the catalog must do; each backing's own test runs this list against itself.
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import type { AlertRecord } from '../src/model/alert.ts'
+import type { LedgerEntry } from '../src/model/ledger.ts'
 import type { Notice } from '../src/model/notice.ts'
 import type { Catalog } from '../src/store/catalog.ts'
 import { makeArtifact, makeCapture, makeIncident, someMs, someTarget, someTrigger } from './nouns.ts'
@@ -148,9 +150,52 @@ export function describeCatalog(name: string, open: () => Promise<Catalog>): voi
       expect(older.map(({ id }) => id)).toEqual(['trg-1'])
     })
 
+    test('what the ledger says of alerts and of new captures is written with them', async () => {
+      const row = (id: string): LedgerEntry => ({
+        id,
+        atMs: someMs,
+        node: 'node-1',
+        target: someTarget,
+        trigger: someTrigger,
+        kind: 'cpu',
+        outcome: 'refused',
+      })
+      const alert: AlertRecord = {
+        id: 'alr-1',
+        receivedMs: someMs,
+        state: 'open',
+        decisions: [],
+        alert: {
+          source: 'alertmanager',
+          status: 'firing',
+          name: 'cpu',
+          series: 's',
+          group: 'g',
+          labels: {},
+          context: {},
+          annotations: {},
+        },
+      }
+      const rows = Array.from({ length: 450 }, (_, i) => row(`trg-batch-${String(i).padStart(3, '0')}`))
+      await catalog.saveAlerts([alert], rows)
+      await catalog.saveAlerts([{ ...alert, state: 'resolved' }])
+      const ids = (await catalog.listLedger({ limit: 1000 })).map(({ id }) => id)
+      expect(ids.filter((id) => id.startsWith('trg-batch'))).toEqual(rows.map(({ id }) => id).reverse())
+      expect(await catalog.alert('alr-1')).toMatchObject({ state: 'resolved' })
+      const keep = (id: string) =>
+        catalog.updateCapture(
+          id,
+          () => makeCapture({ id }),
+          (first) => row(`trg-of-${first.id}`),
+        )
+      await keep('cap-in-ledger')
+      await keep('cap-in-ledger')
+      expect((await catalog.listLedger({ limit: 1000 })).filter(({ id }) => id.startsWith('trg-of'))).toHaveLength(1)
+    })
+
     test('notices are written once for each incident and receiver, and found by what is to be done with them', async () => {
       const make = (id: string, state: Notice['state'], atMs: number): Notice => {
-        return { id, incidentId: 'inc-told', receiver: 'oncall', state, atMs, attempts: 0 }
+        return { id, incidentId: 'inc-told', receiver: 'oncall', about: 'shop/cart', state, atMs, attempts: 0 }
       }
       for (const [index, state] of (['waiting', 'sending', 'sent', 'failed'] as const).entries()) {
         await catalog.updateNotice(`n-${index}`, (old) => (old ? undefined : make(`n-${index}`, state, index)))

@@ -36,7 +36,7 @@ test('killed at any of its messages, the server tells everybody, and marks what 
     return undefined
   })
   const rules = join(folder, 'rules.yaml')
-  const events = { name: 'events', type: 'webhook', url: receiver.url }
+  const events = { name: 'events', type: 'webhook', url: receiver.url, every: '0s' }
   // No rule for spikes: the played agent would carry out no capture, and messages would wait for it.
   const alertsOnly = { name: 'alerts', match: { source: ['alert'] } }
   writeFileSync(rules, stringify({ receivers: [events], to: 'events', rules: [alertsOnly] }))

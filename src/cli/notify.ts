@@ -57,6 +57,7 @@ async function troubles(client: Client): Promise<string> {
 export function printNotice({ state, sentMs, nextMs, attempts, message }: Notice): string {
   if (state === 'sent') return `told at ${printTime(sentMs ?? 0)}`
   if (state === 'failed') return `given up: ${message ?? 'for an unknown reason'}`
+  if (state === 'skipped') return `not told again: ${message ?? ''}`
   if (attempts === 0 || nextMs === undefined) return 'about to be told'
   const times = attempts === 1 ? 'once' : `${attempts} times`
   return `tried ${times}, again at ${printTime(nextMs)}: ${message ?? ''}`

@@ -1,8 +1,11 @@
 // One message about one incident to one receiver: what became of it.
 import { z } from 'zod'
 
-/** `sending`: an attempt is under way, or its end was cut by the end of the server. */
-export const noticeStates = ['waiting', 'sending', 'sent', 'failed'] as const
+/**
+ * `sending`: an attempt is under way, or its end was cut by the end of the server; `skipped`: the receiver has heard of
+ * the same workload just before.
+ */
+export const noticeStates = ['waiting', 'sending', 'sent', 'failed', 'skipped'] as const
 export type NoticeState = (typeof noticeStates)[number]
 
 export const Notice = z.object({
@@ -10,6 +13,8 @@ export const Notice = z.object({
   id: z.string(),
   incidentId: z.string(),
   receiver: z.string(),
+  /** The workload, as limits name it. */
+  about: z.string(),
   state: z.enum(noticeStates),
   /** When the evidence was there. */
   atMs: z.number(),

@@ -10,6 +10,7 @@
 //       to: [sre@example.org]
 import { z } from 'zod'
 import { whyNoTemplate } from './receiver-template.ts'
+import { Duration } from './rule-values.ts'
 
 const howSecret = 'secrets do not stand in the rules, which are in repositories: write { file: PATH } or { env: NAME }'
 const Secret = z
@@ -52,9 +53,16 @@ const Template = z.json().superRefine((body, context) => {
   if (message) context.addIssue({ code: 'custom', message })
 })
 
+/** What every receiver has. */
+const common = {
+  name,
+  /** Of one workload it gets at most one message in this time: what burns again and again is one story. */
+  every: Duration.default(600_000),
+}
+
 const Webhook = z
   .strictObject({
-    name,
+    ...common,
     type: z.literal('webhook'),
     url: Url,
     method: z.enum(['POST', 'PUT']).default('POST'),
@@ -69,7 +77,7 @@ const Webhook = z
     context.addIssue({ code: 'custom', path: ['body'], message })
   })
 
-const Slack = z.strictObject({ name, type: z.literal('slack'), url: Url })
+const Slack = z.strictObject({ ...common, type: z.literal('slack'), url: Url })
 
 /** One address as it stands in a header; lists are lists in the file. */
 const MailAddress = z
@@ -100,7 +108,7 @@ const Smtp = SmtpKeys.transform(({ port, security, ...rest }) => ({
 })
 
 const Email = z.strictObject({
-  name,
+  ...common,
   type: z.literal('email'),
   smtp: Smtp,
   from: MailAddress,

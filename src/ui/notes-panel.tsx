@@ -153,14 +153,14 @@ function withLinks(text: string) {
 function NoticeRow({ notice: { receiver, state, sentMs, nextMs, attempts, message } }: { notice: Notice }) {
   return (
     <li className={state}>
-      <span className="to">{state === 'sent' ? 'Told' : state === 'failed' ? 'Not told' : 'Telling'}</span> {receiver}
+      <span className="to">{words[state]}</span> {receiver}
       {sentMs !== undefined && (
         <>
           {' '}
           at <Moment ms={sentMs} />
         </>
       )}
-      {state !== 'sent' && attempts > 0 && message && <>: {message}</>}
+      {state !== 'sent' && message && <>: {message}</>}
       {state === 'waiting' && attempts > 0 && nextMs !== undefined && (
         <>
           , again at <Moment ms={nextMs} />
@@ -168,4 +168,12 @@ function NoticeRow({ notice: { receiver, state, sentMs, nextMs, attempts, messag
       )}
     </li>
   )
+}
+
+const words: Record<Notice['state'], string> = {
+  sent: 'Told',
+  failed: 'Not told',
+  skipped: 'Not told again',
+  waiting: 'Telling',
+  sending: 'Telling',
 }

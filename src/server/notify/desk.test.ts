@@ -10,7 +10,7 @@ import { readRules } from '../../trigger/rule.ts'
 import { createNotifyDesk } from './desk.ts'
 
 const folder = temporaryFolder()
-const receiver = (name: string) => ({ name, type: 'webhook', url: 'https://receiver.example/hook' })
+const receiver = (name: string) => ({ name, type: 'webhook', url: 'https://receiver.example/hook', every: '10m' })
 const file = {
   receivers: [receiver('everybody'), receiver('pager')],
   to: 'everybody',
@@ -50,7 +50,7 @@ async function openDesk(name: string, { rules = file as object, now = someMs + 1
     desk.look(next.id)
   }
   const rows = () => catalog.listNotices({ limit: 99 })
-  const settled = () => until(rows, (all) => all.every(({ state }) => state === 'sent' || state === 'failed'))
+  const settled = () => until(rows, (all) => all.every(({ state }) => state !== 'waiting' && state !== 'sending'))
   const close = async () => {
     await desk.close()
     await catalog.close()
@@ -97,7 +97,15 @@ test('an incident of yesterday, and a receiver that is gone, are rows that say s
   expect(row).toMatchObject({ state: 'failed', attempts: 0, message: 'its beginning was noticed 12 h 59 min ago' })
   expect(open.told).toEqual([])
   const id = 'inc-1.gone'
-  const left = { id, incidentId: 'inc-1', receiver: 'gone', state: 'waiting' as const, atMs: someMs, attempts: 3 }
+  const left = {
+    id,
+    incidentId: 'inc-1',
+    receiver: 'gone',
+    about: 'x',
+    state: 'waiting' as const,
+    atMs: someMs,
+    attempts: 3,
+  }
   await open.catalog.updateNotice(id, () => left)
   await open.desk.resume()
   open.desk.look()
@@ -123,4 +131,25 @@ test('while stacks are still to come the message waits for them, though not for 
   again.desk.look()
   await again.settled()
   expect(again.told).toEqual(['everybody: inc-1'])
+})
+
+test('of a workload that burns again and again a receiver hears once in its time, and the rows say so', async () => {
+  await using open = await openDesk('again')
+  const target = { kind: 'container' as const, node: 'node-1', namespace: 'shop', workload: 'deployment/cart' }
+  const burns = async (id: string, pod: string, change: object = {}) => {
+    await open.conclude(done({ id, target: { ...target, pod, ...change } }))
+    await open.settled()
+  }
+  await burns('inc-1', 'cart-a')
+  open.clock.now += 5 * 60_000
+  await burns('inc-2', 'cart-b')
+  await burns('inc-3', 'redis-a', { workload: 'deployment/redis' })
+  open.clock.now += 5 * 60_000
+  await burns('inc-4', 'cart-a')
+  expect(open.told).toEqual(['everybody: inc-1', 'everybody: inc-3', 'everybody: inc-4'])
+  expect((await open.rows()).find(({ incidentId }) => incidentId === 'inc-2')).toMatchObject({
+    state: 'skipped',
+    attempts: 0,
+    message: 'it was told of shop/deployment/cart 5 min ago (inc-1), and wants to hear of it every 10 min',
+  })
 })

@@ -16,6 +16,7 @@ import type { Receiver } from '../../trigger/receiver.ts'
 import { receiversOf } from '../../trigger/receiver-choice.ts'
 import type { Rules } from '../../trigger/rule.ts'
 import { isActive } from '../merge.ts'
+import { placeOf } from '../rule-limiter.ts'
 import type { Delivery } from './delivery.ts'
 import { messageOf, type NoticeMessage } from './message.ts'
 
@@ -63,6 +64,8 @@ const patienceMs = 5 * 60_000
 const recentMs = 10 * 60_000
 /** An attempt under way when the server ends may finish within this. */
 const closeWithinMs = 2000
+/** More than receivers are sent in the time that they set for one workload. */
+const mostSent = 1000
 /** More than can wait for receivers that are all down, within the limits of the rules. */
 const mostWaiting = 10_000
 
@@ -79,8 +82,8 @@ export function createNotifyDesk(options: NotifyDeskOptions): NotifyDesk {
   /** Forgets it where there is nothing more to be done. */
   const keep = async (notice: Notice): Promise<Notice> => {
     const kept = (await catalog.updateNotice(notice.id, () => notice)) as Notice
-    if (kept.state === 'sent' || kept.state === 'failed') waiting.delete(kept.id)
-    else waiting.set(kept.id, kept)
+    if (kept.state === 'waiting' || kept.state === 'sending') waiting.set(kept.id, kept)
+    else waiting.delete(kept.id)
     return kept
   }
 
@@ -92,7 +95,8 @@ export function createNotifyDesk(options: NotifyDeskOptions): NotifyDesk {
     if (!isFirst && now - newestAlertMs > recentMs) return
     for (const receiver of receiversOf(rules(), next)) {
       const id = noticeId(next.id, receiver)
-      const fresh: Notice = { id, incidentId: next.id, receiver, state: 'waiting', atMs: now, attempts: 0, nextMs: now }
+      const whom = { id, incidentId: next.id, receiver, about: placeOf(next.target).workload }
+      const fresh: Notice = { ...whom, state: 'waiting', atMs: now, attempts: 0, nextMs: now }
       const kept = await catalog.updateNotice(id, (known) => (known ? undefined : fresh))
       if (kept?.state === 'waiting' && !waiting.has(id)) waiting.set(id, kept)
     }
@@ -136,15 +140,17 @@ export function createNotifyDesk(options: NotifyDeskOptions): NotifyDesk {
   const tell = async (notice: Notice): Promise<void> => {
     const { receiver: name, incidentId } = notice
     const receiver = rules().receivers.find((each) => each.name === name)
-    if (!receiver) return giveUp(notice, `there is no receiver ${name} in the rules any more`)
+    if (!receiver) return end(notice, 'failed', `there is no receiver ${name} in the rules any more`)
     const incident = await catalog.incident(incidentId)
-    if (!incident) return giveUp(notice, 'its incident is not there any more')
+    if (!incident) return end(notice, 'failed', 'its incident is not there any more')
     const ageMs = nowMs() - incident.noticedMs
-    if (ageMs > mostAgeMs) return giveUp(notice, `its beginning was noticed ${printDurationMs(ageMs)} ago`)
+    if (ageMs > mostAgeMs) return end(notice, 'failed', `its beginning was noticed ${printDurationMs(ageMs)} ago`)
     if (nowMs() - notice.atMs < patienceMs && (await hasMoreToCome(incident))) {
       waiting.set(notice.id, { ...notice, nextMs: nowMs() + settleMs })
       return
     }
+    const known = await justTold(notice, receiver)
+    if (known) return end(notice, 'skipped', known)
     const begun = await keep({ ...notice, state: 'sending', attempts: notice.attempts + 1 })
     const isUnsure = notice.unsure === true
     const message = messageOf(incident, { id: notice.id, link: linkOf(incidentId), isUnsure })
@@ -154,7 +160,7 @@ export function createNotifyDesk(options: NotifyDeskOptions): NotifyDesk {
     })
     if (!delivery.isDelivered) {
       const after = delivery.isUnsure ? { ...begun, unsure: true } : begun
-      if (delivery.isFinal) return giveUp(after, delivery.why)
+      if (delivery.isFinal) return end(after, 'failed', delivery.why)
       return notSent(after, delivery.why, delivery.retryAfterMs)
     }
     const { nextMs: _, ...done } = begun
@@ -173,17 +179,29 @@ export function createNotifyDesk(options: NotifyDeskOptions): NotifyDesk {
 
   const notSent = async (notice: Notice, why: string, retryAfterMs = 0): Promise<void> => {
     const { attempts } = notice
-    if (attempts >= mostAttempts) return giveUp(notice, `${why} (after ${attempts} attempts)`)
+    if (attempts >= mostAttempts) return end(notice, 'failed', `${why} (after ${attempts} attempts)`)
     const pauseMs = backoffMs(Math.max(0, attempts - 1), { firstMs: firstPauseMs, maxMs: longestPauseMs })
     const nextMs = nowMs() + Math.min(longestPauseMs, Math.max(pauseMs, retryAfterMs))
-    await keep({ ...notice, state: 'waiting', message: why, nextMs })
+    await keep({ ...notice, state: 'waiting', message: why, nextMs: Math.round(nextMs) })
     log.warn({ incident: notice.incidentId, receiver: notice.receiver, attempts, nextMs }, `not told: ${why}`)
   }
 
-  const giveUp = async (notice: Notice, why: string): Promise<void> => {
+  /** Why it has nothing new for this receiver; undefined when it has, or an earlier attempt may have told half of it. */
+  const justTold = async ({ receiver, about, attempts }: Notice, { every }: Receiver): Promise<string | undefined> => {
+    if (attempts > 0 || every === 0) return undefined
+    const sinceMs = nowMs() - every
+    const sent = await catalog.listNotices({ states: ['sent'], limit: mostSent })
+    const before = sent.find((each) => each.receiver === receiver && each.about === about && sentAfter(each, sinceMs))
+    if (!before) return undefined
+    const ago = printDurationMs(nowMs() - (before.sentMs ?? 0))
+    return `it was told of ${about} ${ago} ago (${before.incidentId}), and wants to hear of it every ${printDurationMs(every)}`
+  }
+
+  const end = async (notice: Notice, state: 'failed' | 'skipped', why: string): Promise<void> => {
     const { nextMs: _, ...rest } = notice
-    await keep({ ...rest, state: 'failed', message: why })
-    log.error({ incident: notice.incidentId, receiver: notice.receiver }, `given up: ${why}`)
+    await keep({ ...rest, state, message: why })
+    const level = state === 'failed' ? 'error' : 'info'
+    log[level]({ incident: notice.incidentId, receiver: notice.receiver }, `not told: ${why}`)
   }
 
   return {
@@ -212,6 +230,8 @@ export function createNotifyDesk(options: NotifyDeskOptions): NotifyDesk {
     },
   }
 }
+
+const sentAfter = ({ sentMs = 0 }: Notice, sinceMs: number): boolean => sentMs > sinceMs
 
 /** Something was recorded. */
 const isReady = ({ state }: Incident): boolean => state === 'complete' || state === 'partial'

@@ -142,8 +142,9 @@ function brokenOff(error: unknown): { why: string; isUnsure: boolean } {
   if (name === 'TimeoutError') return { why: `no answer within ${deliverWithinMs / 1000} s`, isUnsure: true }
   if (name === 'AbortError') return { why: 'the server was ended', isUnsure: true }
   const code = cause?.code ?? ''
+  const said = cause?.message || code || message
   return {
-    why: cause?.message || code || message,
+    why: said === 'bad port' ? 'no HTTP client sends to this port (Fetch standard, "bad port")' : said,
     isUnsure: ['ECONNRESET', 'EPIPE', 'UND_ERR_SOCKET', 'UND_ERR_HEADERS_TIMEOUT'].includes(code),
   }
 }
