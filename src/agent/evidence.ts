@@ -17,7 +17,7 @@ import { stateOf } from '../model/outcome.ts'
 import type { Target } from '../model/target.ts'
 import type { Trigger } from '../model/trigger.ts'
 import type { UsageSeries } from '../model/usage.ts'
-import type { FreezeRequest, Recorder } from '../ring/recorder.ts'
+import { type FreezeRequest, onlyRing, type Recorder } from '../ring/recorder.ts'
 import { startedMonotonicMs } from '../target/process-identity.ts'
 import type { WallClock } from './clock.ts'
 import { type Probes, type Ran, unplanned } from './probes.ts'
@@ -163,7 +163,8 @@ async function recordRing(
   const notes: string[] = []
   const about = { probe: 'ring', startedMs: requestedMs }
   try {
-    if (deep) await recorder.beginDeep(order.options.hz)
+    // What the ring goes on to record is there without it.
+    const notDeep = deep ? await failureOf(recorder.beginDeep(order.options.hz)) : undefined
     await pause(order.forMs, stop)
     // Frozen before the deep recording ends: its samples are drained with the ring's, then it may go.
     const frozen = await recorder
@@ -174,7 +175,8 @@ async function recordRing(
         comments: [`spikecam ${options.version}`, `host ${options.node}`, `trigger ${order.trigger.reason}`],
         ...familyOf(order.target, clock.offsetMs),
       })
-      .finally(() => (deep ? recorder.endDeep() : undefined))
+      .finally(() => (deep && !notDeep ? recorder.endDeep() : undefined))
+    const partial = notDeep ? onlyRing(notDeep.message) : frozen.partial
     if (!order.deep) {
       const instead =
         frozen.deepHz === undefined ? 'recorded at the always-on rate' : 'it has its share of their recording'
@@ -186,8 +188,8 @@ async function recordRing(
       notes.push(`recorded at ${frozen.deepHz} Hz and not at ${hz}: ${why}`)
     }
     const isEmpty = frozen.samples === 0
-    const outcome = isEmpty ? 'empty' : frozen.partial ? 'partial' : 'ok'
-    const message = isEmpty ? 'no samples: the machine was idle, or nothing was being recorded' : frozen.partial
+    const outcome = isEmpty ? 'empty' : partial ? 'partial' : 'ok'
+    const message = isEmpty ? 'no samples: the machine was idle, or nothing was being recorded' : partial
     return {
       facts: {
         fromMs: frozen.fromMs,
@@ -220,6 +222,8 @@ async function recordRing(
     }
   }
 }
+
+const failureOf = (work: Promise<void>): Promise<Failure | undefined> => work.then(() => undefined, asFailure)
 
 /** Whose samples, and those of whose children, the view of a process shows: not of others that had its PID. */
 function familyOf({ kind, pid, startTicks }: Target, wallOffsetMs: number): Pick<FreezeRequest, 'family'> {

@@ -1,6 +1,6 @@
 import { execFileSync, spawn } from 'node:child_process'
 import { writeFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { join, resolve } from 'node:path'
 import { gunzipSync } from 'node:zlib'
 import { expect, test } from 'vitest'
 import { hasTool } from '../../test/symbol-programs.ts'
@@ -55,6 +55,16 @@ test.skipIf(why !== undefined)('walks stacks by debug information and tells what
   } finally {
     child.kill('SIGKILL')
   }
+})
+
+test.each([
+  ['perf-denied', 'PERF_FORBIDDEN'],
+  ['perf-mlock', 'PERF_MLOCK'],
+  ['not-there', 'TOOL_MISSING'],
+])('with %s it fails with %s', async (perf, code) => {
+  const path = resolve(import.meta.dirname, '../../test/fake-bin', perf)
+  const without = createDwarfProbe({ perf: path, event: 'cpu-clock', hz: 99, cgroups: openCgroupView() })
+  await expect(without.run(ask(process.pid, startTicksOf(process.pid)))).rejects.toMatchObject({ code })
 })
 
 test('a process that is another one now is not recorded', async () => {

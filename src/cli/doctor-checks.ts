@@ -3,6 +3,15 @@ import { printBytes } from '../lib/units.ts'
 import { type FailureCode, failures } from '../model/errors.ts'
 
 /** What was found out, without an opinion. Absent = could not be read. */
+/** What came of trying an event. */
+export interface EventFacts {
+  readonly works: boolean
+  /** In perf's words. */
+  readonly said: string
+  /** What that means, where it failed. */
+  readonly code?: FailureCode
+}
+
 export interface MachineFacts {
   readonly platform: string
   readonly isRoot: boolean
@@ -10,9 +19,7 @@ export interface MachineFacts {
   readonly capabilities: bigint
   readonly perf: { readonly version: string } | { readonly problem: string }
   /** Per event: what a recording of a tenth of a second ended with; absent when perf is missing. */
-  readonly events:
-    | Readonly<Record<'cycles' | 'cpu-clock', { readonly works: boolean; readonly said: string }>>
-    | undefined
+  readonly events: Readonly<Record<'cycles' | 'cpu-clock', EventFacts>> | undefined
   /** Files of /proc/sys/kernel. */
   readonly sysctl: Readonly<Record<string, number | undefined>>
   readonly kernelSymbols: boolean
@@ -97,9 +104,8 @@ function recording(facts: MachineFacts): Check[] {
     : `kernel.perf_event_paranoid is ${sysctl.perf_event_paranoid ?? 'unknown'}`
   if (!events) return []
   if (!events['cpu-clock'].works && !events.cycles.works) {
-    return [
-      fail('recording', `perf cannot record the whole machine: ${events['cpu-clock'].said || right}`, 'PERF_FORBIDDEN'),
-    ]
+    const { said, code = 'PERF_FORBIDDEN' } = events['cpu-clock']
+    return [fail('recording', `perf cannot record the whole machine: ${said || right}`, code)]
   }
   const allowed = ok('recording', `the whole machine, kernel and user (${right})`)
   if (events.cycles.works) return [allowed, ok('event', 'hardware cycles')]

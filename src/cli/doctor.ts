@@ -2,9 +2,10 @@
 import { spawnSync } from 'node:child_process'
 import { accessSync, constants, readFileSync, readlinkSync, statfsSync, statSync } from 'node:fs'
 import { dirname } from 'node:path'
+import { perfFailure } from '../capture/perf.ts'
 import type { Config } from '../config.ts'
 import { Failure, failures } from '../model/errors.ts'
-import { type Check, checkMachine, type MachineFacts } from './doctor-checks.ts'
+import { type Check, checkMachine, type EventFacts, type MachineFacts } from './doctor-checks.ts'
 import { readOutput, writeForm, writeOut } from './output.ts'
 
 /** @returns 0, or the exit code of the first check that failed */
@@ -73,12 +74,16 @@ function readFacts(perf: string, dataDir: string): MachineFacts {
  * Records the whole machine into nowhere for the life of `true`. Where there are no hardware cycles `perf record` quietly
  * takes cpu-clock, so counting is asked first; its line then begins with `<not supported>` (perf-stat(1), -x).
  */
-function tryEvent(perf: string, event: string): { works: boolean; said: string } {
+function tryEvent(perf: string, event: string): EventFacts {
   const counted = spawnSync(perf, ['stat', '-x,', '-e', event, '--', 'true'], { encoding: 'utf8', timeout: 10_000 })
   if (/^<not (supported|counted)>/m.test(counted.stderr ?? '')) return { works: false, said: 'not supported' }
-  const args = ['record', '-e', event, '-F', '49', '-a', '-g', '-N', '-B', '-o', '/dev/null', '--', 'true']
-  const { status, stderr } = spawnSync(perf, args, { encoding: 'utf8', timeout: 10_000 })
-  return { works: status === 0, said: firstSentence(stderr ?? '') }
+  // Rings as large as the recorder's: locking their memory may be what is not allowed.
+  const args = ['record', '-e', event, '-F', '49', '-a', '-g', '-m', '256', '-N', '-B', '-o', '/dev/null', '--', 'true']
+  const { status, stderr, signal } = spawnSync(perf, args, { encoding: 'utf8', timeout: 10_000 })
+  const text = stderr ?? ''
+  if (status === 0) return { works: true, said: firstSentence(text) }
+  const end = { exitCode: status ?? undefined, signal: signal ?? undefined, stderrTail: text }
+  return { works: false, said: firstSentence(text), code: perfFailure(end).code }
 }
 
 /** perf begins with `Error:` alone on a line. */

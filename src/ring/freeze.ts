@@ -8,7 +8,7 @@ import type { ToProfileOptions } from '../profile/perf-data/to-profile.ts'
 import { encodePprof } from '../profile/pprof-encode.ts'
 import type { Profile } from '../profile/profile.ts'
 import { assignSpans, type Span } from './coverage.ts'
-import type { FreezeRequest, Frozen } from './recorder.ts'
+import { type FreezeRequest, type Frozen, onlyRing } from './recorder.ts'
 import type { SampleStream } from './sample-stream.ts'
 
 /** Moments are told apart to this; a tenth of a second is finer than the usage chart beside it. */
@@ -67,7 +67,11 @@ export function freezeStreams({ deep, ring, eventFallback, notes }: FreezeSource
         : []),
     ],
   }
-  const partial = died ? died.message : holes.length > 0 ? 'perf was not recording all the time' : undefined
+  const neverDeep = deep.find((stream) => stream.failure && stream.samples === 0)?.failure
+  const partial =
+    died?.message ??
+    (neverDeep && onlyRing(neverDeep.message)) ??
+    (holes.length > 0 ? 'perf was not recording all the time' : undefined)
   const joined = parts.length > 0 ? joinProfiles(parts, { slotMs }) : undefined
   const pprof = joined
     ? gzipSync(encodePprof({ ...joined, comments: request.comments }), { level: 6 })

@@ -142,9 +142,13 @@ class RecorderWorker {
       case 'begin-deep': {
         this.#deepUsers++
         if (this.#deepUsers > 1) return undefined
-        const deep = await this.#startStream(command.hz ?? this.#options.deepHz)
-        this.#deep = deep
-        await deep.collect()
+        try {
+          this.#deep = await this.#startStream(command.hz ?? this.#options.deepHz)
+        } catch (error) {
+          this.#deepUsers-- // nobody has to end what did not begin
+          throw error
+        }
+        await this.#deep.collect()
         this.#report()
         return undefined
       }
@@ -162,10 +166,10 @@ class RecorderWorker {
       case 'freeze': {
         await Promise.all([this.#ring?.collect(), this.#deep?.collect()])
         const deep = this.#deep ? [this.#deep] : []
-        // Not "no samples": somebody has to do something about it.
-        const failure = this.#failure ?? this.#deep?.failure
-        if (failure && this.#pastRings.length === 0 && (deep[0]?.samples ?? 0) === 0) throw failure
         const ring = this.#ring ? [this.#ring, ...this.#pastRings] : this.#pastRings
+        // Not "no samples": somebody has to do something about it. What one of both recorded is kept all the same.
+        const failure = this.#failure ?? this.#deep?.failure
+        if (failure && [...ring, ...deep].every((stream) => stream.samples === 0)) throw failure
         const sources = { deep, ring, eventFallback: this.#eventFallback, notes: this.#symbolizer.notes }
         return freezeStreams(sources, command.request)
       }

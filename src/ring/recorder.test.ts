@@ -1,5 +1,7 @@
+import { spawn } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 import { expect, test } from 'vitest'
+import { perfVersion } from '../capture/perf.ts'
 import { Recorder, type RecorderStatus } from './recorder.ts'
 
 const options = { ringHz: 49, deepHz: 99, keepMs: 1000, maxBytes: 1e6, event: 'auto', perf: 'perf' } as const
@@ -51,3 +53,37 @@ test.each([
   await expect(recorder.freeze(span)).rejects.toMatchObject({ code })
   await recorder.close()
 })
+
+const canRecord = process.getuid?.() === 0 && (await perfVersion()) !== undefined
+
+test.skipIf(!canRecord)(
+  'where only the deep perf is at its limit, the always-on samples are kept, and it is said',
+  async () => {
+    const program = new URL('../main.ts', import.meta.url)
+    const perf = fileURLToPath(new URL('../../test/fake-bin/perf-once', import.meta.url))
+    const burner = spawn('sh', ['-c', 'while :; do :; done'], { stdio: 'ignore' })
+    let told: () => void = () => undefined
+    const known = new Promise<void>((resolve) => {
+      told = resolve
+    })
+    const recorder = new Recorder(program, { ...options, keepMs: 60_000, event: 'cpu-clock', perf }, ({ samples }) => {
+      if (samples > 10) told()
+    })
+    try {
+      await known
+      await recorder.beginDeep()
+      const wallOffsetMs = Date.now() - Number(process.hrtime.bigint()) / 1e6
+      const span = { fromMs: Date.now() - 30_000, toMs: Date.now(), wallOffsetMs, comments: [] }
+      const frozen = await recorder.freeze(span)
+      expect(frozen.samples).toBeGreaterThan(10)
+      expect(frozen).toMatchObject({
+        deepHz: undefined,
+        partial: expect.stringMatching(/^recorded at the always-on rate alone: perf may lock no more memory/),
+      })
+      await recorder.endDeep()
+    } finally {
+      burner.kill('SIGKILL')
+      await recorder.close()
+    }
+  },
+)

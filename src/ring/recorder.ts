@@ -60,6 +60,9 @@ export interface Frozen {
   readonly partial: string | undefined
 }
 
+/** Said where the deep recording could not begin: the look-back is whole, the rest has fewer samples than was wanted. */
+export const onlyRing = (why: string): string => `recorded at the always-on rate alone: ${why}`
+
 /** Main thread to worker. */
 export type RecorderCommand =
   | { readonly type: 'begin-deep'; readonly call: number; readonly hz?: number }

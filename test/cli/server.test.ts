@@ -129,6 +129,11 @@ test.each([
     resolve(root, 'test/fake-bin/perf-denied'),
     /^spikecam: perf cannot record the whole machine.*\n {2}next step: .*perf_event_paranoid/m,
   ],
+  [
+    'at its limit of locked memory',
+    resolve(root, 'test/fake-bin/perf-mlock'),
+    /^spikecam: perf cannot record the whole machine.*\n {2}next step: .*perf_event_mlock_kb/m,
+  ],
 ])('up with a perf that is %s: one error, exit 7', async (name, perf, text) => {
   const ran = await spikecam([
     'up',
