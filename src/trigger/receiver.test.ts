@@ -1,5 +1,8 @@
 // Receivers and their templates: what is taken, what is refused with which words, and that nothing breaks out of JSON.
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { expect, test } from 'vitest'
+import { parse } from 'yaml'
 import { Receiver, secretsOf, whyNoAddress } from './receiver.ts'
 import { fillBody, fillText, noticeFields, whyNoTemplate } from './receiver-template.ts'
 import { readRules } from './rule.ts'
@@ -102,4 +105,14 @@ test('a template with a field that there is not is refused when it is loaded', (
   expect(whyNoTemplate(Object.keys(noticeFields).map((name) => `{{${name}}}`))).toBeUndefined()
   const json = { ...webhook, headers: { 'Content-Type': 'application/json' }, body: '{"a": "{{text}}"}' }
   expect(why({ receivers: [json] })).toContain('receivers[0].body: write JSON as a mapping')
+})
+
+test('the example of docs/alerts.md is one that works, and it names every field', () => {
+  const text = readFileSync(join(import.meta.dirname, '../../docs/alerts.md'), 'utf8')
+  const blocks = [...text.matchAll(/```yaml\n(.*?)```/gs)].map((match) => match[1] as string)
+  const rules = readRules(parse(blocks.find((block) => block.includes('type: slack')) ?? ''))
+  expect(rules.receivers.map(({ type }) => type)).toEqual(['slack', 'webhook', 'email'])
+  expect(rules.rules.map(({ to }) => to)).toEqual([[], ['oncall', 'sre']])
+  const fields = /\*\*Fields\*\*:(.*?)A name that is none/s.exec(text)?.[1] ?? ''
+  expect([...fields.matchAll(/`(\w+)`/g)].map((match) => match[1]).sort()).toEqual(Object.keys(noticeFields).sort())
 })
