@@ -1,4 +1,5 @@
-// `npm run build`: the program as one file in dist/spikecam.js, the UI in dist/ui, and the licences of what is in both.
+// `npm run build`: the program in dist/spikecam.js, its parts in dist/parts, the UI in dist/ui, and the licences of what is
+// in all of them.
 import { chmodSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { type BuildOptions, build as bundle, type Metafile } from 'esbuild'
@@ -10,7 +11,12 @@ const dist = join(root, 'dist')
 const program = {
   absWorkingDir: root,
   entryPoints: ['src/main.ts'],
-  outfile: 'dist/spikecam.js',
+  outdir: 'dist',
+  entryNames: 'spikecam',
+  chunkNames: 'parts/[name]-[hash]',
+  // What is imported when it is needed is a file of its own: reading 2 MB of source takes longer than drawing a small
+  // recording, and the threads of the agent need not hold the server.
+  splitting: true,
   bundle: true,
   platform: 'node' as const,
   format: 'esm' as const,

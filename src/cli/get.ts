@@ -3,7 +3,7 @@ import type { CaptureDetail, IncidentDetail } from '../api/shapes.ts'
 import type { Config } from '../config.ts'
 import { printBytes, printDurationMs, printShare } from '../lib/units.ts'
 import type { Artifact, Capture } from '../model/capture.ts'
-import type { BusyThread, TopRow } from '../model/incident.ts'
+import type { BusyThread, IncidentAlert, TopRow } from '../model/incident.ts'
 import { printTarget } from '../model/target.ts'
 import { connect, pageOf, resolveId } from './connect.ts'
 import { renderNotes } from './note.ts'
@@ -49,6 +49,7 @@ export function renderIncident({ incident, captures, artifacts, notices = [] }: 
       ['threads', incident.threads?.map(printThread).join(', ')],
       ['began', printTime(onsetMs)],
       ['noticed', after(noticedMs)],
+      ...(incident.alerts ?? []).map((alert): Fact => ['alert', printAlert(alert, onsetMs)]),
       ['ended', endedMs === undefined ? undefined : after(endedMs)],
       ['evidence', evidenceMs === undefined ? undefined : after(evidenceMs)],
       ['pinned', incident.pin && `${printTime(incident.pin.atMs)}${incident.pin.by ? ` by ${incident.pin.by}` : ''}`],
@@ -61,6 +62,12 @@ export function renderIncident({ incident, captures, artifacts, notices = [] }: 
   for (const capture of captures) lines.push('', ...captureLines(capture))
   if (artifacts.length > 0) lines.push('', renderArtifacts(artifacts).trimEnd())
   return `${lines.join('\n')}\n`
+}
+
+/** `CpuHigh, came 1.5 min after it began; target found by labels pod, container` */
+function printAlert({ name, receivedMs, because }: IncidentAlert, onsetMs: number): string {
+  const late = `came ${printDurationMs(Math.max(0, receivedMs - onsetMs))} after it began`
+  return `${name}, ${late}${because ? `; target found ${because}` : ''}`
 }
 
 /** `hot-thread-1 51 % (thread 4243 of process 4242)` */

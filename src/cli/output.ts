@@ -1,5 +1,4 @@
 // Where answers go and what they look like: data on stdout or into files, everything else on stderr.
-import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
 import { closeSync, fsyncSync, openSync, renameSync, rmSync, statSync, writeSync } from 'node:fs'
 import { dirname, join } from 'node:path'
@@ -38,7 +37,7 @@ export function note(text: string): void {
 /** `-` is stdout. A file appears whole or not at all: temporary name, fsync, rename. */
 export async function writeBytes(path: string, data: string | Uint8Array): Promise<void> {
   if (path === '-') return writeOut(data)
-  const temporary = join(dirname(path), `.spikecam-${randomBytes(6).toString('hex')}`)
+  const temporary = join(dirname(path), `.spikecam-${process.pid}-${performance.now().toString(36).replace('.', '')}`)
   try {
     const file = openSync(temporary, 'wx')
     try {

@@ -1,17 +1,13 @@
 // Profiles from files or stdin, whatever their format; what was lost on the way is said on stderr.
 import { closeSync, openSync, readFileSync, readSync, statSync } from 'node:fs'
 import { basename } from 'node:path'
-import { buffer } from 'node:stream/consumers'
-import * as zlib from 'node:zlib'
 import type { Options } from '../config.ts'
 import { printNumber } from '../flame/value.ts'
 import { exitCodes, Failure } from '../model/errors.ts'
-import { gunzip, type Unpacked } from '../profile/gzip.ts'
 import { isPartial } from '../profile/losses.ts'
 import { matchesPerfData } from '../profile/perf-data/header.ts'
 import { parsePerfData, perfDataFormat } from '../profile/perf-data/parse.ts'
 import type { Profile } from '../profile/profile.ts'
-import { unzstd } from '../profile/zstd.ts'
 import { createFileSymbolizer } from '../symbols/file-symbolizer.ts'
 import { note } from './output.ts'
 
@@ -81,9 +77,12 @@ type SymbolizerOf = { symbolizer: Awaited<ReturnType<typeof createFileSymbolizer
 
 async function readAny(path: string, { symbolizer }: SymbolizerOf): Promise<Omit<ReadProfile, 'name'>> {
   const bytes = await readInput(path)
-  // Loaded only for them: a perf.data of half a minute is read in less time than the other formats take to load.
-  const { readProfile: readBytes } = await import('../profile/formats.ts')
-  const { format, profile } = await readBytes(bytes, { gunzip: fastGunzip, unzstd: fastUnzstd, symbolizer })
+  // Loaded only here: a perf.data of half a minute is read in less time than the other formats take to load.
+  const [{ readProfile: readBytes }, unpackers] = await Promise.all([
+    import('../profile/formats.ts'),
+    import('./fast-unpack.ts'),
+  ])
+  const { format, profile } = await readBytes(bytes, { ...unpackers, symbolizer })
   return { format: format.title, sizeBytes: bytes.length, profile }
 }
 
@@ -92,10 +91,16 @@ export async function readInput(path: string): Promise<Uint8Array> {
   if (path === '-' && process.stdin.isTTY) note('Reading a profile from the terminal; Ctrl-D ends it.')
   try {
     // Not readFileSync(0): a pipe that another program set non-blocking answers EAGAIN.
-    return path === '-' ? await buffer(process.stdin) : readFileSync(path)
+    return path === '-' ? await readStdin() : readFileSync(path)
   } catch (error) {
     throw fileFailure(path, error as NodeJS.ErrnoException)
   }
+}
+
+async function readStdin(): Promise<Uint8Array> {
+  const pieces: Uint8Array[] = []
+  for await (const piece of process.stdin) pieces.push(piece)
+  return Buffer.concat(pieces)
 }
 
 /** perf.data is the one format whose files are larger than memory: it is read piece by piece. */
@@ -142,20 +147,3 @@ function fileFailure(path: string, cause: NodeJS.ErrnoException): unknown {
   if (cause.syscall) return new Failure('USAGE', `${path} cannot be read: ${cause.message}`, { cause })
   return cause
 }
-
-type Unpack = (bytes: Uint8Array, limits: { maxBytes: number }) => Unpacked | Promise<Unpacked>
-
-/** zlib in one call is several times faster than through streams; those take over where the input is damaged. */
-const fast =
-  (unpackSync: (bytes: Uint8Array, options: { maxOutputLength: number }) => Uint8Array, careful: Unpack): Unpack =>
-  (bytes, { maxBytes }) => {
-    try {
-      return { bytes: unpackSync(bytes, { maxOutputLength: maxBytes }) }
-    } catch {
-      return careful(bytes, { maxBytes }) // says what is wrong, and keeps what could be read
-    }
-  }
-
-const fastGunzip = fast(zlib.gunzipSync, gunzip)
-/** Node 20, which an installed package may run on, has no zstd of its own. */
-const fastUnzstd = 'zstdDecompressSync' in zlib ? fast(zlib.zstdDecompressSync, unzstd) : unzstd

@@ -1,5 +1,6 @@
 // From the command to the file that carries it out; each is loaded only when it is wanted.
 import type { CommandName, Config } from '../config.ts'
+import { expectShortRun } from './short-run.ts'
 
 /** Resolves to the exit code. Failures are thrown; the program prints them. */
 export type Run = (config: Config) => Promise<number>
@@ -29,6 +30,7 @@ const runs: Record<Exclude<CommandName, 'up' | 'agent' | 'server'>, () => Promis
 export type ClientCommand = keyof typeof runs
 
 export async function runCommand(command: ClientCommand, config: Config): Promise<number> {
+  expectShortRun()
   const run = await runs[command]()
   return run(config)
 }

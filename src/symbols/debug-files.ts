@@ -3,7 +3,6 @@
 //   /usr/lib/debug/.build-id/ab/cdef….debug        by the build-id of the stripped file
 //   DIR/NAME, DIR/.debug/NAME, /usr/lib/debug/DIR/NAME    by .gnu_debuglink: file name\0, padding to 4, crc32 u32
 import { dirname } from 'node:path'
-import { crc32 } from 'node:zlib'
 import { type ByteSource, decodeName, readBytes } from './byte-source.ts'
 import { type Elf, readElf, sectionNamed, viewOf } from './elf.ts'
 import { hasSymtab } from './elf-symbols.ts'
@@ -76,6 +75,8 @@ function readDebugLink(file: Elf): { name: string; checksum: number } | undefine
 
 function checksumOf(source: ByteSource): number | undefined {
   if (source.size > maxChecksumBytes) return undefined
+  // Not imported: it takes longer to load than all that is read here, and few files have no build-id.
+  const { crc32 } = process.getBuiltinModule('node:zlib')
   let sum = 0
   for (let at = 0; at < source.size; at += chunkBytes) sum = crc32(readBytes(source, at, chunkBytes), sum)
   return sum

@@ -2,8 +2,10 @@
 // for a thousand of 122 000 symbols, and reading all of them into a table takes ten times as long.
 import { decodeName, hexDigit } from './byte-source.ts'
 
-/** One address in so many bytes is read beforehand; the fifty lines from there on are then read one by one. */
-const blockBytes = 2048
+/** One address in so many bytes is read beforehand, some hundred lines. */
+const blockBytes = 4096
+/** Some lines: less than this is read line by line, not halved further. */
+const nearBytes = 256
 /** Shorter texts are no kernel's, and no time is saved. */
 const leastBytes = 64 << 10
 /**
@@ -98,7 +100,7 @@ export class OrderedLines {
     const { text } = this
     const to = this.starts[block + 1] ?? this.end
     let found = -1
-    for (let at = this.starts[block] as number; at < to; at++) {
+    for (let at = this.lineNear(block, address); at < to; at++) {
       const here = addressAt(text, at)
       if (here > address) break
       if (isCodeType(text[at + typeAt] as number) && here > Number.NEGATIVE_INFINITY) found = at
@@ -106,6 +108,24 @@ export class OrderedLines {
       while (at < to && text[at] !== 10) at++
     }
     return found
+  }
+
+  /** A line of code in the block at or before the address, near it; the block's first line where there is none. */
+  private lineNear(block: number, address: number): number {
+    const { text } = this
+    const first = this.starts[block] as number
+    let near = first
+    let low = first
+    let high = this.starts[block + 1] ?? this.end
+    while (high - low > nearBytes) {
+      const line = text.indexOf(10, (low + high) >>> 1) + 1
+      if (line <= low || line >= high) break
+      if (addressAt(text, line) <= address) {
+        low = line
+        if (isCodeType(text[line + typeAt] as number)) near = line
+      } else high = line
+    }
+    return near
   }
 
   private findText(): number | undefined {

@@ -135,7 +135,7 @@ export const symbolParsers: readonly Parser[] = [
       const text = `ffffffff81000000 T _text\nffffffff81000040 t a_function\n0000000000000000 A x\nffffffffc0a01000 t nf_in\t[nf]\n`
       // The last one is long enough to be searched as it is.
       const long = Array.from(
-        { length: 40_000 },
+        { length: 4_000 },
         (_, i) => `${(0xffffffff81000000n + BigInt(i * 16)).toString(16)} t f${i}\n`,
       )
       return [bytes(text), bytes(text.repeat(50)), bytes(long.join('') + text)]

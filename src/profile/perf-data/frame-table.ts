@@ -15,6 +15,8 @@ export interface CodePlace {
   askedAt: number
 }
 
+const noFrames: readonly SymbolFrame[] = []
+
 /** Row 0: an address outside of every mapping. */
 export const unknownPlace = 0
 
@@ -58,7 +60,7 @@ export class FrameTable {
     key[1] = Math.floor(offset / 4294967296)
     let row = index.intern(key, 0, 2, file.id)
     if (index.wasNew) {
-      this.put(row, { file, offset, frames: [], askedAt: second })
+      this.put(row, { file, offset, frames: noFrames, askedAt: second })
       this.ask(range, address, row)
     } else {
       const place = this.places[row] as CodePlace
@@ -69,7 +71,7 @@ export class FrameTable {
         if (file.isJit && place.frames.length > 0) {
           // Run-time code may have another name by now: a new row, so that stacks of before keep theirs.
           row = index.renew(row)
-          this.put(row, { file, offset, frames: [], askedAt: second })
+          this.put(row, { file, offset, frames: noFrames, askedAt: second })
         }
         ;(this.places[row] as CodePlace).askedAt = second
         this.ask(range, address, row)

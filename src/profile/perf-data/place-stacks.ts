@@ -8,8 +8,9 @@ import type { MappedRange } from './mapped-file.ts'
 import { context, type InternContext, isKernelMarker, isMarker, userEnd } from './raw-stacks.ts'
 import { RowArena } from './row-arena.ts'
 
-/** Entries of the cache of addresses, 2 MB: what fits into a second-level cache or so. */
-const cacheSize = 1 << 17
+/** Entries of the cache of addresses: at first 64 kB, at most 2 MB, what fits into a second-level cache or so. */
+const firstCacheSize = 1 << 12
+const mostCacheSize = 1 << 17
 /** A record holds 16 383 words, and every frame takes two. */
 const mostFrames = 8192
 /** Names are asked for once, at the end: all places are of one moment. */
@@ -37,7 +38,9 @@ export class PlaceStacks {
   private readonly stacks = new RowArena()
   private resolved: Int32Array = new Int32Array(0)
   /** Entries [address low, high, key of the space, place]; a newer one takes an older one's room. Key 0 = free. */
-  private readonly cache = new Int32Array(cacheSize * 4)
+  private cache = new Int32Array(firstCacheSize * 4)
+  /** How many entries were made since it has this size. */
+  private cached = 0
   private readonly rows = new Int32Array(mostFrames)
   /** The chain before: stacks that follow each other share most of their callers, which are then found at once. */
   private readonly last: LastChain = {
@@ -98,7 +101,9 @@ export class PlaceStacks {
   }
 
   private place(words: Int32Array, from: number, to: number, { user, kernel, startsInKernel }: InternContext): number {
-    const { rows, cache, last } = this
+    const { rows, last } = this
+    const cache = this.roomyCache()
+    const cacheMask = (cache.length >> 2) - 1
     let space = startsInKernel ? kernel : user
     let isFirstOfUser = true
     let isDeferred = false
@@ -124,11 +129,12 @@ export class PlaceStacks {
       else {
         const { key } = space
         const hash = Math.imul(low ^ Math.imul(high ^ Math.imul(key, 0x9e3779b1), 0x85ebca6b), 0xc2b2ae35)
-        const entry = ((hash ^ (hash >>> 15)) & (cacheSize - 1)) << 2
+        const entry = ((hash ^ (hash >>> 15)) & cacheMask) << 2
         if (cache[entry] === low && cache[entry + 1] === high && cache[entry + 2] === key) {
           row = cache[entry + 3] as number
         } else {
           row = this.rowOf(space, low, high)
+          this.cached++
           cache[entry] = low
           cache[entry + 1] = high
           cache[entry + 2] = key
@@ -147,6 +153,15 @@ export class PlaceStacks {
     // So many frames and markers as the kernel wrote; those that are not places are few.
     const isCut = length >= this.mostDepth()
     return this.stacks.intern(rows, 0, nonsense >= 0 ? nonsense : length, isCut ? 1 : 0)
+  }
+
+  /** The cache, larger once as many addresses were looked up as it has room for. */
+  private roomyCache(): Int32Array {
+    if (this.cached > this.cache.length >> 2 && this.cache.length < mostCacheSize * 4) {
+      this.cache = new Int32Array(this.cache.length * 4)
+      this.cached = 0
+    }
+    return this.cache
   }
 
   /** The word from which on the chain is as the end of the last one: user code of the same space. */
