@@ -30,6 +30,7 @@ export async function printIncident(watch: Watch, detail: IncidentDetail, beganM
     say(`  pod                ${target.namespace}/${target.pod}, of ${target.workload}`)
     say(`  container          ${target.container} (${target.containerId?.slice(0, 12)})`)
   } else say(`  process            ${printTarget(target)}`)
+  if (alert?.because) say(`  found              ${alert.because}`)
   await printThreads(watch, incident.id)
   const quality = captures[0]?.quality
   if (quality) say(`  samples            ${quality.samples}, ${quality.lostSamples} lost, event ${quality.event}`)

@@ -6,7 +6,7 @@ import { Moment } from './times.tsx'
 export function AlertList({ alerts, onsetMs }: { alerts: readonly IncidentAlert[]; onsetMs: number }) {
   return (
     <ul className="alerts" aria-label="Alerts">
-      {alerts.map(({ id, name, receivedMs, resolvedMs, summary, url }) => (
+      {alerts.map(({ id, name, receivedMs, resolvedMs, summary, url, because }) => (
         <li key={id}>
           <span className="bell">Alert</span>{' '}
           {url && /^https?:/.test(url) ? (
@@ -23,6 +23,7 @@ export function AlertList({ alerts, onsetMs }: { alerts: readonly IncidentAlert[
             </>
           )}
           {summary && <small>{summary}</small>}
+          {because && <small>Target found {because}</small>}
         </li>
       ))}
     </ul>

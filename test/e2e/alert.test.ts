@@ -223,6 +223,7 @@ ${['redis', 'bare', 'federate']
 
     // The alert came seconds after the beginning, which is there all the same, with what was normal before it.
     const [alert] = incident.alerts ?? []
+    expect(alert?.because).toMatch(/^by label/)
     expect(alert?.startsMs).toBeGreaterThan(began + 2000)
     expect(incident.onsetMs).toBeGreaterThan(began - 1500)
     expect(incident.onsetMs).toBeLessThan(alert?.startsMs as number)
