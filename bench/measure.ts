@@ -87,8 +87,10 @@ export interface Started {
   stop(): Promise<void>
 }
 
-/** The built program where there is one, else the sources. */
-function program(): string {
+/** The built program where there is one, else the sources; SPIKECAM_BENCH_PROGRAM names another. */
+export function program(): string {
+  const named = process.env.SPIKECAM_BENCH_PROGRAM
+  if (named) return named
   const built = join(root, 'dist', 'spikecam.js')
   return existsSync(built) ? built : join(root, 'spikecam')
 }

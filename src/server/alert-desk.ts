@@ -2,6 +2,7 @@
 // captured already. Alerts are looked up several at once and decided one after the other, so that the limits see what
 // was decided before; what was decided is written in one transaction before any of it is begun.
 import type { Logger } from 'pino'
+import { createPace } from '../lib/pace.ts'
 import { printDurationMs } from '../lib/units.ts'
 import type { Alert, AlertRecord } from '../model/alert.ts'
 import type { RuleDecision } from '../model/decision.ts'
@@ -17,15 +18,17 @@ import { chooseAlertRule } from '../trigger/rule-choice.ts'
 import type { AgentHub } from './agents.ts'
 import { candidatesOfAlert } from './alert-candidates.ts'
 import type { DocumentKeeper } from './documents.ts'
+import type { RecentIncidents } from './recent-incidents.ts'
 import { decideSteps, refusalEntry, type Situation, situationOf, withStepMessage } from './rule-decision.ts'
 import type { RuleLimiter } from './rule-limiter.ts'
 import { beforeMs, type Course, mostWaitMs, type RuleSteps } from './rule-steps.ts'
 
 export interface AlertDeskOptions {
-  readonly catalog: Pick<Catalog, 'listIncidents' | 'listAlerts'>
+  readonly catalog: Pick<Catalog, 'listAlerts'>
   readonly agents: Pick<AgentHub, 'list' | 'ask'>
   readonly documents: () => Pick<DocumentKeeper, 'changeIncident'>
   readonly rules: () => Rules
+  readonly incidents: Pick<RecentIncidents, 'episodeOf'>
   readonly limiter: RuleLimiter
   readonly steps: RuleSteps
   /** Keeps what became of an alert, with what the ledger is to say of it. */
@@ -45,10 +48,14 @@ export interface AlertDesk {
   close(): Promise<void>
 }
 
-/** An incident of the same target that is not older than this is the same episode. */
-const sameEpisodeMs = 10 * 60_000
 /** An agent that is just connecting is waited for. */
 const retryAfterMs = [2000, 10_000, 30_000]
+/** After a start of the server: agents come back with growing pauses, of up to half a minute. */
+const backWithinMs = 30_000
+/** An agent that has been away for longer is not about to come back. */
+const goneAfterMs = 120_000
+/** The first is decided about at once; in a storm one transaction is for all that come meanwhile. */
+const togetherMs = 100
 /** Looked up at the same time: enough to hide the way to the nodes and back, few enough for one short transaction. */
 const atOnce = 32
 /** Beyond this an alert is about another state of the world when its turn comes: some ten minutes of work. */
@@ -70,10 +77,12 @@ type Look =
     }
 
 export function createAlertDesk(options: AlertDeskOptions): AlertDesk {
-  const { catalog, agents, documents, rules, limiter, steps, keep, log, nowMs = Date.now } = options
+  const { catalog, agents, documents, rules, incidents, limiter, steps, keep, log, nowMs = Date.now } = options
   const waiting: Entry[] = []
+  const pace = createPace(togetherMs)
   const timers = new Set<NodeJS.Timeout>()
   let working: Promise<void> | undefined
+  const openedMs = nowMs()
   let isClosed = false
 
   const skip = (message: string, more: Partial<RuleDecision> = {}): RuleDecision => ({
@@ -86,6 +95,7 @@ export function createAlertDesk(options: AlertDeskOptions): AlertDesk {
 
   const work = async (): Promise<void> => {
     while (waiting.length > 0 && !isClosed) {
+      await pace()
       const looks = await Promise.all(waiting.splice(0, atOnce).map(lookUp))
       await decideAll(looks.filter((look) => look !== undefined))
     }
@@ -110,12 +120,19 @@ export function createAlertDesk(options: AlertDeskOptions): AlertDesk {
     } catch (error) {
       const { message } = asFailure(error)
       const waitMs = retryAfterMs[attempt]
-      if (waitMs !== undefined && agents.list().every(({ connected }) => !connected)) {
+      if (waitMs !== undefined && isAnybodyMissing()) {
         later({ record, attempt: attempt + 1 }, waitMs)
         return undefined
       }
       return { record, decisions: [skip(message, { rule: rule.name, guard: 'no-target', because: wanted.because })] }
     }
+  }
+
+  /** Who is meant may be on a node whose agent is not back yet. */
+  const isAnybodyMissing = (): boolean => {
+    const all = agents.list()
+    if (all.length === 0 || nowMs() - openedMs < backWithinMs) return true
+    return all.some(({ connected, lastSeenMs }) => !connected && nowMs() - lastSeenMs < goneAfterMs)
   }
 
   const later = (entry: Entry, waitMs: number): void => {
@@ -161,7 +178,7 @@ export function createAlertDesk(options: AlertDeskOptions): AlertDesk {
     const refusals: LedgerEntry[] = []
     const { rule, because, found } = look
     for (const situation of found) {
-      const joined = await join(record, rule, situation)
+      const joined = await join(record, { rule, because }, situation)
       const decision = joined ?? decideSteps(rule, situation, { limiter, nowMs: nowMs(), ...severityOf(record.alert) })
       decisions.push({ ...decision, because })
       if (decision.outcome === 'refused') refusals.push(refusalEntry(decision, rule, triggerOf(record, rule.name)))
@@ -172,31 +189,19 @@ export function createAlertDesk(options: AlertDeskOptions): AlertDesk {
   /** It has its evidence already: the one of the spike began with the spike, which no alert can. */
   const join = async (
     { alert, id, receivedMs }: AlertRecord,
-    rule: Rule,
+    { rule, because }: { rule: Rule; because: string },
     { target, whyNot }: Situation,
   ): Promise<RuleDecision | undefined> => {
     if (whyNot) return undefined
-    const episode = await episodeOf(target)
-    if (!episode) return undefined
-    const told = toldOf(alert, { id, receivedMs, rule: rule.name })
-    await documents().changeIncident(episode.id, (old) => {
+    const incidentId = incidents.episodeOf(target)
+    if (!incidentId) return undefined
+    const told = toldOf(alert, { id, receivedMs, rule: rule.name, because })
+    await documents().changeIncident(incidentId, (old) => {
       const others = (old.alerts ?? []).filter((each) => each.id !== id)
       return { ...old, alerts: [...others, told] }
     })
-    const message = `${printTarget(target)} is incident ${episode.id} already, whose evidence has the beginning`
-    return { atMs: nowMs(), rule: rule.name, target, outcome: 'joined', message, incidentId: episode.id, steps: [] }
-  }
-
-  /** The newest incident of the same target that is the same episode, and was not somebody's own question. */
-  const episodeOf = async (target: Target): Promise<Incident | undefined> => {
-    const { node, namespace, pod } = target
-    const place = { node, ...(namespace ? { namespace } : {}), ...(pod ? { pod } : {}) }
-    const found = await catalog.listIncidents({ ...place, limit: 20 })
-    const oldestMs = nowMs() - sameEpisodeMs
-    const episode = found.find(
-      (incident) => (incident.endedMs ?? incident.noticedMs) > oldestMs && isSameTarget(incident.target, target),
-    )
-    return episode?.trigger.kind === 'spike' || episode?.trigger.kind === 'alert' ? episode : undefined
+    const message = `${printTarget(target)} is incident ${incidentId} already, whose evidence has the beginning`
+    return { atMs: nowMs(), rule: rule.name, target, outcome: 'joined', message, incidentId, steps: [] }
   }
 
   const coursesOf = (first: AlertRecord): Course[] => {
@@ -216,7 +221,7 @@ export function createAlertDesk(options: AlertDeskOptions): AlertDesk {
         onsetMs: startsMs,
         noticedMs: receivedMs,
         baseline: { fromMs: startsMs - beforeMs, toMs: startsMs },
-        alerts: [toldOf(alert, { ...record, rule: decision.rule })],
+        alerts: [toldOf(alert, { ...record, rule: decision.rule, because: decision.because })],
       }
       const trigger = triggerOf(record, decision.rule)
       return [{ decision, trigger, startsMs, decidedFromMs: receivedMs, opening, settle }]
@@ -294,7 +299,7 @@ function triggerOf({ alert }: AlertRecord, rule: string): Trigger {
 
 function toldOf(
   alert: Alert,
-  { id, receivedMs, rule }: { id: string; receivedMs: number; rule: string },
+  { id, receivedMs, rule, because }: { id: string; receivedMs: number; rule: string; because: string | undefined },
 ): IncidentAlert {
   const summary = alert.annotations.summary ?? alert.annotations.message ?? alert.annotations.description
   return {
@@ -302,6 +307,7 @@ function toldOf(
     name: alert.name,
     receivedMs,
     rule,
+    ...(because ? { because } : {}),
     ...(alert.startsMs === undefined ? {} : { startsMs: alert.startsMs }),
     ...(summary ? { summary } : {}),
     ...(alert.url ? { url: alert.url } : {}),

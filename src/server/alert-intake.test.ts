@@ -22,9 +22,9 @@ async function openIntake(folder = mkdtempSync(join(tmpdir(), 'spikecam-alerts-'
   const resolved: AlertRecord[] = []
   let transactions = 0
   const counted: Pick<Catalog, 'saveAlerts' | 'unresolvedAlerts'> = {
-    saveAlerts: (records) => {
+    saveAlerts: (records, ledger) => {
       transactions++
-      return catalog.saveAlerts(records)
+      return catalog.saveAlerts(records, ledger)
     },
     unresolvedAlerts: () => catalog.unresolvedAlerts(),
   }
@@ -111,6 +111,16 @@ test('after a restart nothing is lost and nothing is new again', async () => {
   const second = await openIntake(first.folder)
   expect(second.queued.map((record) => record.alert.series)).toEqual(['b'])
   expect(await second.intake.take(message(alert('a'), alert('b')))).toMatchObject({ accepted: [], repeated: 2 })
+})
+
+test('before it is known what an earlier run has, nothing is taken', async () => {
+  const first = await openIntake()
+  await first.intake.take(message(alert('a')))
+  const early = createAlertIntake({ catalog: first.catalog, onQueued: () => undefined, onResolved: () => undefined })
+  const answer = early.take(message(alert('a')))
+  await early.resume()
+  expect(await answer).toMatchObject({ accepted: [], repeated: 1 })
+  expect(await first.catalog.listAlerts({ limit: 10 })).toHaveLength(1)
 })
 
 test('what could not be written is not acknowledged, and the sender may repeat it', async () => {

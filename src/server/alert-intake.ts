@@ -1,6 +1,7 @@
 // Takes alerts in: each firing once, on disk before it is acknowledged, and many requests in one transaction.
 import type { HookAnswer } from '../api/shapes.ts'
 import { newId } from '../lib/ids.ts'
+import { createPace } from '../lib/pace.ts'
 import type { Alert, AlertMessage, AlertRecord } from '../model/alert.ts'
 import { Failure } from '../model/errors.ts'
 import type { LedgerEntry } from '../model/ledger.ts'
@@ -15,7 +16,7 @@ export interface AlertIntakeOptions {
 }
 
 export interface AlertIntake {
-  /** Resolves when everything new is on disk. @throws Failure REFUSED when too much waits to be written */
+  /** Resolves when everything new is on disk, not before `resume` has. @throws Failure REFUSED when too much waits to be written */
   take(message: AlertMessage): Promise<HookAnswer>
   /** The latest state of a firing, and what the ledger says of it, in one transaction. */
   replace(record: AlertRecord, refusals?: readonly LedgerEntry[]): Promise<void>
@@ -29,6 +30,8 @@ interface Open {
   readonly kept: Promise<void>
 }
 
+/** A transaction costs some 5 ms of CPU, with one alert or with thirty; nobody notices that 202 comes so much later. */
+const togetherMs = 20
 /** Waiting for the disk: at 300 bytes each some 15 MB; a disk that is slower than that is refused more. */
 const mostWaiting = 50_000
 /** A firing that nobody resolves is forgotten after this: senders repeat what still fires every few hours. */
@@ -44,6 +47,11 @@ export function createAlertIntake({
   const open = new Map<string, Open>()
   const waiting = new Map<string, AlertRecord>()
   let waitingRefusals: LedgerEntry[] = []
+  const pace = createPace(togetherMs)
+  let ready = (): void => undefined
+  const isReady = new Promise<void>((resolve) => {
+    ready = resolve
+  })
   let writing: Promise<void> | undefined
   let next: Promise<void> | undefined
 
@@ -53,6 +61,7 @@ export function createAlertIntake({
     waitingRefusals.push(...refusals)
     next ??= (async () => {
       await writing?.catch(() => undefined) // who waited for that one has been told
+      await pace()
       const batch = [...waiting.values()]
       const entries = waitingRefusals
       waiting.clear()
@@ -75,6 +84,8 @@ export function createAlertIntake({
 
   return {
     take: async (message) => {
+      // Before that nobody knows what is a repeat: a sender that was not answered sends again when we are back.
+      await isReady
       const now = nowMs()
       if (waiting.size > mostWaiting) {
         throw new Failure('REFUSED', `${waiting.size} alerts wait to be written; the disk is too slow`, {
@@ -152,6 +163,7 @@ export function createAlertIntake({
         }
       }
       if (stale.length > 0) await save(stale)
+      ready()
       if (queued.length > 0) onQueued(queued)
     },
   }

@@ -11,6 +11,7 @@ import { createAlertDesk } from './alert-desk.ts'
 import { createAlertIntake } from './alert-intake.ts'
 import type { CaptureDesk } from './captures.ts'
 import type { DocumentKeeper } from './documents.ts'
+import { createRecentIncidents } from './recent-incidents.ts'
 import type { RuleBook } from './rule-book.ts'
 import { createRuleLimiter } from './rule-limiter.ts'
 import { createRuleSteps } from './rule-steps.ts'
@@ -30,7 +31,7 @@ export interface Alerts {
   take(message: AlertMessage): Promise<HookAnswer>
   /** To be called with every capture that is stored. */
   note(capture: Capture): void
-  /** To be called with every incident that an agent brings. */
+  /** To be called with every incident that is stored. */
   noteIncident(incident: Incident): void
   readonly firings: readonly Firing[]
   resume(): Promise<void>
@@ -43,7 +44,8 @@ export function createAlerts({ rules: book, ...options }: AlertsOptions): Alerts
   const steps = createRuleSteps({ ...options, limiter })
   const spikes = createSpikeDesk({ ...options, rules, limiter, steps })
   const keep: typeof intake.replace = (record, refusals) => intake.replace(record, refusals)
-  const desk = createAlertDesk({ ...options, rules, limiter, steps, keep })
+  const incidents = createRecentIncidents(options)
+  const desk = createAlertDesk({ ...options, rules, incidents, limiter, steps, keep })
   const intake = createAlertIntake({ catalog: options.catalog, onQueued: desk.queue, onResolved: desk.end })
   return {
     take: (message) => intake.take(message),
@@ -51,12 +53,16 @@ export function createAlerts({ rules: book, ...options }: AlertsOptions): Alerts
       limiter.note(capture)
       steps.note(capture)
     },
-    noteIncident: spikes.note,
+    noteIncident: (incident) => {
+      incidents.note(incident)
+      spikes.note(incident)
+    },
     get firings() {
       return limiter.firings
     },
     resume: async () => {
       await limiter.resume()
+      await incidents.resume()
       await desk.resume()
       await spikes.resume()
       await intake.resume()

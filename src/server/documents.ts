@@ -4,6 +4,7 @@ import { SeriesAnswer } from '../api/shapes.ts'
 import { newId } from '../lib/ids.ts'
 import { type Artifact, type Capture, mediaTypes } from '../model/capture.ts'
 import type { Incident } from '../model/incident.ts'
+import type { LedgerEntry } from '../model/ledger.ts'
 import type { DocumentAnswer, DocumentMessage } from './agents.ts'
 import type { EventHub } from './events.ts'
 import { mergeCapture, mergeIncident } from './merge.ts'
@@ -15,7 +16,7 @@ export interface DocumentKeeperOptions {
   readonly log: Logger
   /** A capture as it is stored now, whoever changed it. */
   onCapture(capture: Capture): void
-  /** An incident as an agent brought it, after it was stored. */
+  /** An incident as it is stored now, whoever changed it. */
   onIncident?(incident: Incident): void
   /** Something came that may complete what is known of this incident. */
   onEvidence(incidentId: string): void
@@ -44,40 +45,26 @@ export function createDocumentKeeper({
   const keepIncident = async (incoming: Incident): Promise<Incident> => {
     const incident = (await catalog.updateIncident(incoming.id, (old) => mergeIncident(old, incoming))) as Incident
     events.publish({ type: 'incident', incident })
+    onIncident?.(incident)
     onEvidence(incident.id)
     return incident
   }
 
   const changeIncident: DocumentKeeper['changeIncident'] = async (id, change) => {
     const incident = await catalog.updateIncident(id, (old) => old && change(old))
-    if (incident) events.publish({ type: 'incident', incident })
+    if (!incident) return
+    events.publish({ type: 'incident', incident })
+    onIncident?.(incident)
   }
 
   const keepCapture = async (incoming: Capture): Promise<Capture> => {
-    let isFirst = false
-    const capture = (await catalog.updateCapture(incoming.id, (old) => {
-      isFirst = old === undefined
-      return mergeCapture(old, incoming)
-    })) as Capture
-    if (isFirst) await noteInLedger(capture)
+    const merge = (old: Capture | undefined): Capture => mergeCapture(old, incoming)
+    const capture = (await catalog.updateCapture(incoming.id, merge, ledgerEntry)) as Capture
     events.publish({ type: 'capture', capture })
     onCapture(capture)
     if (capture.incidentId) onEvidence(capture.incidentId)
     return capture
   }
-
-  const noteInLedger = ({ id, node, target, trigger, kind, state, message, requestedMs }: Capture): Promise<void> =>
-    catalog.addToLedger({
-      id: newId('trg-'),
-      atMs: requestedMs,
-      node,
-      target,
-      trigger,
-      kind,
-      outcome: state === 'refused' ? 'refused' : 'accepted',
-      captureId: id,
-      ...(message ? { message } : {}),
-    })
 
   const keepArtifact = async (seq: number, artifact: Artifact): Promise<DocumentAnswer> => {
     // A repeat: its bytes may have been dropped since, and must not be asked for again.
@@ -115,7 +102,7 @@ export function createDocumentKeeper({
     keep: async (message) => {
       switch (message.type) {
         case 'incident':
-          onIncident?.(await keepIncident(message.incident))
+          await keepIncident(message.incident)
           return { type: 'stored', seq: message.seq }
         case 'capture':
           await keepCapture(message.capture)
@@ -124,5 +111,20 @@ export function createDocumentKeeper({
           return keepArtifact(message.seq, message.artifact)
       }
     },
+  }
+}
+
+/** The row of the ledger about a capture when it is first heard of. */
+function ledgerEntry({ id, node, target, trigger, kind, state, message, requestedMs }: Capture): LedgerEntry {
+  return {
+    id: newId('trg-'),
+    atMs: requestedMs,
+    node,
+    target,
+    trigger,
+    kind,
+    outcome: state === 'refused' ? 'refused' : 'accepted',
+    captureId: id,
+    ...(message ? { message } : {}),
   }
 }

@@ -69,7 +69,12 @@ export interface Catalog {
   /** By `noticedMs`. */
   listIncidents(filter: IncidentFilter): Promise<Incident[]>
 
-  updateCapture(id: string, change: (old: Capture | undefined) => Capture | undefined): Promise<Capture | undefined>
+  /** @param entry what the ledger says of one that is new, in the same transaction */
+  updateCapture(
+    id: string,
+    change: (old: Capture | undefined) => Capture | undefined,
+    entry?: (first: Capture) => LedgerEntry,
+  ): Promise<Capture | undefined>
   capture(id: string): Promise<Capture | undefined>
   /** By `requestedMs`. */
   listCaptures(filter: CaptureFilter): Promise<Capture[]>
@@ -92,7 +97,10 @@ export interface Catalog {
   addToLedger(entry: LedgerEntry): Promise<void>
   listLedger(page: Page): Promise<LedgerEntry[]>
 
-  /** Writes new ones and replaces those with the same id; with what the ledger says of them, all in one transaction. */
+  /**
+   * Writes new ones and replaces those with the same id; with what the ledger says of them, all in one transaction. It
+   * goes before other changes that wait: who sends alerts is waiting for it.
+   */
   saveAlerts(records: readonly AlertRecord[], ledger?: readonly LedgerEntry[]): Promise<void>
   alert(id: string): Promise<AlertRecord | undefined>
   /** Those that are not resolved, oldest first. */

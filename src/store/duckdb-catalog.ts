@@ -91,6 +91,7 @@ function catalogOf(path: string, database: Database, onUnreadable: (problem: Fai
     id: string,
     options: { parse(row: Row): T; keys(document: T): Record<string, DuckDBValue> },
     change: (old: T | undefined) => T | undefined,
+    entry?: (first: T) => LedgerEntry,
   ): Promise<T | undefined> =>
     database.change(async (statement) => {
       const old = await find(table, id, options.parse, statement)
@@ -106,6 +107,7 @@ function catalogOf(path: string, database: Database, onUnreadable: (problem: Fai
           : `INSERT INTO ${table} (id, ${names.join(', ')}) VALUES ($1, ${places.join(', ')})`,
         [id, ...values],
       )
+      if (!old && entry) await insertLedger(statement, [entry(next)])
       return next
     })
 
@@ -131,7 +133,7 @@ function catalogOf(path: string, database: Database, onUnreadable: (problem: Fai
       return list('incidents', conditions, page, parseIncident)
     },
 
-    updateCapture: (id, change) => {
+    updateCapture: (id, change, entry) => {
       const keys = (capture: Capture) => ({
         at_ms: capture.requestedMs,
         incident_id: capture.incidentId ?? null,
@@ -139,7 +141,7 @@ function catalogOf(path: string, database: Database, onUnreadable: (problem: Fai
         ...placeKeys(capture.target),
         state: capture.state,
       })
-      return update('captures', id, { parse: parseCapture, keys }, change)
+      return update('captures', id, { parse: parseCapture, keys }, change, entry)
     },
     capture: (id) => find('captures', id, parseCapture),
     listCaptures: ({ incidentId, node, states, ...page }) => {
@@ -230,7 +232,7 @@ function catalogOf(path: string, database: Database, onUnreadable: (problem: Fai
 
     addToLedger: (entry) =>
       database.change(async (statement) => {
-        await insertLedger(statement, entry)
+        await insertLedger(statement, [entry])
       }),
     listLedger: (page) => list('ledger', [], page, (row) => LedgerEntry.parse(document(row))),
 
@@ -240,12 +242,11 @@ function catalogOf(path: string, database: Database, onUnreadable: (problem: Fai
           const some = records.slice(from, from + rowsAtOnce)
           const ids = some.map(({ id }) => id)
           await statement(`DELETE FROM alerts WHERE id IN (${placesFor(ids)})`, ids)
-          const rows = some.map((_, row) => `($${row * 4 + 1}, $${row * 4 + 2}, $${row * 4 + 3}, $${row * 4 + 4})`)
           const values = some.flatMap((record) => [record.id, record.receivedMs, record.state, JSON.stringify(record)])
-          await statement(`INSERT INTO alerts VALUES ${rows.join(', ')}`, values)
+          await statement(`INSERT INTO alerts VALUES ${tuples(some.length, 4)}`, values)
         }
-        for (const entry of ledger) await insertLedger(statement, entry)
-      }),
+        await insertLedger(statement, ledger)
+      }, 'first'),
     alert: (id) => find('alerts', id, parseAlert),
     unresolvedAlerts: async () => {
       const rows = await database.all(`SELECT * FROM alerts WHERE state != 'resolved' ORDER BY at_ms, id`)
@@ -289,9 +290,18 @@ function readRow<T>(table: Table, row: Row, parse: (row: Row) => T): T | Failure
   }
 }
 
-function insertLedger(statement: Statement, entry: LedgerEntry): Promise<Row[]> {
-  const { id, atMs, node, outcome } = entry
-  return statement('INSERT INTO ledger VALUES ($1, $2, $3, $4, $5)', [id, atMs, node, outcome, JSON.stringify(entry)])
+async function insertLedger(statement: Statement, entries: readonly LedgerEntry[]): Promise<void> {
+  for (let from = 0; from < entries.length; from += rowsAtOnce) {
+    const some = entries.slice(from, from + rowsAtOnce)
+    const values = some.flatMap((entry) => [entry.id, entry.atMs, entry.node, entry.outcome, JSON.stringify(entry)])
+    await statement(`INSERT INTO ledger VALUES ${tuples(some.length, 5)}`, values)
+  }
+}
+
+/** `($1, $2), ($3, $4)` */
+function tuples(rows: number, columns: number): string {
+  const tuple = (row: number) => Array.from({ length: columns }, (_, column) => `$${row * columns + column + 1}`)
+  return Array.from({ length: rows }, (_, row) => `(${tuple(row).join(', ')})`).join(', ')
 }
 
 const document = (row: Row): unknown => JSON.parse(row.doc as string)

@@ -14,8 +14,11 @@ export type Migrations = readonly (readonly string[])[]
 export interface Database {
   /** Rows of a query, as committed. */
   all(sql: string, parameters?: DuckDBValue[]): Promise<Row[]>
-  /** Runs `work` when all changes before it are done; several statements are one transaction. */
-  change<T>(work: (statement: Statement) => Promise<T>): Promise<T>
+  /**
+   * Runs `work` when all changes before it are done; several statements are one transaction.
+   * @param place `first`: before other changes that wait, in the order of those that are first too
+   */
+  change<T>(work: (statement: Statement) => Promise<T>, place?: 'first' | 'last'): Promise<T>
   close(): Promise<void>
 }
 
@@ -42,29 +45,39 @@ export async function openDatabase(path: string, migrations: Migrations): Promis
     throw error
   }
   const reader = await instance.connect()
-  let last: Promise<unknown> = Promise.resolve()
+  const waiting = { first: [] as (() => Promise<void>)[], last: [] as (() => Promise<void>)[] }
+  let working: Promise<void> | undefined
   let isClosed = false
 
-  const change = <T>(work: (statement: Statement) => Promise<T>): Promise<T> => {
-    const next = last.then(async () => {
-      if (isClosed) throw new Failure('INTERNAL', `${path} is closed`)
-      return transaction(writer, work)
-    })
-    last = next.catch(() => undefined) // whoever asked gets the error; the next change goes on
-    return next
+  const work = async (): Promise<void> => {
+    for (let next = nextOf(waiting); next; next = nextOf(waiting)) await next()
+    working = undefined
   }
+  const change: Database['change'] = (does, place = 'last') =>
+    new Promise((resolve, reject) => {
+      if (isClosed) {
+        reject(new Failure('INTERNAL', `${path} is closed`))
+        return
+      }
+      // Whoever asked gets the error; the next change goes on.
+      waiting[place].push(() => transaction(writer, does).then(resolve, reject))
+      working ??= Promise.resolve().then(work)
+    })
   return {
     all: (sql, parameters) => rowsOf(reader, sql, parameters),
     change,
     close: async () => {
-      await last
       isClosed = true
+      await working
       reader.closeSync()
       writer.closeSync()
       instance.closeSync()
     },
   }
 }
+
+const nextOf = <T>({ first, last }: { readonly first: T[]; readonly last: T[] }): T | undefined =>
+  first.shift() ?? last.shift()
 
 /**
  * Under another name first: an empty or half-written database file, left by a crash at the very first start, would be
