@@ -4,7 +4,7 @@ import { drawnTree } from '../../test/drawn-tree.ts'
 import { ProfileBuilder } from '../profile/builder.ts'
 import { buildCallTree } from '../profile/call-tree.ts'
 import { topFunctions } from '../profile/top.ts'
-import { functionColumns, hotPath } from './functions.ts'
+import { firstSight, functionColumns, hotPath } from './functions.ts'
 
 const stacks = ['a;b;a;c', 'a;b', 'a;a;a', 'b;c;b;c', 'c', 'a;b;a;c;d']
 
@@ -34,4 +34,13 @@ test('the hot path ends where the time is spent', () => {
   const tree = drawnTree('main 5', 'main;serve 10', 'main;serve;regex 60', 'main;serve;regex;step 20', 'main;log 5')
   expect(hotPath(tree).map((node) => tree.frames.name[tree.frame[node]!])).toEqual(['main', 'serve', 'regex'])
   expect(hotPath(drawnTree())).toEqual([])
+})
+
+test('what is looked at first is wide enough to be read', () => {
+  const nameOf = (tree: ReturnType<typeof drawnTree>): string | undefined =>
+    tree.frames.name[tree.frame[firstSight(tree)]!]
+  expect(nameOf(drawnTree('main;serve;regex 60', 'main;log 5'))).toBe('regex')
+  const wide = Array.from({ length: 20 }, (_, i) => `main;serve;handler${i};step 5`)
+  expect(nameOf(drawnTree(...wide))).toBe('serve')
+  expect(firstSight(drawnTree())).toBe(0)
 })

@@ -48,3 +48,12 @@ export function hotPath(tree: CallTree): number[] {
   }
   return path
 }
+
+/**
+ * Where a picture begins to be looked at: the end of the hottest way, or the last of its boxes that is still a tenth of
+ * the whole. What is narrower has no room for its name, and beside it there is nothing to see but empty rows.
+ */
+export function firstSight(tree: CallTree): number {
+  const whole = tree.total[0] ?? 0
+  return hotPath(tree).findLast((node) => tree.total[node]! >= whole / 10) ?? 0
+}

@@ -59,7 +59,10 @@ export interface Neighbour {
   readonly value: number
 }
 
-/** The second row of one of the two trees, heaviest first, and how much of the function has none. */
+/**
+ * The second row of one of the two trees, heaviest first, and how much of the function has none. What only the base of
+ * a difference has is left out.
+ */
 export function neighboursOf(tree: CallTree): { neighbours: Neighbour[]; rest: number; total: number } {
   const sums = new Map<number, number>()
   let rest = 0
@@ -67,7 +70,7 @@ export function neighboursOf(tree: CallTree): { neighbours: Neighbour[]; rest: n
     if (tree.depth[node] === 1) rest += tree.self[node]!
     if (tree.depth[node] === 2) sums.set(tree.frame[node]!, (sums.get(tree.frame[node]!) ?? 0) + tree.total[node]!)
   }
-  const neighbours = Array.from(sums, ([row, value]) => ({ row, value }))
+  const neighbours = Array.from(sums, ([row, value]) => ({ row, value })).filter(({ value }) => value !== 0)
   neighbours.sort((a, b) => b.value - a.value || compareFrames(tree.frames, a.row, b.row))
   return { neighbours, rest, total: tree.total[0] ?? 0 }
 }

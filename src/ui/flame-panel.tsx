@@ -1,6 +1,6 @@
 // Flame graph and table side by side, kept in step: one search, one marked function, one zoom for both.
 import { type ReactNode, useCallback, useDeferredValue, useMemo, useRef, useState } from 'react'
-import { functionColumns, hotPath } from '../flame/functions.ts'
+import { firstSight, functionColumns } from '../flame/functions.ts'
 import { type FlameLayout, layoutTree } from '../flame/layout.ts'
 import { pathKey } from '../flame/path.ts'
 import { searchTree } from '../flame/search.ts'
@@ -51,7 +51,7 @@ export function FlamePanel({ slice, view, changeView, isStale, picker }: FlamePa
     () => (view.selected ? tree.frames.name.indexOf(view.selected) : -1),
     [tree, view.selected],
   )
-  const hotNode = useMemo(() => hotPath(tree).at(-1) ?? 0, [tree])
+  const hotNode = useMemo(() => firstSight(tree), [tree])
   const [cursor, setCursor] = useCursor(layout)
   const [pointed, setPointed] = useState<Pointed>()
   const [isHelpOpen, setHelpOpen] = useState(false)

@@ -29,7 +29,7 @@ export interface FlameViewProps {
   readonly cursor: number
   onCursor(node: number): void
   onPointed(pointed: Pointed | undefined): void
-  /** Where the hottest way ends: in sight at first, and where the keyboard begins. */
+  /** In sight at first, and where the keyboard begins. */
   readonly hotNode: number
   /** What a screen reader says of a node. */
   describe(node: number): string

@@ -19,7 +19,12 @@ const most = 8
 
 export function Sandwich({ tree, selected, onSelect }: SandwichProps) {
   const { callers, callees } = useMemo(() => {
-    const trees = sandwichOf(tree, new Set([selected]))
+    // All rows of that name: it may lie in several modules, and code that was compiled twice has two.
+    const rows = new Set<number>()
+    tree.frames.name.forEach((each, row) => {
+      if (each === tree.frames.name[selected]) rows.add(row)
+    })
+    const trees = sandwichOf(tree, rows)
     return { callers: neighboursOf(trees.callers), callees: neighboursOf(trees.callees) }
   }, [tree, selected])
   const name = readableName(tree.frames.name[selected] ?? '')
@@ -42,8 +47,14 @@ export function Sandwich({ tree, selected, onSelect }: SandwichProps) {
   )
   return (
     <section className="sandwich" aria-label={`Callers and callees of ${name}`}>
-      {list('Called by', callers, '(nobody)')}
-      {list('Calls', callees, '(itself)')}
+      <p className="of">
+        <code title={name}>{name}</code>
+        <span>
+          {callees.total > 0 ? `${printShare(callees.total, tree.total[0]!)} of what is shown` : 'not in this view'}
+        </span>
+      </p>
+      {callees.total > 0 && list('Called by', callers, '(nobody)')}
+      {callees.total > 0 && list('Calls', callees, '(itself)')}
     </section>
   )
 }

@@ -277,6 +277,23 @@ describe.skipIf(whyNoBrowser)('an incident', () => {
     expect(await page.getByRole('treeitem').textContent()).toMatch(/^collect, /)
   })
 
+  test('the marked function stands between who called it and what it called, which lead on', async () => {
+    await open('?fn=serve')
+    expect(await text('.sandwich')).toBe('serve 90.9 % of what is shown Called by 100 % main Calls 100 % evilRegex')
+    await page.locator('.sandwich').getByRole('button', { name: 'evilRegex' }).click()
+    await page.getByRole('region', { name: 'Callers and callees of evilRegex' }).waitFor()
+    expect(await text('.sandwich')).toBe('evilRegex 90.9 % of what is shown Called by 100 % serve Calls 100 % (itself)')
+    expect((await query()).get('fn')).toBe('evilRegex')
+    // Where the stacks begin nobody called; what the time before has alone is not counted.
+    await open('?fn=main')
+    expect(await text('.sandwich')).toBe(
+      'main 100 % of what is shown Called by 100 % (nobody) Calls 90.9 % serve 9.1 % collect',
+    )
+    // Of another process.
+    await open('?fn=readQuery')
+    expect(await text('.sandwich')).toBe('readQuery not in this view')
+  })
+
   test('any process or thread of the node can be looked at', async () => {
     await open()
     await page.locator('.picked').click()
