@@ -3,9 +3,18 @@
 // or drives a browser: a test about a spike must not compete with another one for the same core.
 import { defineConfig } from 'vitest/config'
 
-const asking = ['go-pprof', 'jvm', 'jvm-pod', 'node', 'node-pod', 'probe-kinds', 'ps', 'python', 'python-pod'].map(
-  (name) => `test/e2e/${name}.test.ts`,
-)
+const asking = [
+  'go-pprof',
+  'jvm',
+  'jvm-pod',
+  'node',
+  'node-pod',
+  'probe-kinds',
+  'ps',
+  'python',
+  'python-pod',
+  'sleep-pod',
+].map((name) => `test/e2e/${name}.test.ts`)
 const system = ['test/e2e/**/*.test.ts', 'test/browser/**/*.test.ts']
 const common = { pool: 'forks', testTimeout: 60_000, hookTimeout: 60_000 } as const
 
