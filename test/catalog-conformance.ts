@@ -77,6 +77,27 @@ export function describeCatalog(name: string, open: () => Promise<Catalog>): voi
       expect(await catalog.listIncidents({ limit: 10, node: 'node-2' })).toEqual([])
     })
 
+    test('what was there at a time: from the onset to the end, or to its evidence', async () => {
+      const target = { ...someTarget, namespace: 'history', pod: 'cart-0' }
+      const at = (second: number): number => someMs + second * 1000
+      const incidents = [
+        { id: 'inc-late', onsetMs: at(100), noticedMs: at(101), evidenceMs: at(115), endedMs: at(130) },
+        { id: 'inc-early', onsetMs: at(10), noticedMs: at(11), evidenceMs: at(25), endedMs: at(16) },
+        { id: 'inc-bare', onsetMs: at(5), noticedMs: at(6) },
+      ]
+      for (const each of incidents) await catalog.updateIncident(each.id, () => makeIncident({ ...each, target }))
+      const found = async (from?: number, to?: number): Promise<string[]> => {
+        const range = { fromMs: from === undefined ? undefined : at(from), toMs: to === undefined ? undefined : at(to) }
+        return (await catalog.listIncidents({ limit: 10, namespace: 'history', ...range })).map(({ id }) => id)
+      }
+      expect(await found()).toEqual(['inc-late', 'inc-early', 'inc-bare'])
+      expect(await found(20, 22)).toEqual(['inc-early'])
+      expect(await found(26, 99)).toEqual([])
+      expect(await found(120)).toEqual(['inc-late'])
+      expect(await found(undefined, 7)).toEqual(['inc-bare'])
+      expect(await found(6, 12)).toEqual(['inc-early', 'inc-bare'])
+    })
+
     test('captures are found by incident and state', async () => {
       for (const [index, state] of (['recording', 'uploading', 'complete'] as const).entries()) {
         const id = `cap-state-${index}`

@@ -67,6 +67,13 @@ const page = z.object({
   limit: z.coerce.number().int().min(1).max(500).default(50),
   cursor: z.string().max(200).optional(),
 })
+/** A moment as people and programs write it, to milliseconds since the epoch. */
+const Moment = z.string().transform((text, context) => {
+  const ms = /^\d+$/.test(text) ? Number(text) : Date.parse(text)
+  if (Number.isFinite(ms)) return ms
+  context.addIssue({ code: 'custom', message: `"${text}" is no moment: expected for example 2026-11-21T03:15:00Z` })
+  return z.NEVER
+})
 const wholeNumber = z.coerce.number().int().min(0)
 const view = z.object({
   phase: z.enum(phases).default('during'),
@@ -222,6 +229,9 @@ export const routes = {
         namespace: z.string().optional(),
         pod: z.string().optional(),
         state: z.string().optional(),
+        /** What lies partly or wholly within: `2026-11-21T03:15:00Z`, or milliseconds since 1970. */
+        from: Moment.optional(),
+        to: Moment.optional(),
       }),
     },
     responses: { 200: json(IncidentPage, 'A page of incidents'), ...failures },

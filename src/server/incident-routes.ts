@@ -12,8 +12,8 @@ export function mountIncidents(app: App, { store, captures, events }: ServerCont
   const { catalog } = store
 
   app.openapi(routes.listIncidents, async (c) => {
-    const { limit, cursor, ...filter } = c.req.valid('query')
-    const found = await catalog.listIncidents({ ...filter, limit: limit + 1, after: readCursor(cursor) })
+    const { limit, cursor, from: fromMs, to: toMs, ...filter } = c.req.valid('query')
+    const found = await catalog.listIncidents({ ...filter, fromMs, toMs, limit: limit + 1, after: readCursor(cursor) })
     const { items, nextCursor } = pageOf(found, limit, ({ noticedMs, id }) => ({ atMs: noticedMs, id }))
     return c.json({ incidents: items, ...(nextCursor ? { nextCursor } : {}) }, 200)
   })

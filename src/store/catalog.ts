@@ -22,6 +22,9 @@ export interface IncidentFilter extends Page {
   readonly namespace?: string | undefined
   readonly pod?: string | undefined
   readonly state?: string | undefined
+  /** Only what lies partly or wholly within: from its onset to its end, or to when it was noticed and its evidence kept. */
+  readonly fromMs?: number | undefined
+  readonly toMs?: number | undefined
 }
 
 export interface CaptureFilter extends Page {

@@ -49,6 +49,10 @@ export async function openDuckdbCatalog(
 /** `node = ?` and what stands for the question mark; without a value it does not apply. */
 type Condition = readonly [sql: string, value: DuckDBValue | undefined]
 
+/** Of the document; greatest() passes over the NULL of one that it does not have. */
+const momentOf = (field: 'onsetMs' | 'endedMs' | 'evidenceMs'): string =>
+  `CAST(json_extract_string(doc, '$.${field}') AS DOUBLE)`
+
 type Table = 'incidents' | 'captures' | 'artifacts' | 'ledger' | 'alerts' | 'notices'
 
 function catalogOf(path: string, database: Database, onUnreadable: (problem: Failure) => void): Catalog {
@@ -123,12 +127,14 @@ function catalogOf(path: string, database: Database, onUnreadable: (problem: Fai
       return update('incidents', id, { parse: parseIncident, keys }, change)
     },
     incident: (id) => find('incidents', id, parseIncident),
-    listIncidents: ({ node, namespace, pod, state, ...page }) => {
+    listIncidents: ({ node, namespace, pod, state, fromMs, toMs, ...page }) => {
       const conditions: Condition[] = [
         ['node = ?', node],
         ['namespace = ?', namespace],
         ['pod = ?', pod],
         ['state = ?', state],
+        [`greatest(at_ms, ${momentOf('endedMs')}, ${momentOf('evidenceMs')}) >= ?`, fromMs],
+        [`${momentOf('onsetMs')} <= ?`, toMs],
       ]
       return list('incidents', conditions, page, parseIncident)
     },
