@@ -113,6 +113,16 @@ test('on a full node the one that wants more than before is sighted, not those t
   expect(it.log).toEqual(['start p:1:1 cpu-spike contention'])
 })
 
+test('of several that begin to want more on a full node one is captured, the others only if they still do after it', () => {
+  const it = world()
+  for (const pid of [1, 2, 3]) it.name(`p:${pid}:1`, { pid, exe: `/bin/burner-${pid}` })
+  it.run(20, { 'p:1:1': 0.02, 'p:2:1': 0.02, 'p:3:1': 0.02 })
+  it.run(8, { 'p:1:1': 0.35, 'p:2:1': 0.35, 'p:3:1': 0.35 }, false, 0.6)
+  expect(it.log).toEqual(['start p:1:1 cpu-spike contention'])
+  it.run(4, { 'p:1:1': 0.02, 'p:2:1': 0.02, 'p:3:1': 0.35 }, false, 0.6)
+  expect(it.log).toEqual(['start p:1:1 cpu-spike contention', 'end p:1:1', 'start p:3:1 cpu-spike contention'])
+})
+
 test('our own processes are charted but never sighted', () => {
   const it = world([1])
   it.run(5, { 'p:1:1': 1 })

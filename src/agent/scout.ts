@@ -37,6 +37,11 @@ const watchFromCores = 0.15
 const smallestLimitCores = 0.1
 /** A watcher without news for this long is dropped; the usage ring remembers its baseline. */
 const forgetAfterMs = 60_000
+/**
+ * On a full node many may begin to want more at once, and each capture is work that the node has no room for: the first
+ * one's has the samples of all of them, for about this long.
+ */
+const contentionEveryMs = 10_000
 /** History handed to a new watcher, for its baseline. */
 const recallMs = 60_000
 
@@ -53,6 +58,7 @@ export class Scout {
   /** When a workload fired last: a crashing program that comes back with a new PID is still the same program. */
   readonly #firedMs = new Map<string, number>()
   readonly #nodeRule: SpikeRule
+  #contendedMs = Number.NEGATIVE_INFINITY
 
   constructor(options: ScoutOptions) {
     this.#options = options
@@ -132,6 +138,7 @@ export class Scout {
       return
     }
     this.#firedMs.set(workload, point.toMs)
+    if (event.cause === 'contention') this.#contendedMs = point.toMs
     events.start({ key: reading.key, rule: isMachine ? this.#nodeRule.name : rule.name, target, spike: event })
   }
 
@@ -141,6 +148,7 @@ export class Scout {
     entry.waited = undefined
     // The machine waits for nobody.
     if (key === 'machine' || !entry.watcher.asksForWaiting(point)) return undefined
+    if (!entry.watcher.isActive && point.toMs - this.#contendedMs < contentionEveryMs) return undefined
     const seconds = this.#options.usage.waitedSeconds(key)
     if (seconds === undefined) return undefined
     entry.waited = { seconds, atMs: point.toMs }

@@ -87,3 +87,35 @@ test.skipIf(!canRecord)(
     }
   },
 )
+
+test.skipIf(!canRecord)(
+  'who comes while a deep recording runs joins it at its rate, and it ends with the last',
+  async () => {
+    const program = new URL('../main.ts', import.meta.url)
+    let latest: RecorderStatus | undefined
+    let told: () => void = () => undefined
+    const known = new Promise<void>((resolve) => {
+      told = resolve
+    })
+    const recorder = new Recorder(program, { ...options, keepMs: 60_000, event: 'cpu-clock' }, (status) => {
+      latest = status
+      if (status.recording) told()
+    })
+    const burner = spawn('sh', ['-c', 'while :; do :; done'], { stdio: 'ignore' })
+    try {
+      await known
+      await recorder.beginDeep(199)
+      await recorder.beginDeep(999)
+      expect(latest?.perfPids).toHaveLength(2)
+      await recorder.endDeep()
+      const wallOffsetMs = Date.now() - Number(process.hrtime.bigint()) / 1e6
+      const span = { fromMs: Date.now() - 30_000, toMs: Date.now(), wallOffsetMs, comments: [] }
+      expect(await recorder.freeze(span)).toMatchObject({ deepHz: 199 })
+      await recorder.endDeep()
+      expect(latest?.perfPids).toHaveLength(1)
+    } finally {
+      burner.kill('SIGKILL')
+      await recorder.close()
+    }
+  },
+)
