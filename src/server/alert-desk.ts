@@ -149,7 +149,14 @@ export function createAlertDesk(options: AlertDeskOptions): AlertDesk {
     const flush = async (): Promise<void> => {
       const decided = open
       open = []
-      await Promise.all(decided.map(({ record, refusals }) => keep(record, refusals)))
+      try {
+        await Promise.all(decided.map(({ record, refusals }) => keep(record, refusals)))
+      } catch (error) {
+        // Not on disk, so not begun; the next start decides anew.
+        for (const { captureId } of decided.flatMap(({ record }) => record.decisions.flatMap((each) => each.steps)))
+          limiter.release(captureId)
+        throw error
+      }
       for (const { record } of decided) {
         for (const { outcome, message } of record.decisions) log.info({ alert: record.alert.name, outcome }, message)
         for (const course of coursesOf(record)) await steps.begin(course)

@@ -27,8 +27,14 @@ const rememberMs = 24 * 3_600_000
 const mostFirings = 20_000
 const pageSize = 1000
 
-/** Its incident, where it is only what the agent captures of a spike by itself. */
-type Remembered = Firing & { readonly ownOf?: string }
+interface Remembered extends Firing {
+  /** Its incident, where it is only what the agent captures of a spike by itself. */
+  readonly ownOf?: string
+  /** Decided, and not heard of as a capture yet. */
+  readonly isPlanned?: boolean
+}
+/** What was decided and has not begun by then never will: its place is free again. */
+const planForMs = 10 * 60_000
 
 export function createRuleLimiter({
   catalog,
@@ -46,8 +52,8 @@ export function createRuleLimiter({
     if (remembered.size > mostFirings) remembered.delete(remembered.keys().next().value as string)
   }
   const recent = (): Remembered[] => {
-    const oldestMs = nowMs() - rememberMs
-    return [...remembered.values()].filter(({ atMs }) => atMs > oldestMs)
+    const now = nowMs()
+    return [...remembered.values()].filter(({ atMs, isPlanned }) => atMs > now - (isPlanned ? planForMs : rememberMs))
   }
   const note: RuleLimiter['note'] = (capture) => {
     const { id, trigger, target, node, kind, requestedMs, state, incidentId, order } = capture
@@ -69,7 +75,7 @@ export function createRuleLimiter({
     take: (rule, wish, { captureId, incidentId }) => {
       const others = recent().filter(({ ownOf }) => ownOf !== incidentId)
       const refusal = refusalOfRule(rule, wish, others, nowMs())
-      if (!refusal) keep(captureId, { ...wish, atMs: nowMs(), outcome: 'running' })
+      if (!refusal) keep(captureId, { ...wish, atMs: nowMs(), outcome: 'running', isPlanned: true })
       return refusal
     },
     release: (captureId) => void remembered.delete(captureId),

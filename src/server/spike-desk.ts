@@ -70,7 +70,7 @@ export function createSpikeDesk(options: SpikeDeskOptions): SpikeDesk {
       decision: { atMs: nowMs(), target, outcome: 'skipped', message: `${printTarget(target)}: ${why}`, steps: [] },
     })
     const lateMs = nowMs() - noticedMs
-    if (lateMs > mostWaitMs) return skip(`the agent could deliver it only ${printDurationMs(lateMs)} later`)
+    if (lateMs > mostWaitMs) return skip(`it was ${printDurationMs(lateMs)} ago when the rules could be asked`)
     const choice = chooseSpikeRule(rules(), trigger, target)
     if ('why' in choice) return skip(choice.why)
     const { rule } = choice
