@@ -159,10 +159,13 @@ export const commands = {
   },
   rules: {
     group: 'ask',
-    args: '[list|test [RULE]|explain INCIDENT|pause RULE [WHY...]|resume RULE|notify [RECEIVER]]',
+    args: 'list|test [RULE]|explain ID|pause RULE|resume RULE|notify [WHO]',
     count: [0, 10_000],
     output: 'json|yaml|name',
     summary: 'The rules for alerts and spikes: what they did and may do, would do, and why; let one rest.',
+    details:
+      'pause takes the reason after the name of the rule. notify shows who is told when evidence is there,\n' +
+      'and what did not arrive; with the name of a receiver it sends a test message and shows the answer.',
     examples: [
       'spikecam rules',
       'spikecam rules test --alert alert.json',
@@ -436,7 +439,7 @@ export const optionTable = {
     commands: ['rules'],
   },
   by: {
-    flag: 'by',
+    flag: 'as',
     type: 'text',
     hint: 'NAME',
     help: 'Who says so, as it is shown beside pins, notes and paused rules. [the name of your account]',

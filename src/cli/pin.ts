@@ -23,7 +23,7 @@ async function setPin({ args, options }: Config, isPinned: boolean): Promise<num
   return 0
 }
 
-/** Who says so: `--by`, else the name of the account. */
+/** Who says so: `--as`, else the name of the account. */
 export function nameOf({ by }: Pick<Options, 'by'>): string {
   return by ?? userInfo().username
 }
