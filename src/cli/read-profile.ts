@@ -10,6 +10,7 @@ import { parsePerfData, perfDataFormat } from '../profile/perf-data/parse.ts'
 import type { Profile } from '../profile/profile.ts'
 import { createFileSymbolizer } from '../symbols/file-symbolizer.ts'
 import { note } from './output.ts'
+import { expectFileOf } from './short-run.ts'
 
 export interface ReadProfile {
   /** How to call it: the file's name without its folder, or `stdin`. */
@@ -108,12 +109,14 @@ async function readPerfData(
   path: string,
   options: SymbolizerOf & { keepsAddresses: boolean },
 ): Promise<Omit<ReadProfile, 'name'>> {
+  const sizeBytes = statSync(path).size
+  expectFileOf(sizeBytes)
   const profile = await parsePerfData(piecesOf(path), options)
-  return { format: perfDataFormat.title, sizeBytes: statSync(path).size, profile }
+  return { format: perfDataFormat.title, sizeBytes, profile }
 }
 
 /** Large enough that reading is not slowed down by calls, small beside what is made of it. */
-const pieceBytes = 4 * 1024 * 1024
+const pieceBytes = 1024 * 1024
 
 function* piecesOf(path: string): Generator<Uint8Array> {
   const file = openSync(path, 'r')

@@ -1,4 +1,6 @@
 // Function symbols of one ELF file: which rows of .symtab or .dynsym count, as perf's symbol-elf.c chooses them.
+
+import { release } from '../profile/perf-data/release.ts'
 import { memorySource, readBytes, readCString } from './byte-source.ts'
 import { type Elf, type ElfSection, elf, readElf, sectionNamed } from './elf.ts'
 import { maxSize, rank, type SymbolTable, symbolTable } from './symbol-table.ts'
@@ -29,6 +31,7 @@ export function readElfSymbols(file: Elf): ElfSymbols | undefined {
   const pairs = orderedCode(rows, code, (kind, name) => !isHiddenOrInternal(kind) && !isMark(name))
   if (pairs.length === 0) return undefined
   const table = gather(rows, code, pairs)
+  release(rows, pairs)
   const readName = (index: number): string => {
     const name = table.nameAt(index)
     return name < strings.size ? readCString(file.source, strings.offset + name) : ''

@@ -1,6 +1,8 @@
 // From a call chain to the number of its stack, by 64 bits of hash; the chain itself is not kept. What takes time is the
 // wait for memory, of which a large recording's index has 10 MB: so chains that come next are announced, and their
 // entries fetched at once, before each is asked for.
+import { release } from './release.ts'
+
 const entryWords = 4
 const firstEntries = 1024
 
@@ -34,6 +36,7 @@ export class ChainIndex {
     if (at + 3 > this.ahead.length) {
       const larger = new Int32Array(this.ahead.length * 2)
       larger.set(this.ahead)
+      release(this.ahead)
       this.ahead = larger
     }
     this.hash(words, from, to)
@@ -87,6 +90,11 @@ export class ChainIndex {
     if (this.size * 4 > (this.mask + 1) * 3) this.grow()
   }
 
+  /** Gives all memory back; nothing may be asked any more. */
+  release(): void {
+    release(this.entries, this.ahead)
+  }
+
   private firstPlace(one: number): number {
     return (one & this.mask) * entryWords
   }
@@ -124,6 +132,7 @@ export class ChainIndex {
       entries[place + 1] = old[from + 1] as number
       entries[place + 2] = old[from + 2] as number
     }
+    release(old)
   }
 }
 

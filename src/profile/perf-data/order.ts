@@ -9,6 +9,7 @@
 import type { Events } from './events.ts'
 import type { KernelRecordSink } from './reader.ts'
 import type { BlockPool, RecordBlock } from './record-block.ts'
+import { release } from './release.ts'
 import type { Upcoming } from './unsampled.ts'
 
 export interface OrderedSink {
@@ -150,6 +151,7 @@ export class TimeOrder implements KernelRecordSink, Upcoming {
     }
     if (starts.length === 1) return
     if (this.spareTimes.length < count) {
+      release(this.spareTimes, this.sparePositions, this.spareHolders)
       this.spareTimes = new Float64Array(this.times.length)
       this.sparePositions = new Int32Array(this.times.length)
       this.spareHolders = new Int32Array(this.times.length)
@@ -189,6 +191,7 @@ export class TimeOrder implements KernelRecordSink, Upcoming {
     times.set(this.times)
     positions.set(this.positions)
     holders.set(this.holders)
+    release(this.times, this.positions, this.holders)
     this.times = times
     this.positions = positions
     this.holders = holders

@@ -41,7 +41,7 @@ function finish(recording: PerfRecording, { symbolizer, event }: ParsePerfDataOp
   recording.symbolizeNew(symbolizer)
   const samples = recording.takeSamples()
   recording.forgetRawStacks()
-  return toProfile(recording, [samples], event === undefined ? {} : { event })
+  return toProfile(recording, [samples], { consumes: true, ...(event === undefined ? {} : { event }) })
 }
 
 /** Row of the table of formats. Too large for memory: `parsePerfData` on the file's pieces. */

@@ -6,6 +6,7 @@ import { ChainIndex } from './chain-index.ts'
 import { type FrameTable, unknownPlace } from './frame-table.ts'
 import type { MappedRange } from './mapped-file.ts'
 import { context, type InternContext, isKernelMarker, isMarker, userEnd } from './raw-stacks.ts'
+import { release } from './release.ts'
 import { RowArena } from './row-arena.ts'
 
 /** Entries of the cache of addresses: at first 64 kB, at most 2 MB, what fits into a second-level cache or so. */
@@ -85,7 +86,8 @@ export class PlaceStacks {
   resolve(into: RowArena): void {
     const { stacks, frames, rows } = this
     // No chain comes any more.
-    this.chains = new ChainIndex()
+    this.chains.release()
+    release(this.cache)
     this.resolved = new Int32Array(stacks.limit)
     for (let id = 0; id < stacks.limit; id++) {
       const block = stacks.block(id)
@@ -94,6 +96,7 @@ export class PlaceStacks {
       for (let i = 0; i < length; i++) rows[i] = frames.standFor(block[start + i] as number)
       this.resolved[id] = into.intern(rows, 0, length, stacks.key(id))
     }
+    stacks.release()
   }
 
   resolvedOf(stack: number): number {
@@ -158,7 +161,9 @@ export class PlaceStacks {
   /** The cache, larger once as many addresses were looked up as it has room for. */
   private roomyCache(): Int32Array {
     if (this.cached > this.cache.length >> 2 && this.cache.length < mostCacheSize * 4) {
-      this.cache = new Int32Array(this.cache.length * 4)
+      const size = this.cache.length * 4
+      release(this.cache)
+      this.cache = new Int32Array(size)
       this.cached = 0
     }
     return this.cache

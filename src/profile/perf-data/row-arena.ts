@@ -3,6 +3,8 @@
 // hashes are: among a million different rows the chance that two are mistaken for each other is 1 in 37 million, and
 // comparing the words themselves would cost more than all the rest of reading a recording.
 
+import { release } from './release.ts'
+
 /** First room, in rows. Small: growing early, before code is compiled for good, spares compiling it twice. */
 const firstRows = 64
 /** Words of a block of memory: 256 KB, several of the longest rows (a record holds 16 383 words). */
@@ -127,6 +129,11 @@ export class RowArena {
     this.rehash(slotCount)
   }
 
+  /** Gives all memory back; nothing may be asked any more. */
+  release(): void {
+    release(this.positions, this.lengths, this.keys, this.slots, ...this.blocks)
+  }
+
   /** Leaves the two hashes of a row in `one` and `two`. */
   private hash(words: Int32Array, from: number, to: number, key: number): void {
     let one = key ^ 0x5bd1e995
@@ -191,6 +198,7 @@ export class RowArena {
       slots[slot + 1] = old[from + 1] as number
       slots[slot + 2] = number
     }
+    release(old)
     this.slots = slots
     this.mask = mask
   }
@@ -199,12 +207,13 @@ export class RowArena {
     const rows = this.lengths.length * 2
     const positions = new Uint32Array(rows)
     positions.set(this.positions)
-    this.positions = positions
     const lengths = new Uint16Array(rows)
     lengths.set(this.lengths)
-    this.lengths = lengths
     const keys = new Int32Array(rows)
     keys.set(this.keys)
+    release(this.positions, this.lengths, this.keys)
+    this.positions = positions
+    this.lengths = lengths
     this.keys = keys
   }
 }

@@ -1,6 +1,7 @@
 // Samples as columns: a recording fills them, a batch of them is taken out and kept, cut and joined by whoever shows them.
 // A batch brings its own little tables of threads, cgroups and events, so it can outlive the tasks it tells of.
 import type { Loss } from '../profile.ts'
+import { release } from './release.ts'
 import type { Task } from './tasks.ts'
 
 export interface SampledThread {
@@ -48,8 +49,8 @@ export interface SampleBatch {
 
 /** First room, in samples: most of two seconds at 49 Hz on two CPUs. */
 const firstCapacity = 128
-/** Below, columns double; 31 bytes a sample. */
-const quickGrowth = 65_536
+/** Columns double up to here, 31 bytes a sample; of longer ones the parts are joined when they are taken out. */
+const partRows = 65_536
 
 type Column = Float64Array | Uint32Array | Int32Array | Uint8Array | Uint16Array
 
@@ -65,6 +66,10 @@ let nextNumber = 1
 /** Samples that were not taken yet. */
 export class SampleColumns {
   length = 0
+  /** Full ones; what is not yet full is in the columns below. */
+  private parts: Columns[] = []
+  /** Rows in the parts. */
+  private before = 0
   private timeNs = new Float64Array(firstCapacity)
   private thread = new Uint32Array(firstCapacity)
   private cgroup = new Uint32Array(firstCapacity)
@@ -82,8 +87,8 @@ export class SampleColumns {
   private readonly losses: TimedLoss[] = []
 
   push(timeNs: number, task: Task, { rawStack, cgroup, period, event, cpu }: SampleFields): void {
-    if (this.length === this.timeNs.length) this.grow()
-    const row = this.length++
+    if (this.length - this.before === this.timeNs.length) this.grow()
+    const row = this.length++ - this.before
     if (task.batch !== this.number) {
       task.batch = this.number
       task.row = this.tasks.push(task) - 1
@@ -103,7 +108,8 @@ export class SampleColumns {
   }
 
   rawStackAt(row: number): number {
-    return this.rawStack[row] as number
+    if (row >= this.before) return this.rawStack[row - this.before] as number
+    return this.parts[Math.floor(row / partRows)]?.rawStack[row % partRows] as number
   }
 
   /**
@@ -116,6 +122,7 @@ export class SampleColumns {
     resolvedOf: (raw: number) => number,
     pathOf: (id: number) => string,
   ): { batch: SampleBatch; rest: SampleColumns } {
+    this.join()
     const rest = new SampleColumns()
     const threads = this.tasks.map(({ tid, comm, process }) => ({
       pid: process.pid,
@@ -175,20 +182,87 @@ export class SampleColumns {
   }
 
   private grow(): void {
-    const grown = <T extends Column>(old: T, larger: T): T => {
-      larger.set(old)
-      return larger
+    const full = this.columns()
+    const size = this.timeNs.length
+    if (size < partRows) {
+      this.use(newColumns(size * 2))
+      copyInto(this.columns(), full)
+      release(...Object.values(full))
+    } else {
+      this.parts.push(full)
+      this.before += size
+      this.use(newColumns(size))
     }
-    // Large ones by half: of a million samples a quarter of the columns would otherwise be empty.
-    const size = this.length < quickGrowth ? this.length * 2 : Math.ceil(this.length * 1.5)
-    this.timeNs = grown(this.timeNs, new Float64Array(size))
-    this.thread = grown(this.thread, new Uint32Array(size))
-    this.cgroup = grown(this.cgroup, new Uint32Array(size))
-    this.rawStack = grown(this.rawStack, new Int32Array(size))
-    this.period = grown(this.period, new Float64Array(size))
-    this.event = grown(this.event, new Uint8Array(size))
-    this.cpu = grown(this.cpu, new Uint16Array(size))
   }
+
+  /** Makes one part of all, column by column, so that only one of them is there twice. */
+  private join(): void {
+    if (this.parts.length === 0) return
+    const { length, before } = this
+    const last = this.columns()
+    const parts = [...this.parts, last]
+    this.parts = []
+    this.before = 0
+    const joined = <K extends keyof Columns>(key: K, whole: Columns[K]): Columns[K] => {
+      let row = 0
+      for (const part of parts) {
+        const rows = part === last ? length - before : part[key].length
+        whole.set(part[key].subarray(0, rows), row)
+        release(part[key])
+        row += rows
+      }
+      return whole
+    }
+    this.use({
+      timeNs: joined('timeNs', new Float64Array(length)),
+      thread: joined('thread', new Uint32Array(length)),
+      cgroup: joined('cgroup', new Uint32Array(length)),
+      rawStack: joined('rawStack', new Int32Array(length)),
+      period: joined('period', new Float64Array(length)),
+      event: joined('event', new Uint8Array(length)),
+      cpu: joined('cpu', new Uint16Array(length)),
+    })
+  }
+
+  private columns(): Columns {
+    const { timeNs, thread, cgroup, rawStack, period, event, cpu } = this
+    return { timeNs, thread, cgroup, rawStack, period, event, cpu }
+  }
+
+  private use({ timeNs, thread, cgroup, rawStack, period, event, cpu }: Columns): void {
+    this.timeNs = timeNs
+    this.thread = thread
+    this.cgroup = cgroup
+    this.rawStack = rawStack
+    this.period = period
+    this.event = event
+    this.cpu = cpu
+  }
+}
+
+/** Rows of samples, one array per field. */
+interface Columns {
+  timeNs: Float64Array<ArrayBuffer>
+  thread: Uint32Array<ArrayBuffer>
+  cgroup: Uint32Array<ArrayBuffer>
+  rawStack: Int32Array<ArrayBuffer>
+  period: Float64Array<ArrayBuffer>
+  event: Uint8Array<ArrayBuffer>
+  cpu: Uint16Array<ArrayBuffer>
+}
+
+const newColumns = (rows: number): Columns => ({
+  timeNs: new Float64Array(rows),
+  thread: new Uint32Array(rows),
+  cgroup: new Uint32Array(rows),
+  rawStack: new Int32Array(rows),
+  period: new Float64Array(rows),
+  event: new Uint8Array(rows),
+  cpu: new Uint16Array(rows),
+})
+
+function copyInto(larger: Columns, old: Columns): void {
+  for (const key of Object.keys(old) as (keyof Columns)[]) larger[key].set(old[key])
 }
 
 /** One object is filled anew for every sample. */

@@ -9,6 +9,7 @@ import { columnsOf, type EventColumn, isDummy, periodOf } from './event-columns.
 import type { CodePlace } from './frame-table.ts'
 import { placeTables } from './place-tables.ts'
 import type { PerfRecording } from './recording.ts'
+import { release } from './release.ts'
 import type { SampleBatch, SampledThread } from './sample-batch.ts'
 
 export interface ToProfileOptions {
@@ -27,6 +28,8 @@ export interface ToProfileOptions {
   readonly comments?: readonly string[]
   /** Event to show first; CPU time where absent. */
   readonly event?: string
+  /** Nobody needs the batches afterwards: what was read of them is given back while the profile grows. */
+  readonly consumes?: boolean
 }
 
 /**
@@ -57,12 +60,20 @@ export function toProfile(
   const offsetMs = new Float64Array(count)
   const values = sampleTypes.map(() => new BigInt64Array(count))
   const words = values.map(wordsOf)
+  const losses = lossesOf(recording, batches)
+  const done = (...read: readonly { readonly buffer: ArrayBufferLike }[]): void => {
+    if (options.consumes) release(...read)
+  }
   let row = 0
   for (const batch of batches) {
     tables.fillStacks(batch, stack, row)
+    done(batch.rawStack, batch.stack, batch.cpu)
     labels.fill(batch, label, row)
+    done(batch.thread, batch.cgroup)
     for (let i = 0; i < batch.length; i++) offsetMs[row + i] = ((batch.timeNs[i] as number) - first) / 1e6
+    done(batch.timeNs)
     fillValues(batch, columns, words, row)
+    done(batch.event, batch.period)
     row += batch.length
   }
   const wanted = recording.events.findIndex(({ name }) => name === options.event)
@@ -80,7 +91,7 @@ export function toProfile(
     dropFrames: '',
     keepFrames: '',
     docUrl: '',
-    losses: lossesOf(recording, batches),
+    losses,
   }
 }
 
