@@ -96,11 +96,11 @@ export const commands = {
   },
   list: {
     group: 'ask',
-    args: '',
-    count: [0, 0],
+    args: '[POD]',
+    count: [0, 1],
     output: 'json|yaml|wide|name',
-    summary: 'The incidents that the server holds, newest first.',
-    examples: ['spikecam list', 'spikecam list -o json'],
+    summary: 'The incidents that the server holds, newest first; of one pod, or of a time.',
+    examples: ['spikecam list', 'spikecam list cart-0 -n shop --since 2026-11-21T03:00Z --before 2026-11-21T03:30Z'],
   },
   get: {
     group: 'ask',
@@ -790,7 +790,21 @@ export const optionTable = {
     type: 'text',
     hint: 'NAME',
     help: 'Only pods of this namespace. [all of them]',
-    commands: targeted,
+    commands: [...targeted, 'list'],
+  },
+  since: {
+    flag: 'since',
+    type: 'text',
+    hint: 'TIME',
+    help: 'Only incidents that were not over yet at this time, as in 2026-11-21T03:00Z.',
+    commands: ['list'],
+  },
+  before: {
+    flag: 'before',
+    type: 'text',
+    hint: 'TIME',
+    help: 'Only incidents that had begun before this time.',
+    commands: ['list'],
   },
   selector: {
     flag: 'selector',

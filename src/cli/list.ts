@@ -10,23 +10,27 @@ import { printTime } from './print-time.ts'
 /** The server gives at most this many at once (src/api/routes.ts). */
 const pageSize = 500
 
-export async function runList({ options, given }: Config): Promise<number> {
+export async function runList({ options, given, args }: Config): Promise<number> {
   const output = readOutput(options.output, ['json', 'yaml', 'wide', 'name'])
   const form = output && 'form' in output ? output.form : undefined
   const client = connect(options)
   const most = form === undefined || form === 'wide' || given.has('limit') ? options.limit : Number.POSITIVE_INFINITY
+  const { namespace, since: from, before: to } = options
+  const wanted = { pod: args[0]?.replace(/^pod\//, ''), namespace, from, to }
+  const isAll = Object.values(wanted).every((each) => each === undefined)
   const incidents: Incident[] = []
   let cursor: string | undefined
   do {
     const limit = Math.min(pageSize, most - incidents.length)
-    const page = await client.get('/api/v1/incidents', { query: { limit, cursor } })
+    const page = await client.get('/api/v1/incidents', { query: { ...wanted, limit, cursor } })
     incidents.push(...page.incidents)
     cursor = page.nextCursor
   } while (cursor !== undefined && incidents.length < most)
 
   if (form === 'json' || form === 'yaml') await writeForm(incidents, form)
   else if (form === 'name') await writeOut(incidents.map(({ id }) => `${id}\n`).join(''))
-  else if (incidents.length === 0) note('No incidents: nothing has spiked since this server began.')
+  else if (incidents.length === 0)
+    note(isAll ? 'No incidents: nothing has spiked since this server began.' : 'No incidents of that pod or time.')
   else await writeOut(renderIncidents(incidents, form === 'wide'))
   if (cursor !== undefined && most === options.limit) note(`There are more: --limit ${options.limit * 10}`)
   return 0
