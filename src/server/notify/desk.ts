@@ -73,6 +73,8 @@ export function createNotifyDesk(options: NotifyDeskOptions): NotifyDesk {
   const { catalog, rules, send, linkOf, onOutcome, log, nowMs = Date.now, firstPauseMs = defaultFirstPauseMs } = options
   /** By id; what has to be sent. */
   const waiting = new Map<string, Notice>()
+  /** Those that have a row: in a storm of alerts the disk is not asked about each. */
+  const planned = new Set<string>()
   /** By receiver: one that hangs holds up no other, and gets no second message while it looks at the first. */
   const busy = new Map<string, Promise<void>>()
   const ending = new AbortController()
@@ -95,10 +97,13 @@ export function createNotifyDesk(options: NotifyDeskOptions): NotifyDesk {
     if (!isFirst && now - newestAlertMs > recentMs) return
     for (const receiver of receiversOf(rules(), next)) {
       const id = noticeId(next.id, receiver)
+      if (planned.has(id)) continue
       const whom = { id, incidentId: next.id, receiver, about: placeOf(next.target).workload }
       const fresh: Notice = { ...whom, state: 'waiting', atMs: now, attempts: 0, nextMs: now }
       const kept = await catalog.updateNotice(id, (known) => (known ? undefined : fresh))
       if (kept?.state === 'waiting' && !waiting.has(id)) waiting.set(id, kept)
+      if (planned.size >= mostWaiting) planned.clear()
+      planned.add(id)
     }
   }
 
@@ -127,7 +132,10 @@ export function createNotifyDesk(options: NotifyDeskOptions): NotifyDesk {
       await tell(notice)
     } catch (error) {
       log.error({ err: error, notice: notice.id }, 'what became of a notification could not be kept')
-      waiting.set(notice.id, { ...notice, nextMs: nowMs() + firstPauseMs }) // until the disk takes it again
+      // Until the disk takes it again. By then it may have arrived, if it was the end that could not be written down.
+      const last = waiting.get(notice.id) ?? notice
+      const unsure = last.attempts > notice.attempts ? { unsure: true } : {}
+      waiting.set(notice.id, { ...last, ...unsure, nextMs: nowMs() + firstPauseMs })
     } finally {
       busy.delete(notice.receiver)
       look()

@@ -184,16 +184,16 @@ test.each([
 test('a test message says that it is one, and shows what the receiver answered, without secrets', async () => {
   await using receiver = await startHttpReceiver(({ headers }) => ({
     status: 403,
-    body: `bad ${headers.authorization}`,
+    body: `bad ${headers.authorization}; token=sesame-open`,
   }))
   const hook = (name: string, env: string) => {
     return { name, type: 'webhook', url: receiver.url, headers: { authorization: { env } } }
   }
-  process.env.NOTIFY_TEST_TOKEN = 'sesame-open'
+  process.env.NOTIFY_TEST_TOKEN = 'Bearer sesame-open'
   const path = rulesFile({ receivers: [hook('events', 'NOTIFY_TEST_TOKEN')] })
   await using server = await start(path)
   const ask = (name: string) => server.client.post('/api/v1/receivers/{name}/test', { params: { name } })
-  expect(await ask('events')).toMatchObject({ delivered: false, answer: 'it answered 403: bad ***' })
+  expect(await ask('events')).toMatchObject({ delivered: false, answer: 'it answered 403: bad ***; token=***' })
   const { test: isTest, subject, link } = JSON.parse(receiver.posted[0]!.body)
   expect([isTest, link]).toEqual([true, `${publicUrl}/`])
   expect(subject).toMatch(/^Test: /)

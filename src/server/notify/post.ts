@@ -22,7 +22,9 @@ export async function postWebhook(
   for (const [name, value] of Object.entries(headers)) own[name] = await readValue(value, options.environment)
   const filled = body === undefined ? wholeMessage(message) : fillBody(body, message.values)
   const isText = typeof filled === 'string'
-  const secrets = Object.entries(headers).flatMap(([name, value]) => (typeof value === 'string' ? [] : [own[name]!]))
+  const secrets = Object.entries(headers).flatMap(([name, value]) =>
+    typeof value !== 'string' || /auth|token|key|secret/i.test(name) ? [own[name]!] : [],
+  )
   return post(
     {
       address,

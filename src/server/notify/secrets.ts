@@ -56,10 +56,13 @@ export async function requireSecrets(receivers: readonly Receiver[], environment
 
 /** Shorter than this is no secret, and would take letters out of every word. */
 const shortestSecret = 4
+/** `Bearer` and `Basic` are none; what follows them is, also when it is repeated alone. */
+const shortestWord = 8
 
 /** What receivers and libraries say may repeat what they were sent. */
 export function withoutSecrets(text: string, secrets: readonly string[]): string {
   return secrets
+    .flatMap((secret) => [secret, ...secret.split(/\s+/).filter(({ length }) => length >= shortestWord)])
     .filter(({ length }) => length >= shortestSecret)
     .toSorted((a, b) => b.length - a.length)
     .reduce((rest, secret) => rest.replaceAll(secret, '***'), text)
