@@ -110,17 +110,19 @@ async function judgeProfile(ask: Ask, body: Buffer): Promise<Judged> {
   return { finding: { name, mediaType: mediaTypes.pprof, bytes }, isCut: false }
 }
 
+/** Of the names of findings in a form that has addresses and no names for them. */
+export const olderFormEnd = '.prof'
+
 /**
  * What gperftools serves in C++ programs, kept as it came: `heap profile: 5: 8736 [3811: 5558528] @ heap_v2/524288`, and
  * its CPU profile, which begins with the words 0, 3, 0, period in µs, 0 (gperftools, docs/cpuprofile-fileformat.html).
  */
 function olderForm({ name }: Ask, body: Buffer): Finding | undefined {
-  const stem = name.replace(/\.pb\.gz$/, '')
-  if (matchesLegacyPprof(body)) return { name: `${stem}.txt`, mediaType: mediaTypes.text, bytes: body }
-  const isCpu = body.length >= 40 && body.readBigUInt64LE(0) === 0n && body.readBigUInt64LE(8) === 3n
-  return isCpu && body.readBigUInt64LE(16) === 0n
-    ? { name: `${stem}.prof`, mediaType: 'application/octet-stream', bytes: body }
-    : undefined
+  const word = (at: number): bigint | undefined => (body.length >= 40 ? body.readBigUInt64LE(at * 8) : undefined)
+  const isCpu = word(0) === 0n && word(1) === 3n && word(2) === 0n
+  if (!isCpu && !matchesLegacyPprof(body)) return undefined
+  // Text of addresses is nothing to be shown as text.
+  return { name: name.replace(/\.pb\.gz$/, olderFormEnd), mediaType: 'application/octet-stream', bytes: body }
 }
 
 /** Reads its outline to the last byte, which is enough to know a whole profile and cheap beside decoding it. */

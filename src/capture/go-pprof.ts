@@ -5,7 +5,7 @@ import type { Target } from '../model/target.ts'
 import { detectRuntime } from '../target/runtime.ts'
 import type { ProcessKey } from './connect-inside.ts'
 import { annotatedPprof } from './go-pprof-annotations.ts'
-import { type Ask, countOfGoroutines, type Judged, judgeAnswer, maxBodyBytes } from './go-pprof-answer.ts'
+import { type Ask, countOfGoroutines, type Judged, judgeAnswer, maxBodyBytes, olderFormEnd } from './go-pprof-answer.ts'
 import { askEndpoint, printEndpoint } from './go-pprof-endpoint.ts'
 import { type FoundPprof, findPprof, isAnnotatedPlace } from './go-pprof-find.ts'
 import { type ReadSecret, secretReader } from './kube-secret.ts'
@@ -172,7 +172,9 @@ async function collect(found: FoundPprof, wanted: readonly Ask[], request: Probe
   }
   const { endpoint, by } = found
   const trust = endpoint.skipVerify && endpoint.scheme === 'https' ? ', its certificate was not verified' : ''
-  const message = [`${printEndpoint(endpoint)} (found ${by}${trust})`, ...whys].join('; ')
+  const isOlder = findings.some(({ name }) => name.endsWith(olderFormEnd))
+  const form = isOlder ? ['in the form of gperftools, addresses without names: pprof PROGRAM FILE shows it'] : []
+  const message = [`${printEndpoint(endpoint)} (found ${by}${trust})`, ...form, ...whys].join('; ')
   const isWhole = gaps.every(({ kind }) => kind === 'empty' || kind === 'absent')
   return { outcome: isWhole ? 'ok' : 'partial', message, findings }
 }

@@ -276,6 +276,7 @@ function whyNone(kind: CaptureKind, target: Target, candidates: readonly Candida
   return `${who} is ${found}, which has no ${kind} that can be looked at from outside${takes}${instead}${nearby}`
 }
 
+const ifItServesPprof = 'If it serves pprof all the same, name its port with --pprof-port'
 const threadsAreInContext =
   'Which of its threads used CPU is in the context of this capture, and their stacks are in cpu'
 /** What comes nearest to a kind that is not there; it is taken when it is asked for and not in the other's place. */
@@ -284,6 +285,10 @@ const nearest: Partial<Record<CaptureKind, Partial<Record<Runtime, string>>>> = 
     go: `Go has goroutines in their place: capture goroutines. ${threadsAreInContext}`,
     native: threadsAreInContext,
   },
+  heap: { native: ifItServesPprof },
+  allocs: { native: ifItServesPprof },
+  mutex: { native: ifItServesPprof },
+  block: { native: ifItServesPprof },
   goroutines: {
     jvm: 'A JVM has threads in their place: capture threads',
     python: 'Python has threads in their place: capture threads',

@@ -81,7 +81,7 @@ test.skipIf(!hasGperftools)('gperftools, by option and by annotation', async () 
   ])
   expect(heap.result).toMatchObject({ outcome: 'ok', message: expect.stringContaining('(found as named)') })
   expect(annotated.result).toMatchObject({ outcome: 'ok', message: expect.stringContaining('by annotation') })
-  expect(heap.findings.map(({ name }) => name)).toEqual(['heap.txt'])
+  expect(heap.findings.map(({ name }) => name)).toEqual(['heap.prof'])
   const { profile } = await readProfile(heap.findings[0]!.bytes)
   const space = profile.sampleTypes.findIndex(({ type }) => type.endsWith('space'))
   // Sampled, and scaled up by the reader: 1000 pieces of 64 KiB.
