@@ -3,6 +3,7 @@ import { printNumber, printValue } from '../flame/value.ts'
 import { printDurationMs, printShare } from '../lib/units.ts'
 import { int64At, wordsOf } from '../profile/int64.ts'
 import type { Profile } from '../profile/profile.ts'
+import { symbolQuality } from '../profile/symbol-quality.ts'
 import { printTime } from './print-time.ts'
 
 /** `cpu: 12.3 s in 1 200 samples over 30 s from 2026-11-21 03:15:00Z` */
@@ -45,45 +46,6 @@ export function spanOf({ timeNanos, durationNanos, samples }: Profile): { startM
     if (last > 0) durationMs = last
   }
   return { ...(startMs === undefined ? {} : { startMs }), ...(durationMs === undefined ? {} : { durationMs }) }
-}
-
-export interface SymbolQuality {
-  /** Frames of all stacks, each as often as it was sampled. */
-  readonly frames: number
-  /** Of these, without a function name. */
-  readonly unnamed: number
-  /** Files that most of the unnamed lie in, most first. */
-  readonly worst: readonly { readonly module: string; readonly frames: number }[]
-}
-
-export function symbolQuality({ samples, stacks, locations, mappings }: Profile): SymbolQuality {
-  const timesByStack = new Float64Array(stacks.length)
-  for (let sample = 0; sample < samples.length; sample++) timesByStack[samples.stack[sample]!]! += 1
-  const { lineOffsets } = locations
-  const isUnnamed = Uint8Array.from(locations.mapping, (_, i) => (lineOffsets[i] === lineOffsets[i + 1] ? 1 : 0))
-  /** By location. */
-  const unnamed = new Float64Array(locations.length)
-  let frames = 0
-  for (let stack = 0; stack < stacks.length; stack++) {
-    const times = timesByStack[stack]!
-    const end = times === 0 ? 0 : stacks.offsets[stack + 1]!
-    const from = stacks.offsets[stack]!
-    if (end > from) frames += times * (end - from)
-    for (let at = from; at < end; at++) {
-      const location = stacks.locations[at]!
-      if (isUnnamed[location] === 1) unnamed[location]! += times
-    }
-  }
-  const unnamedBy = new Map<number, number>()
-  unnamed.forEach((times, location) => {
-    if (times === 0) return
-    const mapping = locations.mapping[location]!
-    unnamedBy.set(mapping, (unnamedBy.get(mapping) ?? 0) + times)
-  })
-  const worst = [...unnamedBy]
-    .map(([mapping, count]) => ({ module: mappings[mapping]?.file || '[unknown]', frames: count }))
-    .sort((a, b) => b.frames - a.frames)
-  return { frames, unnamed: worst.reduce((sum, entry) => sum + entry.frames, 0), worst }
 }
 
 /** Sum of the magnitudes of a column. */

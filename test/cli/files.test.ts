@@ -157,9 +157,33 @@ test('info -o json: what it is, how much, when, and how good', async () => {
     samples: 63,
     shownFirst: 'cpu',
     from: expect.stringMatching(/^2026-11-20T17:55:16/),
-    symbols: { unnamed: 0 },
+    symbols: { unnamed: 0, samplesWithUnnamedShare: 0 },
     losses: [],
+    isWhole: true,
   })
+})
+
+test.each([
+  ['perf-data/file.data', { format: 'perf.data', processes: 1, threads: 1, from: expect.any(String) }],
+  ['jfr/jdk17.jfr.gz', { format: 'Java Flight Recorder', samples: 355, threads: 12, to: expect.any(String) }],
+  ['pprof/go-heap.pb.gz', { format: 'pprof (profile.proto)', stacks: 9, shownFirst: 'inuse_space' }],
+  ['pprof-legacy/go-heap.txt', { format: expect.stringMatching(/^pprof text/), shownFirst: 'inuse_space' }],
+  ['cpuprofile/node24.cpuprofile', { format: 'V8 CPU profile', durationMs: expect.any(Number) }],
+  ['heapprofile/node24.heapprofile', { format: 'V8 heap profile' }],
+  ['goroutines/go1.26-debug1.txt', { format: 'Go goroutines, counted (debug=1)' }],
+  ['goroutines/go1.26-debug2-labels.txt', { format: expect.stringMatching(/one by one/), goroutines: 28 }],
+  ['thread-dump/jdk21-print.txt', { format: expect.stringMatching(/^Java thread dump/) }],
+  ['thread-dump/jdk21-dump-to-file.json', { format: expect.stringMatching(/-format=json/) }],
+  ['thread-dump/jdk21-dump-to-file.txt', { format: 'Java threads (Thread.dump_to_file)' }],
+  ['speedscope/py-spy.speedscope.json', { format: 'speedscope JSON' }],
+  ['cpuprofile/chrome-trace.json', { format: expect.stringMatching(/^Chrome trace/) }],
+  ['arthas/thread-n.txt', { format: 'arthas thread -n' }],
+  ['perf-script/two-events.txt', { format: 'perf script text', samples: 37, processes: 1 }],
+  ['folded/py-spy.folded', { format: 'folded stacks', samples: 398, stacks: 2 }],
+])('info - of %s', async (name, facts) => {
+  const { code, stdout } = await spikecam(['info', '-', '-o', 'json'], { stdin: readFileSync(fixture(name)) })
+  expect(code).toBe(0)
+  expect(JSON.parse(stdout)).toMatchObject({ file: 'stdin', isWhole: true, ...facts })
 })
 
 test.each([
@@ -177,7 +201,7 @@ test.each([
   ['a program', join(root, 'node_modules/.bin/node'), 'this looks like an elf file'],
   ['a shell script', join(root, 'spikecam'), 'this looks like text'],
 ])('%s is not a profile: exit 2, and what it looks like', async (_, file, text) => {
-  const { code, stdout, stderr } = await spikecam(['top', file])
+  const { code, stdout, stderr } = await spikecam(['info', file])
   expect({ code, stdout }).toEqual({ code: 2, stdout: '' })
   expect(stderr.toLowerCase()).toContain(text)
 })
