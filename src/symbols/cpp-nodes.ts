@@ -70,6 +70,16 @@ interface Meant {
   readonly meanings: Meanings | undefined
 }
 
+/** Kinds that write something behind what is in their middle: `int (*)[3]`. */
+const hasRight: Readonly<Partial<Record<CppNode['kind'], true>>> = {
+  pointer: true,
+  qualifier: true,
+  function: true,
+  array: true,
+  member: true,
+  parameter: true,
+}
+
 class Printer {
   text = ''
   private last = ''
@@ -81,8 +91,13 @@ class Printer {
   private isLambda = false
 
   print(node: CppNode): void {
+    // Every second node is plain text.
+    if (node.kind === 'text') {
+      this.add(node.text)
+      return
+    }
     this.left(node)
-    this.right(node)
+    if (hasRight[node.kind]) this.right(node)
   }
 
   private left(node: CppNode): void {

@@ -5,7 +5,7 @@ import { demangle } from './demangle.ts'
 import { addressOfOffset, type Elf, readElf } from './elf.ts'
 import { type ElfSymbols, readElfSymbols, readEmbeddedSymbols } from './elf-symbols.ts'
 import { type FrameDetail, type GoTable, readGoTable } from './go-table.ts'
-import { isInPlt, readPltSymbols } from './plt-stubs.ts'
+import { pltRanges, readPltSymbols } from './plt-stubs.ts'
 
 /** Finds the file that holds the symbols which were stripped from `file`. */
 export type FindDebugFile = (file: Elf) => { elf: Elf; close(): void } | undefined
@@ -59,13 +59,15 @@ class ElfExecutable implements Executable {
   private readonly detail: FrameDetail
   private debug: { elf: Elf; close(): void } | undefined
   private tables: readonly NamedTable[] = []
-  /** Read when an address lies among them. */
+  /** Where stubs are: begin and end. They are read when an address lies there. */
+  private readonly plt: readonly (readonly [number, number])[]
   private stubs: readonly NamedTable[] | undefined
   private go: GoTable | undefined
   private isRead = false
 
   constructor(file: Elf, { close, findDebugFile, detail }: ElfExecutableOptions) {
     this.file = file
+    this.plt = pltRanges(file)
     this.closeSource = close
     this.findDebugFile = findDebugFile
     this.detail = detail
@@ -131,7 +133,10 @@ class ElfExecutable implements Executable {
   private plainFramesAt(address: number): readonly SymbolFrame[] {
     let frames: readonly SymbolFrame[] = noFrames
     let start = Number.NEGATIVE_INFINITY
-    const tables = isInPlt(this.file, address) ? [...this.tables, ...this.readStubs()] : this.tables
+    let { tables } = this
+    for (const [begin, end] of this.plt) {
+      if (address >= begin && address < end) tables = [...this.tables, ...this.readStubs()]
+    }
     for (const named of tables) {
       const { table, readName } = named.symbols
       const index = table.find(address, (i) => demangle(readName(i)))

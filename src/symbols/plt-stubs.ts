@@ -31,11 +31,9 @@ export function readPltSymbols(file: Elf, nameAt: (address: number) => string | 
   return { table, bytes: table.bytes + stubs.length * stubBytes, readName }
 }
 
-/** Whether an address is a stub's: the relocations that name them are read only then. */
-export function isInPlt({ sections }: Elf, address: number): boolean {
-  return sections.some(
-    (section) => isPlt(section) && address >= section.address && address < section.address + section.size,
-  )
+/** Begin and end of the code that holds stubs: the relocations that name them are read only for addresses in there. */
+export function pltRanges({ sections }: Elf): (readonly [number, number])[] {
+  return sections.filter(isPlt).map(({ address, size }) => [address, address + size])
 }
 
 const isPlt = ({ flags, type, name }: ElfSection): boolean =>

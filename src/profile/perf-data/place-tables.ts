@@ -6,6 +6,9 @@ import type { SymbolFrame } from '../symbolizer.ts'
 import type { CodePlace } from './frame-table.ts'
 import type { MappedFile } from './mapped-file.ts'
 
+/** More than there are strings: two of their rows fit exactly into one number. */
+const mostStrings = 2 ** 26
+
 /** Tables of the profile whose location i is places[i]. */
 export function placeTables(
   places: readonly CodePlace[],
@@ -21,18 +24,21 @@ export function placeTables(
     return row
   }
   const functions: { name: number; systemName: number; filename: number; startLine: number }[] = []
-  const functionRows = new Map<string, number>()
+  /** By name and system name as one number; functions of which more is known, by text. */
+  const functionRows = new Map<string | number, number>()
   /** The symbolizer gives the same object for the same function, mostly. */
   const rowOfFrame = new Map<SymbolFrame, number>()
   const functionRow = (frame: SymbolFrame): number => {
     let row = rowOfFrame.get(frame)
     if (row !== undefined) return row
     const { name, systemName = name, file = '', startLine = 0 } = frame
-    const key = `${name}\n${systemName}\n${file}\n${startLine}`
+    const nameRow = string(name)
+    const systemRow = systemName === name ? nameRow : string(systemName)
+    const isPlain = file === '' && startLine === 0
+    const key = isPlain ? nameRow * mostStrings + systemRow : `${nameRow} ${systemRow} ${startLine} ${file}`
     row = functionRows.get(key)
     if (row === undefined) {
-      const spec = { name: string(name), systemName: string(systemName), filename: string(file), startLine }
-      row = functions.push(spec) - 1
+      row = functions.push({ name: nameRow, systemName: systemRow, filename: string(file), startLine }) - 1
       functionRows.set(key, row)
     }
     rowOfFrame.set(frame, row)

@@ -80,6 +80,7 @@ export class PerfRecording {
   /** Time of the record that is being delivered. */
   private readonly now: Float64Array
   private latestNs = 0
+  private readonly found: { block: Int32Array; start: number } = { block: new Int32Array(0), start: 0 }
   /** Samples whose fields do not fit into their record. */
   private malformed = 0
 
@@ -215,6 +216,13 @@ export class PerfRecording {
   stackOf(id: number): Int32Array {
     const from = this.stacks.start(id)
     return this.stacks.block(id).subarray(from, from + this.stacks.length(id))
+  }
+
+  /** The same without a view of its own: the rows stand from `start` on in the block. The object is used again. */
+  rowsOf(id: number): { readonly block: Int32Array; readonly start: number } {
+    this.found.block = this.stacks.block(id)
+    this.found.start = this.stacks.start(id)
+    return this.found
   }
 
   /** How many frames a resolved stack has. */

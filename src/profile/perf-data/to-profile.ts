@@ -225,9 +225,9 @@ class Tables {
       const from = offsets[i] as number
       const depth = (offsets[i + 1] as number) - from
       if (depth === 0) continue
-      const rows = recording.stackOf(stackIds[i] as number)
+      const { block, start } = recording.rowsOf(stackIds[i] as number)
       for (let frame = 0; frame < depth; frame++) {
-        const place = rows[frame] as number
+        const place = block[start + frame] as number
         let row = rowOfPlace[place] as number
         if (row === -1) {
           row = places.push(recording.frame(place)) - 1
