@@ -2,6 +2,7 @@
 // SMTP (RFC 5321) that a client needs to hand over a message. No mail server is among the tools of this project.
 import { createServer, type IncomingHttpHeaders, type Server } from 'node:http'
 import { type AddressInfo, createServer as createTcpServer, type Socket } from 'node:net'
+import { TLSSocket } from 'node:tls'
 
 export interface Posted {
   readonly method: string
@@ -58,6 +59,8 @@ export interface Mail {
   readonly to: string[]
   /** User and password, where the client showed them. */
   readonly login: string | undefined
+  /** It came over TLS. */
+  readonly isSecure: boolean
   /** Header and body, lines ended by \n. */
   readonly text: string
 }
@@ -68,36 +71,42 @@ export interface SmtpReceiver {
   [Symbol.asyncDispose](): Promise<void>
 }
 
-/**
- * @param replies to commands by their beginning, where they differ from those of a server that takes everything; the
- * one to `.`, the end of a message, may be `cut`
- */
-export async function startSmtpStandIn(replies: Record<string, string> = {}): Promise<SmtpReceiver> {
+export interface SmtpOptions {
+  /** To commands by their beginning, where they differ from those of a server that takes everything; to `.`, the end of
+   * a message, it may be `cut`. */
+  readonly replies?: Record<string, string>
+  /** With these it can STARTTLS. */
+  readonly tls?: { readonly key: Buffer; readonly cert: Buffer }
+}
+
+export async function startSmtpStandIn({ replies = {}, tls }: SmtpOptions = {}): Promise<SmtpReceiver> {
   const mails: Mail[] = []
   const sockets = new Set<Socket>()
-  const server = createTcpServer((socket) => {
+  const serve = (socket: Socket): void => {
     sockets.add(socket)
     socket.on('close', () => sockets.delete(socket)).on('error', () => undefined)
+    const isSecure = socket instanceof TLSSocket
     const say = (line: string) => socket.write(`${line}\r\n`)
     let envelope = { from: '', to: [] as string[], login: undefined as string | undefined }
     let text: string[] | undefined
     let rest = ''
-    say('220 stand-in ESMTP')
-    socket.setEncoding('utf8').on('data', (chunk: string) => {
-      rest += chunk
+    if (!isSecure) say('220 stand-in ESMTP')
+    const onData = (chunk: Buffer): void => {
+      rest += chunk.toString()
       for (let at = rest.indexOf('\r\n'); at >= 0; at = rest.indexOf('\r\n')) {
         const line = rest.slice(0, at)
         rest = rest.slice(at + 2)
         if (text) take(line)
         else obey(line)
       }
-    })
+    }
+    socket.on('data', onData)
     const take = (line: string): void => {
       if (line !== '.') {
         text?.push(line.replace(/^\./, ''))
         return
       }
-      mails.push({ ...envelope, text: (text ?? []).join('\n') })
+      mails.push({ ...envelope, isSecure, text: (text ?? []).join('\n') })
       text = undefined
       if (replies['.'] === 'cut') socket.destroy()
       else say(replies['.'] ?? '250 taken as 1')
@@ -105,8 +114,12 @@ export async function startSmtpStandIn(replies: Record<string, string> = {}): Pr
     const obey = (line: string): void => {
       const special = Object.keys(replies).find((beginning) => line.startsWith(beginning))
       if (special) say(replies[special] as string)
-      else if (/^EHLO/i.test(line)) socket.write('250-stand-in\r\n250 AUTH PLAIN\r\n')
-      else if (/^AUTH PLAIN /i.test(line)) {
+      else if (/^EHLO/i.test(line)) {
+        socket.write(`250-stand-in\r\n${tls && !isSecure ? '250-STARTTLS\r\n' : ''}250 AUTH PLAIN\r\n`)
+      } else if (/^STARTTLS/i.test(line) && tls) {
+        socket.off('data', onData)
+        socket.write('220 go on\r\n', () => serve(new TLSSocket(socket, { isServer: true, ...tls })))
+      } else if (/^AUTH PLAIN /i.test(line)) {
         envelope.login = Buffer.from(line.slice(11), 'base64').toString().split('\0').filter(Boolean).join(':')
         say('235 welcome')
       } else if (/^MAIL FROM:/i.test(line)) {
@@ -121,7 +134,8 @@ export async function startSmtpStandIn(replies: Record<string, string> = {}): Pr
       } else if (/^QUIT/i.test(line)) socket.end('221 bye\r\n')
       else say('250 ok')
     }
-  })
+  }
+  const server = createTcpServer(serve)
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
   return {
     port: (server.address() as AddressInfo).port,

@@ -1,5 +1,10 @@
 // E-mail over SMTP against the stand-in of test/receivers.ts: what arrives, and what a refusal means.
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { getCACertificates, setDefaultCACertificates } from 'node:tls'
 import { expect, test } from 'vitest'
+import { makeAuthority, makeLeaf } from '../../../test/certificates.ts'
 import { makeIncident } from '../../../test/nouns.ts'
 import { startSmtpStandIn } from '../../../test/receivers.ts'
 import { type EmailReceiver, Receiver } from '../../trigger/receiver.ts'
@@ -65,7 +70,7 @@ test.each([
   ['a wrong password', { AUTH: '535 not you, sesame-open' }, { isFinal: true, isUnsure: false }],
   ['content that it does not like', { '.': '554 spam' }, { isFinal: true, isUnsure: false }],
 ])('%s', async (_, replies, expected) => {
-  await using server = await startSmtpStandIn(replies)
+  await using server = await startSmtpStandIn({ replies })
   const receiver = receiverAt(server.port, { user: 'spikecam', password: { env: 'SMTP' } })
   const delivery = await sendMail(receiver, message, options)
   expect(delivery).toMatchObject({ isDelivered: false, ...expected })
@@ -74,10 +79,32 @@ test.each([
 })
 
 test('without TLS on the other side nothing is said unless the rules allow it', async () => {
-  await using server = await startSmtpStandIn({ STARTTLS: '502 not here' })
+  await using server = await startSmtpStandIn({ replies: { STARTTLS: '502 not here' } })
   const delivery = await sendMail(receiverAt(server.port, { security: 'starttls' }), message, options)
   expect(delivery).toMatchObject({ isDelivered: false, isUnsure: false })
   expect(server.mails).toEqual([])
+})
+
+test('over TLS the other side has to be who it says', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'spikecam-mail-'))
+  makeAuthority(folder, 'authority')
+  makeLeaf(folder, 'mail', { authority: 'authority', names: 'IP:127.0.0.1', usage: 'serverAuth' })
+  const read = (name: string) => readFileSync(join(folder, name))
+  await using server = await startSmtpStandIn({ tls: { key: read('mail.key'), cert: read('mail.crt') } })
+  const receiver = receiverAt(server.port, { security: 'starttls', user: 'spikecam', password: { env: 'SMTP' } })
+  expect(await sendMail(receiver, message, options)).toMatchObject({
+    isDelivered: false,
+    isUnsure: false,
+    why: expect.stringContaining('certificate'),
+  })
+  expect(server.mails).toEqual([])
+  // As NODE_EXTRA_CA_CERTS does when the process begins.
+  const before = getCACertificates('default')
+  setDefaultCACertificates([...before, read('authority.crt').toString()])
+  expect(await sendMail(receiver, message, options)).toMatchObject({ isDelivered: true })
+  setDefaultCACertificates(before)
+  expect(server.mails).toMatchObject([{ isSecure: true, login: 'spikecam:sesame-open' }])
+  rmSync(folder, { recursive: true })
 })
 
 test('nobody there is certain, a cut after the message is not', async () => {
@@ -89,7 +116,7 @@ test('nobody there is certain, a cut after the message is not', async () => {
     isUnsure: false,
     why: expect.stringContaining('ECONNREFUSED'),
   })
-  await using server = await startSmtpStandIn({ '.': 'cut' })
+  await using server = await startSmtpStandIn({ replies: { '.': 'cut' } })
   expect(await sendMail(receiverAt(server.port), message, options)).toMatchObject({ isFinal: false, isUnsure: true })
   expect(server.mails).toHaveLength(1)
 })

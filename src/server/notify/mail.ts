@@ -57,7 +57,7 @@ interface SmtpError extends Error {
 }
 
 /** What ends a connection before there was one. Any other end without a reply may have come after the message went. */
-const neverBegun = /ECONNREFUSED|EHOSTUNREACH|ENETUNREACH|Connection timeout|Greeting never received/
+const neverBegun = /ECONNREFUSED|EHOSTUNREACH|ENETUNREACH|Connection timeout|Greeting never received|certificate/
 const neverSent = new Set(['EDNS', 'ETLS', 'EAUTH', 'EENVELOPE'])
 
 /** Replies of 500 and above are for good (RFC 5321 section 4.2.1). */
