@@ -120,7 +120,7 @@ export const Artifact = z.object({
   /** The probe that made it. */
   probe: z.string(),
   createdMs: z.number(),
-  /** When its bytes were dropped to keep within the budget; what it was stays known. */
+  /** When its bytes were dropped, for their age or to keep within the budget; what it was stays known. */
   evictedMs: z.number().optional(),
 })
 export type Artifact = z.infer<typeof Artifact>
