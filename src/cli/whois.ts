@@ -15,11 +15,13 @@ export async function runWhois({ args, options }: Config): Promise<number> {
   const { rows } = answer
   if (form === 'json' || form === 'yaml') await writeForm(rows, form)
   else if (form === 'name') {
-    // What can be given to `capture`: the container, or the process where there is none.
+    // What can be given to `capture`: the container, also one that no runtime names, or the process where there is none.
     const names = rows.flatMap(({ container, processes }) =>
-      container ? [`container/${container.id}`] : processes.map(({ pid }) => `pid/${pid}`),
+      container
+        ? [`container/${container.id}`]
+        : processes.map(({ pid, containerId }) => (containerId ? `container/${containerId}` : `pid/${pid}`)),
     )
-    await writeOut(names.map((each) => `${each}\n`).join(''))
+    await writeOut([...new Set(names)].map((each) => `${each}\n`).join(''))
   } else await writeOut(renderWhois(rows))
   for (const line of describeSilent(answer)) note(line)
   return answer.silent.length > 0 ? exitCodes.partial : 0

@@ -19,8 +19,8 @@ const mostAncestors = 8
 
 interface Look {
   readonly forks: ForkLog
-  /** Of this batch, by PIDs that still have the same owner. */
-  readonly found: Map<number, string>
+  /** Of this batch, by PIDs that still have the same owner; undefined for one that is in no container. */
+  readonly found: Map<number, string | undefined>
 }
 
 export class ProcessPlaces {
@@ -44,7 +44,7 @@ export class ProcessPlaces {
     }
     const cgroups: SampledCgroup[] = [...batch.cgroups]
     const rows = new Map<string, number>()
-    const found = new Map<number, string>()
+    const found: Look['found'] = new Map()
     /** By row of thread: row of cgroup, -1 for one that stays where it is. */
     const rowOfThread = batch.threads.map(({ pid }, thread) => {
       const atNs = sampledNs[thread] as number
@@ -58,7 +58,7 @@ export class ProcessPlaces {
       return row
     })
     if (this.#seen.size + found.size > mostRemembered) this.#seen.clear()
-    for (const [pid, path] of found) this.#seen.set(pid, { path, atNs: nowNs })
+    for (const [pid, path] of found) if (path !== undefined) this.#seen.set(pid, { path, atNs: nowNs })
     if (rows.size === 0) return batch
     const cgroup = batch.cgroup.slice()
     for (let i = 0; i < batch.length; i++) {
@@ -74,11 +74,12 @@ export class ProcessPlaces {
     const origin = forks.originOf(pid, atNs)
     const latest = forks.originOf(pid)
     const hasItStill = origin?.timeNs === latest?.timeNs
+    if (hasItStill && found.has(pid)) return found.get(pid)
     const path =
-      (hasItStill ? (found.get(pid) ?? this.#lookUp(pid)) : undefined) ??
+      (hasItStill ? this.#lookUp(pid) : undefined) ??
       this.#remembered(pid, origin?.timeNs ?? 0, hasItStill ? Number.POSITIVE_INFINITY : (latest?.timeNs ?? 0)) ??
       (origin && generations > 0 ? this.#placeOf(origin.parent, origin.timeNs, look, generations - 1) : undefined)
-    if (path !== undefined && hasItStill) found.set(pid, path)
+    if (hasItStill) found.set(pid, path)
     return path
   }
 
