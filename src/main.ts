@@ -1,4 +1,3 @@
-#!/usr/bin/env -S MALLOC_ARENA_MAX=2 MALLOC_MMAP_THRESHOLD_=32768 MALLOC_TRIM_THRESHOLD_=65536 node --max-semi-space-size=4
 // The one program. The first word picks what it is: agent, server, both at once (`up`), or a command for people.
 // Each is loaded only when asked for, so that `spikecam top` does not wait for a database to load.
 import { existsSync, readFileSync } from 'node:fs'
