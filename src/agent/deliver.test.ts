@@ -150,3 +150,25 @@ test('bytes that the server will always refuse do not hold up the others', async
   expect(problems).toEqual(['a: TOO_LARGE'])
   expect(peer.sent).toEqual(['b'])
 })
+
+test('what was sent over the connection before is sent again over the next one, without waiting for an answer', async () => {
+  const spool = await Spool.open(await mkdtemp(join(tmpdir(), 'deliver-')))
+  const peer = server()
+  const delivery = startDelivery({
+    spool,
+    link: peer.link,
+    upload: async () => undefined,
+    onProblem: () => undefined,
+    answerMs: 3_600_000,
+  })
+  const isSent = new Promise<void>((resolve) => {
+    peer.answer = () => resolve()
+  })
+  await spool.put('a', { type: 'artifact', artifact: artifact('a') })
+  await isSent
+  peer.answer = (seq) => delivery.answered({ type: 'stored', seq })
+  delivery.wake()
+  await delivery.idle()
+  delivery.close()
+  expect(peer.sent).toEqual(['a', 'a'])
+})

@@ -107,7 +107,11 @@ export function startDelivery({ spool, link, upload, onProblem, answerMs = 10_00
       }
       answers.get(answer.seq)?.(answer.type)
     },
-    wake,
+    wake: () => {
+      // What was sent over the connection before will not be answered over this one.
+      for (const answer of [...answers.values()]) answer('silent')
+      wake()
+    },
     idle: () =>
       spool.size === 0
         ? Promise.resolve()

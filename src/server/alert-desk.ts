@@ -188,7 +188,9 @@ export function createAlertDesk(options: AlertDeskOptions): AlertDesk {
       const joined = await join(record, { rule, because }, situation)
       const decision = joined ?? decideSteps(rule, situation, { limiter, nowMs: nowMs(), ...severityOf(record.alert) })
       decisions.push({ ...decision, because })
-      if (decision.outcome === 'refused') refusals.push(refusalEntry(decision, rule, triggerOf(record, rule.name)))
+      if (decision.outcome === 'refused') {
+        refusals.push(refusalEntry(decision, rule, { situation, trigger: triggerOf(record, rule.name) }))
+      }
     }
     return { record: withDecisions(record, decisions), refusals }
   }

@@ -88,10 +88,13 @@ export function decideSteps(
 }
 
 /** The row of the ledger about a decision that refused. */
-export function refusalEntry(decision: RuleDecision, rule: Rule, trigger: Trigger): LedgerEntry {
-  const { atMs, guard, message } = decision
-  const target = decision.target as Target
-  const kind = rule.do[0]?.kind ?? 'cpu'
+export function refusalEntry(
+  { atMs, guard, message }: RuleDecision,
+  rule: Rule,
+  { situation: { target, vitals, source }, trigger }: { readonly situation: Situation; readonly trigger: Trigger },
+): LedgerEntry {
+  const { steps, left } = planSteps(rule, vitals, source)
+  const kind = (steps[0] ?? left.find((each) => each.guard) ?? rule.do[0])?.kind ?? 'cpu'
   const id = newId('trg-', atMs)
   return {
     id,

@@ -83,7 +83,7 @@ export function createSpikeDesk(options: SpikeDeskOptions): SpikeDesk {
       ...(severity === undefined ? {} : { severity }),
     })
     return decision.outcome === 'refused'
-      ? { decision, refusal: refusalEntry(decision, rule, triggerOf(incident, rule)) }
+      ? { decision, refusal: refusalEntry(decision, rule, { situation, trigger: triggerOf(incident, rule) }) }
       : { decision }
   }
 
