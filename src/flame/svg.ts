@@ -241,13 +241,14 @@ const round = (px: number): number => Math.round(px * 100) / 100
 // XML 1.0 forbids control characters and lone surrogates even when escaped, and symbol names come from damaged files too.
 const forbidden = /[\p{Cs}\p{Noncharacter_Code_Point}]|(?![\t\n\r])\p{Cc}/gu
 
+/** Nearly every name is of nothing but these, and few have brackets. */
+const isPlain = /^[ -~]*$/
+const isHarmless = /^[ !#-%'-;=?-~]*$/
+
 function escapeXml(text: string): string {
-  return text
-    .replace(forbidden, '\ufffd')
-    .replace(/&/g, '&amp;')
-    .replace(/</g, '&lt;')
-    .replace(/>/g, '&gt;')
-    .replace(/"/g, '&quot;')
+  if (isHarmless.test(text)) return text
+  const allowed = isPlain.test(text) ? text : text.replace(forbidden, '\ufffd')
+  return allowed.replace(/&/g, '&amp;').replace(/</g, '&lt;').replace(/>/g, '&gt;').replace(/"/g, '&quot;')
 }
 
 /** Script text inside XML: nothing in it is read as markup. */
