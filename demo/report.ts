@@ -22,9 +22,11 @@ export async function printIncident(watch: Watch, detail: IncidentDetail, beganM
   }
   const [alert] = incident.trigger.kind === 'alert' ? (incident.alerts ?? []) : []
   line(alert ? 'CPU rose' : 'spike began', incident.onsetMs, ' after the load began')
+  if (alert) line('CPU fell', incident.endedMs)
   line('alert fired', alert?.startsMs)
   line(alert ? 'webhook came' : 'noticed', alert?.receivedMs ?? incident.noticedMs)
-  line(alert ? 'alert resolved' : 'spike ended', incident.endedMs)
+  if (!alert) line('spike ended', incident.endedMs)
+  line('alert resolved', alert?.resolvedMs)
   line('evidence complete', incident.evidenceMs)
   if (target.pod) {
     say(`  pod                ${target.namespace}/${target.pod}, of ${target.workload}`)

@@ -323,10 +323,10 @@ function toldOf(
   }
 }
 
-/** The last alert that ends also ends an incident that it began. */
+/** The last alert that ends also ends an incident that it began, unless the usage of its target has shown when it ended. */
 function endedWith(incident: Incident, alertId: string, resolvedMs: number): Incident {
   const alerts = incident.alerts?.map((each) => (each.id === alertId ? { ...each, resolvedMs } : each))
   if (!alerts) return incident
   const isOver = incident.trigger.kind === 'alert' && alerts.every((each) => each.resolvedMs !== undefined)
-  return { ...incident, alerts, ...(isOver ? { endedMs: resolvedMs } : {}) }
+  return { ...incident, alerts, ...(isOver ? { endedMs: incident.endedMs ?? resolvedMs } : {}) }
 }

@@ -64,6 +64,7 @@ test('an alert incident begins when the CPU rose, which is before the alert, and
   expect(await catalog.incident('inc-late')).toMatchObject({
     onsetMs: riseMs,
     noticedMs: someMs,
+    endedMs: riseMs + 6000,
     baseline: { fromMs: riseMs - 40_000, toMs: riseMs },
   })
   await catalog.close()

@@ -110,7 +110,9 @@ function withRise(incident: Incident, series: readonly UsageSeries[]): Incident 
   const usage = series.find(({ name }) => name === (incident.target.kind === 'node' ? 'machine' : 'target'))
   const rise = usage && lastRise(usage, incident.noticedMs)
   if (!rise) return incident
-  return { ...incident, onsetMs: rise.onsetMs, baseline: { fromMs: rise.quietFromMs, toMs: rise.onsetMs } }
+  const { onsetMs, quietFromMs: fromMs, endedMs = incident.endedMs } = rise
+  const ended = endedMs === undefined ? {} : { endedMs }
+  return { ...incident, onsetMs, ...ended, baseline: { fromMs, toMs: onsetMs } }
 }
 
 /** What somebody asked to record begins and ends with the recording, by the clock of the node. */

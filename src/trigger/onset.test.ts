@@ -22,6 +22,9 @@ test('the reading in which it rose, while it lasts and when it is over', () => {
   expect(find(`${quiet}${busy}`)).toEqual({ onset: 50 })
   expect(find(`${quiet}..${busy}..`)).toEqual({ onset: 52 })
   expect(find(`${quiet}${busy}${quiet}`)).toEqual({ onset: 50, ended: 80 })
+  // The alert was told of while it lasted, or right after it.
+  expect(find(`${quiet}${busy}${quiet}`, 70)).toEqual({ onset: 50, ended: 80 })
+  expect(find(`${quiet}${busy}${quiet}`, 85)).toEqual({ onset: 50, ended: 80 })
 })
 
 test('a short wait in between is part of it, the spike before is not', () => {
@@ -29,7 +32,7 @@ test('a short wait in between is part of it, the spike before is not', () => {
   expect(find(`${quiet}${busy}${quiet}${busy}`)).toEqual({ onset: 130 })
 })
 
-test('gaps are not quiet, and what came after the alert is not looked at', () => {
+test('gaps are not quiet, and what began after the alert is another one', () => {
   expect(find(`${quiet}     ${busy}`)).toEqual({ onset: 55 })
   expect(find(`${quiet}${quiet}${busy}`, 90)).toBeUndefined()
 })

@@ -22,16 +22,17 @@ const leastRiseCores = 0.1
 const leastRiseShare = 0.5
 
 /**
- * The last rise that began before a moment.
- * @param atMs when the alert was told of; what came after that is not looked at
+ * The last rise that began before a moment, and its end, also when that was later.
+ * @param atMs when the alert was told of: a rise that began after that is another one
  * @returns undefined when nothing measured stands out: then it was as busy before
  */
 export function lastRise({ startMs, stepMs, cores }: UsageSeries, atMs: number): Rise | undefined {
-  const known = cores.slice(0, Math.max(0, Math.floor((atMs - startMs) / stepMs)))
   const size = Math.max(1, Math.round(bucketMs / stepMs))
   const buckets: (number | undefined)[] = []
-  for (let i = 0; i < known.length; i += size) buckets.push(mean(known.slice(i, i + size)))
-  const measured = buckets.filter((value) => value !== undefined).sort((a, b) => a - b)
+  for (let i = 0; i < cores.length; i += size) buckets.push(mean(cores.slice(i, i + size)))
+  const told = Math.max(0, Math.floor((atMs - startMs) / stepMs / size))
+  const before = buckets.slice(0, told)
+  const measured = before.filter((value) => value !== undefined).sort((a, b) => a - b)
   // A fifth of the time it was as quiet as this; a rise that fills more of what is known is not seen from before.
   const quiet = measured[Math.floor(measured.length / 5)]
   const peak = measured.at(-1)
@@ -40,18 +41,17 @@ export function lastRise({ startMs, stepMs, cores }: UsageSeries, atMs: number):
   const middle = (quiet + peak) / 2
   const isHigh = (value: number | null | undefined): boolean => value !== undefined && value !== null && value >= middle
 
-  const last = buckets.findLastIndex(isHigh)
-  let first = last
-  for (let i = last; i >= 0 && first - i <= mostGapBuckets; i--) if (isHigh(buckets[i])) first = i
+  const seen = before.findLastIndex(isHigh)
+  let first = seen
+  for (let i = seen; i >= 0 && first - i <= mostGapBuckets; i--) if (isHigh(buckets[i])) first = i
+  let last = seen
+  for (let i = seen; i < buckets.length && i - last <= mostGapBuckets; i++) if (isHigh(buckets[i])) last = i
   // From its first second, or the one before, to the reading in which it began.
   const from = Math.max(0, (first - 1) * size)
-  const onset = Math.max(
-    from,
-    known.findIndex((value, i) => i >= from && isHigh(value)),
-  )
+  const onset = cores.findIndex((value, i) => i >= from && isHigh(value))
   const hasEnded = buckets.length - 1 - last > mostGapBuckets
   return {
-    onsetMs: startMs + onset * stepMs,
+    onsetMs: startMs + Math.max(from, onset) * stepMs,
     quietFromMs: startMs,
     ...(hasEnded ? { endedMs: startMs + (last + 1) * size * stepMs } : {}),
   }

@@ -56,6 +56,14 @@ test('with a profile: who, how much, which function, through what, compared with
   })
 })
 
+test('an incident of an alert is compared with the time before its rise too; what somebody asked for is not', () => {
+  const profile = slice([`main;encode ${5.6 * second} 0`, `main;gc ${0.5 * second} ${0.1525 * second}`])
+  const of = (kind: 'alert' | 'manual') =>
+    headlineOf({ ...incident, trigger: { kind, rule: 'cpu', reason: 'CpuHigh' } }, profile)
+  expect(of('alert')).toMatchObject({ did: 'used 1.00 core over 6.1 s', compared: '40× its normal 0.03 cores' })
+  expect(of('manual').compared).toBeUndefined()
+})
+
 test('the busiest threads are named with their shares', () => {
   const thread = (tid: number, name: string, share: number) => ({ pid: 4242, tid, name, share })
   const one = { ...incident, threads: [thread(4243, 'worker-1', 0.98)] }

@@ -30,6 +30,8 @@ export function headlineOf(incident: Incident, slice: Slice | undefined): Headli
   const { spike } = incident.trigger
   const cores = slice ? coresOf(slice.tree.total[0] ?? 0, slice.tree.unit, slice.duringMs) : spike?.cores
   const base = slice?.tree.base?.total[0]
+  // What somebody asked for, or a schedule, began with no rise.
+  const hasEpisode = incident.trigger.kind === 'spike' || incident.trigger.kind === 'alert'
   const baseline = slice && base !== undefined ? coresOf(base, slice.tree.unit, slice.duringMs) : spike?.baselineCores
   const lasted = incident.endedMs === undefined ? undefined : printDurationMs(incident.endedMs - incident.onsetMs)
   const amount = cores === undefined ? 'the CPU' : printCores(cores)
@@ -45,10 +47,7 @@ export function headlineOf(incident: Incident, slice: Slice | undefined): Headli
             : `is burning ${amount}`,
     ...functionOf(incident, slice),
     threads: printThreads(incident),
-    compared:
-      cores === undefined || baseline === undefined || incident.trigger.kind !== 'spike'
-        ? undefined
-        : compare(cores, baseline),
+    compared: cores === undefined || baseline === undefined || !hasEpisode ? undefined : compare(cores, baseline),
   }
 }
 
