@@ -66,6 +66,16 @@ test('what neighbours hold back under the level fires by what it would have used
   expect(watch(of(2, 0.3), new SpikeWatcher(defaultSpikeRule), 0, 0.6)[0]).toMatchObject({ cause: 'contention' })
 })
 
+test('what rose and could not be looked at then is still known to have risen half a minute later', () => {
+  const watcher = new SpikeWatcher(defaultSpikeRule)
+  expect(watch([...of(9, 0), ...of(30, 0.35)], watcher)).toEqual([])
+  expect(watch(of(2, 0.35), watcher, 39_000, 0.6)).toMatchObject([{ type: 'start', cause: 'contention' }])
+  // After a minute it is the usual.
+  const later = new SpikeWatcher(defaultSpikeRule)
+  watch([...of(9, 0), ...of(70, 0.35)], later)
+  expect(watch(of(2, 0.35), later, 79_000, 0.6)).toEqual([])
+})
+
 test('who waits for those that burn, and uses what it always does, has not spiked', () => {
   const watcher = new SpikeWatcher(defaultSpikeRule)
   watch(of(20, 0.3), watcher)

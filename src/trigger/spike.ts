@@ -82,6 +82,14 @@ const baselineNeedsMs = 5_000
 const risenFactor = 1.5
 const risenCores = 0.1
 
+/** Use that began to be more than usual. */
+interface Rise {
+  readonly usualCores: number
+  readonly sinceMs: number
+  /** False for what is new: from nothing, as long as nothing else is known. */
+  readonly isKnown: boolean
+}
+
 export class SpikeWatcher {
   readonly #rule: SpikeRule
   readonly #points: Point[] = []
@@ -95,6 +103,7 @@ export class SpikeWatcher {
   #usualCores = 0
   /** What was never seen before it burned has no baseline, and has risen from nothing. */
   readonly #isNew: boolean
+  #risen: Rise | undefined
 
   /** @param isOld true for what ran before anybody looked: it must be seen quiet once before it can spike */
   constructor(rule: SpikeRule, isOld = false) {
@@ -114,10 +123,10 @@ export class SpikeWatcher {
   }
 
   /** True when the next reading decides more if it comes with `waitingCores`; asking for them costs reads. */
-  asksForWaiting({ cores, toMs }: Point): boolean {
-    if (cores < risenCores) return false
-    if (this.#active) return cores < this.#thresholdCores * releaseShare
-    return this.#armed && this.#hasRisen(cores, this.#baseline(toMs))
+  asksForWaiting(point: Point): boolean {
+    if (point.cores < risenCores) return false
+    if (this.#active) return point.cores < this.#thresholdCores * releaseShare
+    return this.#armed && this.#riseOf(point, this.#baseline(point.toMs)) !== undefined
   }
 
   /** Takes history from before there was a watcher, oldest first; it is baseline only and fires nothing. */
@@ -138,7 +147,8 @@ export class SpikeWatcher {
     const jumpThreshold = Math.max((baseline?.cores ?? 0) * rule.jumpFactor, (baseline?.cores ?? 0) + rule.jumpCores)
     const byLevel = point.cores >= rule.levelCores
     const byJump = baseline !== undefined && baseline.knownMs >= baselineNeedsMs && point.cores >= jumpThreshold
-    const isHeldBack = wantedOf(point) >= rule.levelCores && this.#hasRisen(point.cores, baseline)
+    this.#risen = this.#riseOf(point, baseline)
+    const isHeldBack = this.#risen !== undefined && wantedOf(point) >= rule.levelCores
     if (!byLevel && !byJump && !isHeldBack) {
       this.#aboveSinceMs = undefined
       if (point.cores < rule.levelCores * releaseShare) this.#armed = true
@@ -153,13 +163,13 @@ export class SpikeWatcher {
     this.#belowSinceMs = undefined
     const cause = byLevel ? 'level' : byJump ? 'jump' : 'contention'
     this.#thresholdCores = cause === 'jump' ? jumpThreshold : rule.levelCores
-    this.#usualCores = baseline?.cores ?? 0
+    this.#usualCores = this.#risen?.usualCores ?? baseline?.cores ?? 0
     if (point.toMs - this.#lastFiredMs < rule.cooldownMs) {
       const waitS = Math.ceil((rule.cooldownMs - (point.toMs - this.#lastFiredMs)) / 1000)
       return { type: 'suppressed', firedMs: point.toMs, why: `cooldown of rule ${rule.name}: ${waitS} s left` }
     }
     this.#lastFiredMs = point.toMs
-    const baselineCores = this.#usualCores
+    const baselineCores = baseline?.cores ?? 0
     return {
       type: 'start',
       cause,
@@ -209,11 +219,16 @@ export class SpikeWatcher {
     return knownMs > 0 ? { cores: weighted / knownMs, knownMs } : undefined
   }
 
-  #hasRisen(cores: number, baseline: { cores: number; knownMs: number } | undefined): boolean {
+  /** What it does after a rise raises its baseline: for a minute it is held against what was usual before. */
+  #riseOf({ cores, fromMs, toMs }: Point, baseline: { cores: number; knownMs: number } | undefined): Rise | undefined {
     const isKnown = baseline !== undefined && baseline.knownMs >= baselineNeedsMs
-    if (!isKnown && !this.#isNew) return false
-    const usual = isKnown ? baseline.cores : 0
-    return hasRisenFrom(usual, cores)
+    const usualCores = isKnown ? baseline.cores : 0
+    const before = this.#risen?.isKnown ? this.#risen : undefined
+    if ((isKnown || this.#isNew) && hasRisenFrom(usualCores, cores)) {
+      return before ?? { usualCores, sinceMs: fromMs, isKnown }
+    }
+    const isStill = before && toMs - before.sinceMs < baselineMs && hasRisenFrom(before.usualCores, cores)
+    return isStill ? before : undefined
   }
 
   #meanSince(fromMs: number, of: (point: Point) => number): number {

@@ -81,7 +81,8 @@ test.skipIf(!isRoot).each(['process', 'container'] as const)(
       }
     }
     try {
-      await watch(3000)
+      // What is usual for each takes some seconds to be known.
+      await watch(9000)
       late.stdin?.write('go\n')
       // Whoever else wants more at this moment may come first; it is still there when that is captured.
       await watch(40_000)
