@@ -8,7 +8,7 @@ help:
 	@echo 'make demo        catch a real CPU spike on this machine and show it'
 	@echo 'make demo-alert  the same from a metric: Prometheus, Alertmanager, webhook, capture'
 	@echo 'make test        types, lint, layers, unit, integration and browser tests'
-	@echo 'make build       dist/: the program as one file, and the UI'
+	@echo 'make build       dist/: the bundled program, and the UI'
 	@echo 'make fuzz        damaged input for every parser, an hour each (FUZZ_SECONDS=60, PARSER=pprof)'
 	@echo 'make bench       measure, and write bench/RESULTS.md'
 	@echo 'make setup       only install what the others need'
