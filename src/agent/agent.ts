@@ -115,10 +115,10 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
   const usageRing = new UsageRing({ stepMs: options.usageIntervalMs, keepMs: options.recorder.keepMs + 60_000 })
   const cgroups = openCgroupView()
   const opened = openedInspectors(join(options.dataDir, 'inspectors'))
-  for (const { isClosed, message } of await closeLeftInspectors(opened)) {
-    if (isClosed) log.info(message)
-    else log.warn(message)
-  }
+  // Beside the start: a process that hangs may take half a minute to answer.
+  void closeLeftInspectors(opened).then((swept) => {
+    for (const { isClosed, message } of swept) log[isClosed ? 'info' : 'warn'](message)
+  })
   const annotationsOf = ({ pid }: Target): Readonly<Record<string, string>> | undefined =>
     pid === undefined ? undefined : inventory.containerOf({ pid })?.pod.annotations
   const episodes = new Episodes({

@@ -51,17 +51,17 @@ export function openedInspectors(folder: string): OpenedInspectors {
     left: () =>
       readdirSync(folder)
         .filter((name) => name.endsWith('.json'))
-        .flatMap((name) => parseOpened(readFileSync(join(folder, name), 'utf8')) ?? []),
+        .flatMap((name) => readOpened(join(folder, name)) ?? []),
   }
 }
 
 /** For who keeps no record: tests, and programs that ask once. */
 export const noRecord: OpenedInspectors = { note: () => undefined, forget: () => undefined, left: () => [] }
 
-/** Undefined when it was cut by the end of the machine: then nothing was opened after it either. */
-function parseOpened(text: string): OpenedInspector | undefined {
+/** Undefined when it was struck out meanwhile, or cut by the end of the machine: then nothing was opened after it either. */
+function readOpened(path: string): OpenedInspector | undefined {
   try {
-    const { pid, startTicks, id } = JSON.parse(text) as Partial<OpenedInspector>
+    const { pid, startTicks, id } = JSON.parse(readFileSync(path, 'utf8')) as Partial<OpenedInspector>
     if (!Number.isInteger(pid) || !Number.isInteger(startTicks)) return undefined
     return { pid: pid as number, startTicks: startTicks as number, ...(typeof id === 'string' ? { id } : {}) }
   } catch {
