@@ -4,19 +4,18 @@
 import type { Logger } from 'pino'
 import { createPace } from '../lib/pace.ts'
 import { printDurationMs } from '../lib/units.ts'
-import type { Alert, AlertRecord } from '../model/alert.ts'
+import type { AlertRecord } from '../model/alert.ts'
 import type { RuleDecision } from '../model/decision.ts'
 import { asFailure } from '../model/errors.ts'
-import type { Incident, IncidentAlert } from '../model/incident.ts'
 import type { LedgerEntry } from '../model/ledger.ts'
 import { printTarget, type Target } from '../model/target.ts'
-import type { Trigger } from '../model/trigger.ts'
 import type { Catalog } from '../store/catalog.ts'
 import { isSameTarget } from '../trigger/limits.ts'
 import type { Rule, Rules } from '../trigger/rule.ts'
 import { chooseAlertRule } from '../trigger/rule-choice.ts'
 import type { AgentHub } from './agents.ts'
 import { candidatesOfAlert } from './alert-candidates.ts'
+import { endedWith, severityOf, toldOf, triggerOf } from './alert-incident.ts'
 import type { DocumentKeeper } from './documents.ts'
 import type { RecentIncidents } from './recent-incidents.ts'
 import { decideSteps, refusalEntry, type Situation, situationOf, withStepMessage } from './rule-decision.ts'
@@ -296,37 +295,4 @@ async function decidedLately(catalog: Pick<Catalog, 'listAlerts'>, sinceMs: numb
 
 function withDecisions(record: AlertRecord, decisions: readonly RuleDecision[]): AlertRecord {
   return { ...record, state: record.state === 'queued' ? 'open' : record.state, decisions: [...decisions] }
-}
-
-const severityOf = ({ value }: Alert): { severity?: number } => (value === undefined ? {} : { severity: value })
-
-function triggerOf({ alert }: AlertRecord, rule: string): Trigger {
-  const { name, annotations } = alert
-  const reason = `alert ${name}${annotations.summary ? `: ${annotations.summary}` : ''}`
-  return { kind: 'alert', rule, reason, ...severityOf(alert) }
-}
-
-function toldOf(
-  alert: Alert,
-  { id, receivedMs, rule, because }: { id: string; receivedMs: number; rule: string; because: string | undefined },
-): IncidentAlert {
-  const summary = alert.annotations.summary ?? alert.annotations.message ?? alert.annotations.description
-  return {
-    id,
-    name: alert.name,
-    receivedMs,
-    rule,
-    ...(because ? { because } : {}),
-    ...(alert.startsMs === undefined ? {} : { startsMs: alert.startsMs }),
-    ...(summary ? { summary } : {}),
-    ...(alert.url ? { url: alert.url } : {}),
-  }
-}
-
-/** The last alert that ends also ends an incident that it began, unless the usage of its target has shown when it ended. */
-function endedWith(incident: Incident, alertId: string, resolvedMs: number): Incident {
-  const alerts = incident.alerts?.map((each) => (each.id === alertId ? { ...each, resolvedMs } : each))
-  if (!alerts) return incident
-  const isOver = incident.trigger.kind === 'alert' && alerts.every((each) => each.resolvedMs !== undefined)
-  return { ...incident, alerts, ...(isOver ? { endedMs: incident.endedMs ?? resolvedMs } : {}) }
 }

@@ -114,7 +114,7 @@ describe.skipIf(why !== undefined)('one machine without Kubernetes', () => {
     pid = actor.pid
     address = `127.0.0.1:${await actor.says(/^(\d+)/m)}`
     favour(pid)
-    const rules = write('spikecam.yaml', 'rules: [{ name: here }]')
+    const rules = write('spikecam.yaml', 'rules: [{ name: here, match: { source: [alert] } }]')
     const spikes = ['--spike-cooldown', '0s', '--spike-level', '50%', '--spike-hold', '400ms']
     up = await startUp(['--capture-for', '2s', '--rules', rules, ...spikes])
     await monitor(up, serviceRule, { jobs: { service: { targets: [{ address }] } } })
