@@ -1,7 +1,10 @@
 import { spawn } from 'node:child_process'
+import { availableParallelism } from 'node:os'
 import { fileURLToPath } from 'node:url'
+import { gunzipSync } from 'node:zlib'
 import { expect, test } from 'vitest'
 import { perfVersion } from '../capture/perf.ts'
+import { decodePprof } from '../profile/pprof-decode.ts'
 import { Recorder, type RecorderStatus } from './recorder.ts'
 
 const options = { ringHz: 49, deepHz: 99, keepMs: 1000, maxBytes: 1e6, event: 'auto', perf: 'perf' } as const
@@ -83,6 +86,44 @@ test.skipIf(!canRecord)(
       await recorder.endDeep()
     } finally {
       burner.kill('SIGKILL')
+      await recorder.close()
+    }
+  },
+)
+
+test.skipIf(!canRecord)(
+  'until the deep perf records, the always-on samples stand: nothing is lost between them',
+  async () => {
+    const program = new URL('../main.ts', import.meta.url)
+    const perf = fileURLToPath(new URL('../../test/fake-bin/perf-late', import.meta.url))
+    const burners = Array.from({ length: availableParallelism() }, () =>
+      spawn('sh', ['-c', 'while :; do :; done'], { stdio: 'ignore' }),
+    )
+    let told: () => void = () => undefined
+    const known = new Promise<void>((resolve) => {
+      told = resolve
+    })
+    const recorder = new Recorder(program, { ...options, keepMs: 60_000, event: 'cpu-clock', perf }, ({ samples }) => {
+      if (samples > 10) told()
+    })
+    try {
+      await known
+      const askedMs = Date.now()
+      await recorder.beginDeep()
+      const wallOffsetMs = Date.now() - Number(process.hrtime.bigint()) / 1e6
+      const frozen = await recorder.freeze({ fromMs: askedMs, toMs: Date.now(), wallOffsetMs, comments: [] })
+      // Every core is busy all the time, so that the samples have to add up to all of it: 2 cores, 1.3 s, 2.6 s of CPU.
+      const profile = decodePprof(gunzipSync(frozen.pprof))
+      const cpuType = profile.sampleTypes.findIndex(({ unit }) => unit === 'nanoseconds')
+      const cpuMs =
+        Number((profile.samples.values[cpuType] as BigInt64Array).reduce((sum, value) => sum + value, 0n)) / 1e6
+      const coreMs = (frozen.toMs - askedMs) * burners.length
+      expect(frozen.boundaryMs).toBeGreaterThan(askedMs + 500)
+      expect(cpuMs / coreMs).toBeGreaterThan(0.9)
+      expect(cpuMs / coreMs).toBeLessThan(1.1)
+      await recorder.endDeep()
+    } finally {
+      for (const burner of burners) burner.kill('SIGKILL')
       await recorder.close()
     }
   },

@@ -123,8 +123,9 @@ export class SampleStream {
       const nowNs = monotonicNs()
       answered = await this.#perf.drain()
       if (this.#ended || !answered) return
-      // The recording is on as soon as perf answers; it may have been a little earlier, never later.
-      this.fromNs = Math.min(this.fromNs, nowNs)
+      // Its counters are on once perf answers for the first time, which may be long after it was asked: until then the
+      // samples of another stream stand.
+      this.fromNs = Math.min(this.fromNs, monotonicNs())
       this.#recording.drain(nowNs)
       this.#take(nowNs)
     })
