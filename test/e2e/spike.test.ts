@@ -24,6 +24,9 @@ beforeAll(async () => {
   burner = await startBurner()
   up = await startUp(['--capture-for', '3s', ...rule])
   await up.event((event) => event.type === 'agent' && event.agent.status?.recording === true)
+  // What is there when the agent comes can spike once it was seen quiet: every process is read once a second.
+  const sinceMs = Date.now()
+  await up.event((event) => event.type === 'agent' && (event.agent.status?.nowMs ?? 0) > sinceMs + 2000)
 })
 afterAll(async () => {
   burner?.stop()
