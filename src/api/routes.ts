@@ -98,7 +98,7 @@ const empty = problem('EMPTY: nothing was sampled in this range and scope')
 const taken = {
   202: json(HookAnswer, 'Every new firing is on disk, and nothing has been captured yet'),
   413: problem('TOO_LARGE'),
-  429: problem('REFUSED: too many alerts wait to be written'),
+  503: problem('OVERLOADED: too many alerts wait to be written; send it again'),
   ...failures,
 }
 const anySender = 'Takes alerts of Alertmanager or Grafana, or of what `alertMapping` describes'

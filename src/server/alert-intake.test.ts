@@ -131,3 +131,24 @@ test('what could not be written is not acknowledged, and the sender may repeat i
   expect(queued).toEqual([])
   await expect(intake.take(message(alert('a')))).rejects.toThrow('closed')
 })
+
+test('a disk that does not keep up is told to the sender as something to repeat, and nothing is half taken', async () => {
+  const open: { finish(): void } = { finish: () => undefined }
+  const disk = new Promise<void>((resolve) => {
+    open.finish = resolve
+  })
+  const queued: AlertRecord[] = []
+  const intake = createAlertIntake({
+    catalog: { saveAlerts: () => disk, unresolvedAlerts: async () => [] },
+    onQueued: (records) => queued.push(...records),
+    onResolved: () => undefined,
+  })
+  await intake.resume()
+  const many = Array.from({ length: 50_001 }, (_, i) => alert(`series-${i}`))
+  const first = intake.take(message(...many))
+  await expect(intake.take(message(alert('one more')))).rejects.toMatchObject({ code: 'OVERLOADED' })
+  open.finish()
+  await first
+  expect(queued).toHaveLength(many.length)
+  expect(await intake.take(message(alert('one more')))).toMatchObject({ accepted: [expect.anything()] })
+})

@@ -16,7 +16,7 @@ export interface AlertIntakeOptions {
 }
 
 export interface AlertIntake {
-  /** Resolves when everything new is on disk, not before `resume` has. @throws Failure REFUSED when too much waits to be written */
+  /** Resolves when everything new is on disk, not before `resume` has. @throws Failure OVERLOADED when too much waits to be written */
   take(message: AlertMessage): Promise<HookAnswer>
   /** The latest state of a firing, and what the ledger says of it, in one transaction. */
   replace(record: AlertRecord, refusals?: readonly LedgerEntry[]): Promise<void>
@@ -88,7 +88,8 @@ export function createAlertIntake({
       await isReady
       const now = nowMs()
       if (waiting.size > mostWaiting) {
-        throw new Failure('REFUSED', `${waiting.size} alerts wait to be written; the disk is too slow`, {
+        // 503, not 429: Alertmanager repeats a message only after a status of 5xx (notify/util.go, Retrier).
+        throw new Failure('OVERLOADED', `${waiting.size} alerts wait to be written; the disk is too slow`, {
           details: { guard: 'intake', limit: mostWaiting },
         })
       }

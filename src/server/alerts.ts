@@ -27,7 +27,7 @@ export interface AlertsOptions {
 }
 
 export interface Alerts {
-  /** Resolves when everything new is on disk; nothing has been captured by then. @throws Failure REFUSED */
+  /** Resolves when everything new is on disk; nothing has been captured by then. @throws Failure OVERLOADED */
   take(message: AlertMessage): Promise<HookAnswer>
   /** To be called with every capture that is stored. */
   note(capture: Capture): void
