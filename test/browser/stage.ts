@@ -1,7 +1,6 @@
 // What tests of the UI begin with: a server with the UI as it is in the sources, a node that is connected, a browser.
 import { execFile } from 'node:child_process'
-import { existsSync, mkdtempSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { existsSync, mkdtempSync, renameSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { promisify } from 'node:util'
 import type { Browser } from 'playwright-core'
@@ -40,14 +39,21 @@ export async function openStage(): Promise<Stage> {
   }
 }
 
-/** Builds app and offline page, once in a run of tests. */
+/** Builds app and offline page, once in a run of tests; two files that begin at once build both, and one of them stays. */
 async function buildUi(): Promise<string> {
-  const folder = join(process.env.SPIKECAM_SCRATCH ?? mkdtempSync(join(tmpdir(), 'spikecam-')), 'ui')
+  const scratch = process.env.SPIKECAM_SCRATCH as string // test/scratch.ts
+  const folder = join(scratch, 'ui')
   if (existsSync(folder)) return folder
+  const fresh = mkdtempSync(join(scratch, 'ui-'))
   const vite = join(root, 'node_modules/vite/bin/vite.js')
-  const args = [vite, 'build', '--config', join(root, 'src/ui/vite.config.ts'), '--outDir', folder]
+  const args = [vite, 'build', '--config', join(root, 'src/ui/vite.config.ts'), '--outDir', fresh]
   // Vitest sets NODE_ENV=test, which would bundle the development build of React.
   const env = { ...process.env, NODE_ENV: 'production' }
   await promisify(execFile)(process.execPath, [...args, '--logLevel', 'warn'], { env })
-  return folder
+  try {
+    renameSync(fresh, folder)
+    return folder
+  } catch {
+    return fresh // the other one was first (ENOTEMPTY)
+  }
 }
