@@ -1,9 +1,10 @@
 // Which tests run where, in this order: what only computes; what runs real programs, containers and browsers, which
-// wait more than they work; both three files at a time, for two cores. Then, one file at a time, what measures a spike:
-// it must not compete with another test for the same core.
+// wait more than they work; both three files at a time, for two cores. Then, one file at a time, what measures a spike
+// or counts all samples of the machine: it must not compete with another test for the same core.
 import { defineConfig } from 'vitest/config'
 
 const alone = [
+  'test/e2e/attribution.test.ts',
   'test/e2e/spike.test.ts',
   'test/e2e/contention.test.ts',
   'test/e2e/pod.test.ts',

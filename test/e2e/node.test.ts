@@ -98,13 +98,19 @@ test('what is allocated while we look, by function; collected or not', async () 
 })
 
 test('workers have profiles of their own, the busiest first; one that sleeps for good holds nobody up', async () => {
-  const node = await startNode(`
+  // They come up one after another; what is looked at is how it is once all of them are there.
+  const source = `
     const { Worker } = require('node:worker_threads')
     const hot = 'function hotWorker() { for (let x = 0; ; ) x += Math.sqrt(x + 1) }; hotWorker()'
-    new Worker(hot, { eval: true, name: 'cruncher' })
-    new Worker('setInterval(() => {}, 1000)', { eval: true, name: 'idler' })
-    new Worker('Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0)', { eval: true, name: 'pool' })
-    ${idle}`)
+    const workers = [
+      new Worker(hot, { eval: true, name: 'cruncher' }),
+      new Worker('setInterval(() => {}, 1000)', { eval: true, name: 'idler' }),
+      new Worker('Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0)', { eval: true, name: 'pool' }),
+    ]
+    const online = workers.map((worker) => new Promise((resolve) => worker.once('online', resolve)))
+    Promise.all(online).then(() => console.log('ready'))
+    ${idle}`
+  const node = await start(process.execPath, ['-e', source])
   const { result, findings } = await look(nodeCpu, node, 'cpu', 1500)
   expect(result).toMatchObject({ outcome: 'ok', message: expect.stringContaining('closed again') })
   expect(findings.map(({ name }) => name)).toEqual(['worker-1-cruncher.cpuprofile', 'cpuprofile'])
