@@ -1,5 +1,6 @@
 // Held against what the kernel knows: of two processes that share one CPU each waits while the other runs.
 import { execFileSync, spawn } from 'node:child_process'
+import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
 import { waitedSecondsOf } from './run-delay.ts'
@@ -22,11 +23,18 @@ test('the wait of a process is the time that its neighbour on the CPU ran', asyn
   expect(waitedSecondsOf(4_194_304)).toBeUndefined()
 })
 
-test('threads are summed', () => {
-  const sum = execFileSync('sh', ['-c', `cat /proc/${process.pid}/task/*/schedstat`], { encoding: 'latin1' })
-    .trim()
-    .split('\n')
-    .reduce((seconds, line) => seconds + Number(line.split(' ')[1]) / 1e9, 0)
-  expect(waitedSecondsOf(process.pid)).toBeGreaterThanOrEqual(sum)
-  expect(sum).toBeGreaterThan(0)
+test('threads are summed', async () => {
+  // Another process: threads of this one come and go while they are being read.
+  const child = spawn(process.execPath, ['-e', 'console.log("up"); setInterval(() => {}, 1000)'])
+  try {
+    await once(child.stdout, 'data')
+    const sum = execFileSync('sh', ['-c', `cat /proc/${child.pid}/task/*/schedstat`], { encoding: 'latin1' })
+      .trim()
+      .split('\n')
+      .reduce((seconds, line) => seconds + Number(line.split(' ')[1]) / 1e9, 0)
+    expect(sum).toBeGreaterThan(0)
+    expect(waitedSecondsOf(child.pid as number)).toBeGreaterThanOrEqual(sum)
+  } finally {
+    child.kill('SIGKILL')
+  }
 })
