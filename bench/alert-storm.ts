@@ -7,12 +7,12 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { Agent, request } from 'node:http'
-import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { createClient } from '../src/api/client.ts'
 import type { AlertRecord } from '../src/model/alert.ts'
 import type { LedgerEntry } from '../src/model/ledger.ts'
+import { freePort } from '../test/free-port.ts'
 import { printRow, program, treeCpuSeconds, treeRssMb } from './measure.ts'
 import { type StormNodes, startNodes } from './storm-nodes.ts'
 
@@ -75,15 +75,6 @@ class Server {
   remove(): void {
     rmSync(this.folder, { recursive: true, force: true })
   }
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const { port } = server.address() as { port: number }
-  server.close()
-  await once(server, 'close')
-  return port
 }
 
 const startsAt = new Date().toISOString()

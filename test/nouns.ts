@@ -9,6 +9,15 @@ import type { Trigger } from '../src/model/trigger.ts'
 export const someMs = Date.UTC(2026, 0, 2, 3, 4, 5)
 
 export const someTarget: Target = { kind: 'process', node: 'node-1', pid: 4242, startTicks: 99, comm: 'cart' }
+export const cart: Target = {
+  kind: 'container',
+  node: 'node-1',
+  containerId: 'c'.repeat(64),
+  container: 'app',
+  pod: 'cart-0',
+  namespace: 'shop',
+  workload: 'statefulset/cart',
+}
 export const someTrigger: Trigger = { kind: 'spike', rule: 'cpu-level', reason: '0.98 cores for 600 ms' }
 
 export function makeIncident(change: Partial<Incident> & { id: string }): Incident {

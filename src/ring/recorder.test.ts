@@ -5,7 +5,7 @@ import { gunzipSync } from 'node:zlib'
 import { expect, test } from 'vitest'
 import { perfVersion } from '../capture/perf.ts'
 import { decodePprof } from '../profile/pprof-decode.ts'
-import { Recorder, type RecorderStatus } from './recorder.ts'
+import { type FreezeRequest, Recorder, type RecorderOptions, type RecorderStatus } from './recorder.ts'
 
 const options = { ringHz: 49, deepHz: 99, keepMs: 1000, maxBytes: 1e6, event: 'auto', perf: 'perf' } as const
 
@@ -36,48 +36,58 @@ test('a worker that dies fails its calls, says so, and is started again', async 
   ])
 })
 
+const main = new URL('../main.ts', import.meta.url)
+const fakePerf = (name: string): string => fileURLToPath(new URL(`../../test/fake-bin/${name}`, import.meta.url))
+const startBurner = () => spawn('sh', ['-c', 'while :; do :; done'], { stdio: 'ignore' })
+
+/** The real recorder, and a promise of its first status that is what is waited for. */
+function startRecorder(change: Partial<RecorderOptions>, isReady: (status: RecorderStatus) => boolean) {
+  let latest: RecorderStatus | undefined
+  let told: () => void = () => undefined
+  const ready = new Promise<void>((resolve) => {
+    told = resolve
+  })
+  const recorder = new Recorder(main, { ...options, ...change }, (status) => {
+    latest = status
+    if (isReady(status)) told()
+  })
+  return { recorder, ready, latest: () => latest }
+}
+
+/** Until now. */
+function spanFrom(fromMs: number): FreezeRequest {
+  const wallOffsetMs = Date.now() - Number(process.hrtime.bigint()) / 1e6
+  return { fromMs, toMs: Date.now(), wallOffsetMs, comments: [] }
+}
+
 test.each([
   ['perf-denied', 'PERF_FORBIDDEN'],
   ['perf-mlock', 'PERF_MLOCK'],
   ['not-there', 'TOOL_MISSING'],
 ])('with %s a capture fails with %s, and is not empty', async (perf, code) => {
-  const program = new URL('../main.ts', import.meta.url)
-  const path = fileURLToPath(new URL(`../../test/fake-bin/${perf}`, import.meta.url))
-  let told: () => void = () => undefined
-  const known = new Promise<void>((resolve) => {
-    told = resolve
-  })
-  const recorder = new Recorder(program, { ...options, perf: path }, ({ message }) => {
-    if (message?.startsWith('not recording: ')) told()
-  })
-  await known
-  const wallOffsetMs = Date.now() - Number(process.hrtime.bigint()) / 1e6
-  const span = { fromMs: Date.now() - 1000, toMs: Date.now(), wallOffsetMs, comments: [] }
-  await expect(recorder.freeze(span)).rejects.toMatchObject({ code })
+  const { recorder, ready } = startRecorder(
+    { perf: fakePerf(perf) },
+    ({ message }) => message?.startsWith('not recording: ') === true,
+  )
+  await ready
+  await expect(recorder.freeze(spanFrom(Date.now() - 1000))).rejects.toMatchObject({ code })
   await recorder.close()
 })
 
+/** So that what was recorded at the beginning is still there. */
+const keeping = { keepMs: 60_000, event: 'cpu-clock' } as const
 const canRecord = process.getuid?.() === 0 && (await perfVersion()) !== undefined
 
 test.skipIf(!canRecord)(
   'where only the deep perf is at its limit, the always-on samples are kept, and it is said',
   async () => {
-    const program = new URL('../main.ts', import.meta.url)
-    const perf = fileURLToPath(new URL('../../test/fake-bin/perf-once', import.meta.url))
-    const burner = spawn('sh', ['-c', 'while :; do :; done'], { stdio: 'ignore' })
-    let told: () => void = () => undefined
-    const known = new Promise<void>((resolve) => {
-      told = resolve
-    })
-    const recorder = new Recorder(program, { ...options, keepMs: 60_000, event: 'cpu-clock', perf }, ({ samples }) => {
-      if (samples > 10) told()
-    })
+    const perf = fakePerf('perf-once')
+    const burner = startBurner()
+    const { recorder, ready } = startRecorder({ ...keeping, perf }, ({ samples }) => samples > 10)
     try {
-      await known
+      await ready
       await recorder.beginDeep()
-      const wallOffsetMs = Date.now() - Number(process.hrtime.bigint()) / 1e6
-      const span = { fromMs: Date.now() - 30_000, toMs: Date.now(), wallOffsetMs, comments: [] }
-      const frozen = await recorder.freeze(span)
+      const frozen = await recorder.freeze(spanFrom(Date.now() - 30_000))
       expect(frozen.samples).toBeGreaterThan(10)
       expect(frozen).toMatchObject({
         deepHz: undefined,
@@ -94,24 +104,14 @@ test.skipIf(!canRecord)(
 test.skipIf(!canRecord)(
   'until the deep perf records, the always-on samples stand: nothing is lost between them',
   async () => {
-    const program = new URL('../main.ts', import.meta.url)
-    const perf = fileURLToPath(new URL('../../test/fake-bin/perf-late', import.meta.url))
-    const burners = Array.from({ length: availableParallelism() }, () =>
-      spawn('sh', ['-c', 'while :; do :; done'], { stdio: 'ignore' }),
-    )
-    let told: () => void = () => undefined
-    const known = new Promise<void>((resolve) => {
-      told = resolve
-    })
-    const recorder = new Recorder(program, { ...options, keepMs: 60_000, event: 'cpu-clock', perf }, ({ samples }) => {
-      if (samples > 10) told()
-    })
+    const perf = fakePerf('perf-late')
+    const burners = Array.from({ length: availableParallelism() }, startBurner)
+    const { recorder, ready } = startRecorder({ ...keeping, perf }, ({ samples }) => samples > 10)
     try {
-      await known
+      await ready
       const askedMs = Date.now()
       await recorder.beginDeep()
-      const wallOffsetMs = Date.now() - Number(process.hrtime.bigint()) / 1e6
-      const frozen = await recorder.freeze({ fromMs: askedMs, toMs: Date.now(), wallOffsetMs, comments: [] })
+      const frozen = await recorder.freeze(spanFrom(askedMs))
       // Every core is busy all the time, so that the samples have to add up to all of it: 2 cores, 1.3 s, 2.6 s of CPU.
       const profile = decodePprof(gunzipSync(frozen.pprof))
       const cpuType = profile.sampleTypes.findIndex(({ unit }) => unit === 'nanoseconds')
@@ -132,28 +132,17 @@ test.skipIf(!canRecord)(
 test.skipIf(!canRecord)(
   'who comes while a deep recording runs joins it at its rate, and it ends with the last',
   async () => {
-    const program = new URL('../main.ts', import.meta.url)
-    let latest: RecorderStatus | undefined
-    let told: () => void = () => undefined
-    const known = new Promise<void>((resolve) => {
-      told = resolve
-    })
-    const recorder = new Recorder(program, { ...options, keepMs: 60_000, event: 'cpu-clock' }, (status) => {
-      latest = status
-      if (status.recording) told()
-    })
-    const burner = spawn('sh', ['-c', 'while :; do :; done'], { stdio: 'ignore' })
+    const { recorder, ready, latest } = startRecorder(keeping, ({ recording }) => recording)
+    const burner = startBurner()
     try {
-      await known
+      await ready
       await recorder.beginDeep(199)
       await recorder.beginDeep(999)
-      expect(latest?.perfPids).toHaveLength(2)
+      expect(latest()?.perfPids).toHaveLength(2)
       await recorder.endDeep()
-      const wallOffsetMs = Date.now() - Number(process.hrtime.bigint()) / 1e6
-      const span = { fromMs: Date.now() - 30_000, toMs: Date.now(), wallOffsetMs, comments: [] }
-      expect(await recorder.freeze(span)).toMatchObject({ deepHz: 199 })
+      expect(await recorder.freeze(spanFrom(Date.now() - 30_000))).toMatchObject({ deepHz: 199 })
       await recorder.endDeep()
-      expect(latest?.perfPids).toHaveLength(1)
+      expect(latest()?.perfPids).toHaveLength(1)
     } finally {
       burner.kill('SIGKILL')
       await recorder.close()

@@ -4,7 +4,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
-import { makeIncident } from '../../test/nouns.ts'
+import { cart, makeIncident } from '../../test/nouns.ts'
 import { PlayedAgent } from '../../test/played-agent.ts'
 import { startTestServer, type TestServer, until } from '../../test/running-server.ts'
 import type { ServerMessage } from '../api/messages.ts'
@@ -12,15 +12,6 @@ import type { HookAnswer } from '../api/shapes.ts'
 import type { Vitals } from '../model/inventory.ts'
 import type { Target } from '../model/target.ts'
 
-const cart: Target = {
-  kind: 'container',
-  node: 'node-1',
-  containerId: 'c'.repeat(64),
-  container: 'app',
-  pod: 'cart-0',
-  namespace: 'shop',
-  workload: 'statefulset/cart',
-}
 const alert = (change: object = {}) => ({
   status: 'firing',
   labels: { alertname: 'CpuHigh', namespace: 'shop', pod: 'cart-0', container: 'app' },

@@ -3,23 +3,13 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
-import { makeCapture, makeIncident } from '../../test/nouns.ts'
+import { cart, makeCapture, makeIncident } from '../../test/nouns.ts'
 import { PlayedAgent } from '../../test/played-agent.ts'
 import { startTestServer, type TestServer, until } from '../../test/running-server.ts'
 import type { ServerMessage } from '../api/messages.ts'
 import type { Incident } from '../model/incident.ts'
 import type { Vitals } from '../model/inventory.ts'
-import type { Target } from '../model/target.ts'
 
-const cart: Target = {
-  kind: 'container',
-  node: 'node-1',
-  containerId: 'c'.repeat(64),
-  container: 'app',
-  pod: 'cart-0',
-  namespace: 'shop',
-  workload: 'statefulset/cart',
-}
 const busyGo: Vitals = {
   cores: 0.95,
   limitCores: 1,

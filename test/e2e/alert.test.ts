@@ -1,9 +1,7 @@
 // From a metric to an incident, over the real programs: something burns, Prometheus' rule becomes true, Alertmanager
 // posts, and Spikecam captures whom the labels mean, or joins what its spike watcher opened long before.
 import { execFile } from 'node:child_process'
-import { once } from 'node:events'
 import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import { createServer } from 'node:net'
 import { setPriority, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
@@ -21,6 +19,7 @@ import { Stage } from '../../demo/stage.ts'
 import type { ServerEvent } from '../../src/api/shapes.ts'
 import { perfVersion } from '../../src/capture/perf.ts'
 import type { AlertRecord } from '../../src/model/alert.ts'
+import { freePort } from '../free-port.ts'
 import { installPackages, nodePackages, whyNoNode } from '../node-tool/packages.ts'
 import { until } from '../running-server.ts'
 import { type Program, startUp } from './program.ts'
@@ -280,15 +279,6 @@ async function query({ prometheusUrl }: Monitoring, expression: string): Promise
   const { data } = (await response.json()) as { data: { result: { value: [number, string] }[] } }
   const value = data.result[0]?.value[1]
   return value === undefined ? undefined : Number(value)
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const { port } = server.address() as { port: number }
-  server.close()
-  await once(server, 'close')
-  return port
 }
 
 test.skipIf(why === undefined)('alerts of real programs: needs root, perf and Debian', () => undefined)

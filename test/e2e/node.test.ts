@@ -16,6 +16,7 @@ import { readProfile } from '../../src/profile/formats.ts'
 import { topFunctions } from '../../src/profile/top.ts'
 import { startTicksOf } from '../../src/target/process-identity.ts'
 import { socketInodes, tcpSockets } from '../../src/target/tcp-sockets.ts'
+import { freePort } from '../free-port.ts'
 import { temporaryFolder } from '../temporary-folder.ts'
 
 const nodeCpu = nodeCpuProbe()
@@ -204,15 +205,6 @@ test('an inspector that somebody uses is left to them; one that is open and idle
 const inspectorUrl = async (port: number): Promise<string> => {
   const list = (await (await fetch(`http://127.0.0.1:${port}/json/list`)).json()) as { webSocketDebuggerUrl: string }[]
   return list[0]!.webSocketDebuggerUrl
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const { port } = server.address() as { port: number }
-  server.close()
-  await once(server, 'close')
-  return port
 }
 
 test('a port that is taken, a process without the signal, and one that is no Node are said and left alone', async () => {
