@@ -2,11 +2,11 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import type { CaptureKind } from '../model/capture.ts'
+import { type CaptureKind, captureKinds, runtimesOfKind } from '../model/capture.ts'
 import type { Target } from '../model/target.ts'
 import { openCgroupView } from '../target/cgroup-view.ts'
 import { startTicksOf } from '../target/process-identity.ts'
-import { makePlan, type PlanRequest, type ProbeName, type ProbeSet } from './plan.ts'
+import { makePlan, type PlanRequest, type ProbeName, type ProbeSet, runtimesWith } from './plan.ts'
 import type { Probe } from './probe.ts'
 
 const named = (name: string): Probe => ({ name, run: async () => ({ outcome: 'ok', findings: [] }) })
@@ -96,4 +96,10 @@ test('a program that is said to serve pprof is asked for what Go has; what that 
 test('a process that is another one by now is nobody', async () => {
   const target = { ...targetOf(node), startTicks: 1 }
   await expect(plan('heap', target)).rejects.toMatchObject({ code: 'TARGET_GONE' })
+})
+
+test('the rules know of each kind the same languages as the plan; cpu is of everything', () => {
+  for (const kind of captureKinds.filter((each) => each !== 'cpu')) {
+    expect([kind, runtimesWith(kind)]).toEqual([kind, runtimesOfKind[kind] ?? []])
+  }
 })

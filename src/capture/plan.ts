@@ -59,6 +59,10 @@ const table: ByRuntime = {
   python: { cpu: ['pySpy', 'perfMap'], threads: ['pySpy'] },
 }
 
+/** Whose own probes carry out a kind; `runtimesOfKind` tells the rules the same. */
+export const runtimesWith = (kind: CaptureKind): Runtime[] =>
+  (Object.keys(table) as Runtime[]).filter((runtime) => table[runtime]?.[kind])
+
 /** What a bundle asks of each: all that neither stops the process for long nor writes out its memory. */
 const bundle: ByRuntime = {
   go: { cpu: ['goPprof'], goroutines: ['goPprof'], heap: ['goPprof'], mutex: ['goPprof'], block: ['goPprof'] },
@@ -265,7 +269,7 @@ function whyNone(kind: CaptureKind, target: Target, candidates: readonly Candida
   const found = [...new Set(candidates.map(({ runtime }) => runtime))]
     .map((runtime) => runtimeNames[runtime])
     .join(', ')
-  const fits = (Object.keys(table) as Runtime[]).filter((runtime) => table[runtime]?.[kind])
+  const fits = runtimesWith(kind)
   const takes = fits.length > 0 ? `; it is taken of ${fits.map((runtime) => runtimeNames[runtime]).join(', ')}` : ''
   const kinds = captureKinds.filter((each) => candidates.some(({ runtime }) => table[runtime]?.[each]))
   const instead = `; of this one there is: ${[...new Set<string>(['cpu', ...kinds, 'context'])].join(', ')}`

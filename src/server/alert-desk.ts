@@ -17,6 +17,7 @@ import type { AgentHub } from './agents.ts'
 import { candidatesOfAlert } from './alert-candidates.ts'
 import { endedWith, severityOf, toldOf, triggerOf } from './alert-incident.ts'
 import type { DocumentKeeper } from './documents.ts'
+import { pagesSince } from './paging.ts'
 import type { RecentIncidents } from './recent-incidents.ts'
 import { decideSteps, refusalEntry, type Situation, situationOf, withStepMessage } from './rule-decision.ts'
 import type { RuleLimiter } from './rule-limiter.ts'
@@ -279,18 +280,15 @@ export function createAlertDesk(options: AlertDeskOptions): AlertDesk {
 
 /** Steps follow one another, so the last one of a decision may be this much younger than its alert. */
 const resumeMs = 3_600_000
-const pageSize = 500
 
 /** Also those that are resolved since: what was decided is carried out. */
 async function decidedLately(catalog: Pick<Catalog, 'listAlerts'>, sinceMs: number): Promise<AlertRecord[]> {
   const found: AlertRecord[] = []
-  for (let after: { atMs: number; id: string } | undefined; ; ) {
-    const page = await catalog.listAlerts({ limit: pageSize, after })
+  const position = ({ receivedMs, id }: AlertRecord) => ({ atMs: receivedMs, id })
+  for await (const page of pagesSince((page) => catalog.listAlerts(page), position, sinceMs)) {
     found.push(...page.filter(({ decisions }) => decisions.some(({ outcome }) => outcome === 'captured')))
-    const last = page.at(-1)
-    if (page.length < pageSize || !last || last.receivedMs < sinceMs) return found
-    after = { atMs: last.receivedMs, id: last.id }
   }
+  return found
 }
 
 function withDecisions(record: AlertRecord, decisions: readonly RuleDecision[]): AlertRecord {

@@ -1,6 +1,6 @@
-// Cursors of lists: where a page ended, as text that means nothing to whoever passes it back.
+// Pages of lists: their cursors, which mean nothing to whoever passes them back, and reading several of them.
 import { Failure } from '../model/errors.ts'
-import type { Position } from '../store/catalog.ts'
+import type { Page, Position } from '../store/catalog.ts'
 
 /** `1767323045600.inc-01k…` in base64url, so that nobody takes it apart. */
 export function printCursor({ atMs, id }: Position): string {
@@ -24,4 +24,22 @@ export function pageOf<T>(
   const items = found.slice(0, limit)
   const last = items.at(-1)
   return found.length > limit && last ? { items, nextCursor: printCursor(position(last)) } : { items }
+}
+
+/** Rows that are in memory at once. */
+const pageSize = 1000
+
+/** The pages of a list that goes from new to old, until one ends before `sinceMs`; that one is the last. */
+export async function* pagesSince<T>(
+  list: (page: Page) => Promise<T[]>,
+  position: (row: T) => Position,
+  sinceMs: number,
+): AsyncGenerator<T[]> {
+  for (let after: Position | undefined; ; ) {
+    const page = await list({ limit: pageSize, after })
+    yield page
+    const last = page.at(-1)
+    if (page.length < pageSize || !last || position(last).atMs < sinceMs) return
+    after = position(last)
+  }
 }

@@ -6,6 +6,7 @@ import type { Catalog } from '../store/catalog.ts'
 import type { Rule } from '../trigger/rule.ts'
 import { type Firing, type RuleRefusal, refusalOfRule, type Wish } from '../trigger/rule-limits.ts'
 import { isActive } from './merge.ts'
+import { pagesSince } from './paging.ts'
 
 export interface RuleLimiter {
   /** To be called with every capture that is stored. */
@@ -25,7 +26,6 @@ export interface RuleLimiter {
 /** No limit of a rule looks further back. */
 const rememberMs = 24 * 3_600_000
 const mostFirings = 20_000
-const pageSize = 1000
 
 interface Remembered extends Firing {
   /** Its incident, where it is only what the agent captures of a spike by itself. */
@@ -85,12 +85,10 @@ export function createRuleLimiter({
     resume: async () => {
       const oldestMs = nowMs() - rememberMs
       const found: Capture[] = []
-      for (let after: { atMs: number; id: string } | undefined; ; ) {
-        const page = await catalog.listCaptures({ limit: pageSize, after })
+      const position = ({ requestedMs, id }: Capture) => ({ atMs: requestedMs, id })
+      for await (const page of pagesSince((page) => catalog.listCaptures(page), position, oldestMs)) {
         found.push(...page.filter(({ requestedMs }) => requestedMs > oldestMs))
-        const last = page.at(-1)
-        if (page.length < pageSize || !last || last.requestedMs <= oldestMs || found.length >= mostFirings) break
-        after = { atMs: last.requestedMs, id: last.id }
+        if (found.length >= mostFirings) break
       }
       for (const capture of found.reverse()) note(capture)
     },

@@ -136,9 +136,7 @@ export class CpuUsage {
       const containerId = key.slice(2)
       const cgroup = this.#containers.path(containerId)
       if (cgroup === undefined) return undefined
-      const busiest = [...this.#processes.values()]
-        .filter((process) => process.containerId === containerId)
-        .sort((a, b) => b.cores - a.cores)[0]
+      const busiest = this.#busiestOf(containerId)
       const target: Target = { kind: 'container', node: this.#node, containerId, cgroup }
       return busiest ? { ...this.#describe(busiest.pid, busiest.startTicks), ...target } : target
     }
@@ -162,9 +160,8 @@ export class CpuUsage {
     const containerId = key.slice(2)
     const waiting = this.#containers.waitingSeconds(containerId)
     if (waiting !== undefined) return waiting
-    const processes = [...this.#processes.values()].filter((process) => process.containerId === containerId)
     // Those that burn are those that may want more.
-    const [busiest] = processes.sort((a, b) => b.cores - a.cores)
+    const busiest = this.#busiestOf(containerId)
     return busiest && waitedSecondsOf(busiest.pid, this.#proc)
   }
 
@@ -197,6 +194,11 @@ export class CpuUsage {
     closeSync(this.#machineFd)
     this.#processes.clear()
     this.#containers.close()
+  }
+
+  #busiestOf(containerId: string): ProcessEntry | undefined {
+    const processes = [...this.#processes.values()].filter((process) => process.containerId === containerId)
+    return processes.sort((a, b) => b.cores - a.cores)[0]
   }
 
   #readMachine(nowMs: number, readings: UsageReading[]): void {
