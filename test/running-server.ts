@@ -1,10 +1,9 @@
 // A real server on a free loopback port for tests, with a folder of its own and a client that asks it.
-import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { rmSync } from 'node:fs'
 import { pino } from 'pino'
 import { type Client, createClient } from '../src/api/client.ts'
 import { type RunningServer, type ServerOptions, startServer } from '../src/server/server.ts'
+import { freshFolder } from './scratch.ts'
 
 export interface TestServer extends RunningServer {
   readonly client: Client
@@ -16,7 +15,7 @@ export interface TestServer extends RunningServer {
 }
 
 export async function startTestServer(options: Partial<ServerOptions> = {}): Promise<TestServer> {
-  const dataDir = options.dataDir ?? mkdtempSync(join(tmpdir(), 'spikecam-server-'))
+  const dataDir = options.dataDir ?? freshFolder('server')
   const logged: Record<string, unknown>[] = []
   const log = pino({ level: 'debug' }, { write: (line: string) => logged.push(JSON.parse(line)) })
   const server = await startServer({

@@ -10,3 +10,8 @@ export function setup(): () => void {
   process.env.SPIKECAM_SCRATCH = path
   return () => rmSync(path, { recursive: true, force: true })
 }
+
+/** A folder of its own for whoever asks. Outside of Vitest, which removes it with the run, the caller removes it. */
+export function freshFolder(name: string): string {
+  return mkdtempSync(join(process.env.SPIKECAM_SCRATCH ?? tmpdir(), `${name}-`))
+}

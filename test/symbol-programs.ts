@@ -1,12 +1,12 @@
 // Small real programs for the symbol tests: compiled once per run into a temporary folder, started, looked at, ended.
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { PerfMapping } from '../src/profile/symbolizer.ts'
 import { readExecutableMaps } from '../src/symbols/process-identity.ts'
+import { freshFolder } from './scratch.ts'
 
-const folder = mkdtempSync(join(process.env.SPIKECAM_SCRATCH ?? tmpdir(), 'symbols-'))
+const folder = freshFolder('symbols')
 // Outside of Vitest, which removes it otherwise.
 process.on('exit', () => rmSync(folder, { recursive: true, force: true }))
 

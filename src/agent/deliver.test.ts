@@ -1,7 +1,5 @@
-import { mkdtemp } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { expect, test } from 'vitest'
+import { freshFolder } from '../../test/scratch.ts'
 import type { AgentMessage } from '../api/messages.ts'
 import type { Artifact } from '../model/capture.ts'
 import { Failure } from '../model/errors.ts'
@@ -43,7 +41,7 @@ function server(): {
 }
 
 test('what waits is sent in order, bytes before their document, and dependants last', async () => {
-  const spool = await Spool.open(await mkdtemp(join(tmpdir(), 'deliver-')))
+  const spool = await Spool.open(freshFolder('deliver'))
   const first = await spool.put('a', { type: 'artifact', artifact: artifact('a') }, { bytes: new Uint8Array([1]) })
   await spool.put('b', { type: 'artifact', artifact: artifact('b') }, { after: [first] })
   const peer = server()
@@ -62,7 +60,7 @@ test('what waits is sent in order, bytes before their document, and dependants l
 })
 
 test('without a connection nothing is sent; after it everything is, and an upload that fails is tried again', async () => {
-  const spool = await Spool.open(await mkdtemp(join(tmpdir(), 'deliver-')))
+  const spool = await Spool.open(freshFolder('deliver'))
   await spool.put('a', { type: 'artifact', artifact: artifact('a') }, { bytes: new Uint8Array([1]) })
   const peer = server()
   peer.link.connected = false
@@ -89,7 +87,7 @@ test('without a connection nothing is sent; after it everything is, and an uploa
 })
 
 test('a server that does not answer gets the document again', async () => {
-  const spool = await Spool.open(await mkdtemp(join(tmpdir(), 'deliver-')))
+  const spool = await Spool.open(freshFolder('deliver'))
   await spool.put('a', { type: 'artifact', artifact: artifact('a') })
   const peer = server()
   const delivery = startDelivery({
@@ -108,7 +106,7 @@ test('a server that does not answer gets the document again', async () => {
 })
 
 test('what the server will never take is given up and told; what it misses is brought again', async () => {
-  const spool = await Spool.open(await mkdtemp(join(tmpdir(), 'deliver-')))
+  const spool = await Spool.open(freshFolder('deliver'))
   await spool.put('a', { type: 'artifact', artifact: artifact('a') })
   await spool.put('b', { type: 'artifact', artifact: artifact('b') }, { bytes: new Uint8Array([1]) })
   const peer = server()
@@ -131,7 +129,7 @@ test('what the server will never take is given up and told; what it misses is br
 })
 
 test('bytes that the server will always refuse do not hold up the others', async () => {
-  const spool = await Spool.open(await mkdtemp(join(tmpdir(), 'deliver-')))
+  const spool = await Spool.open(freshFolder('deliver'))
   await spool.put('a', { type: 'artifact', artifact: artifact('a') }, { bytes: new Uint8Array(9) })
   await spool.put('b', { type: 'artifact', artifact: artifact('b') }, { bytes: new Uint8Array(1) })
   const peer = server()
@@ -152,7 +150,7 @@ test('bytes that the server will always refuse do not hold up the others', async
 })
 
 test('what was sent over the connection before is sent again over the next one, without waiting for an answer', async () => {
-  const spool = await Spool.open(await mkdtemp(join(tmpdir(), 'deliver-')))
+  const spool = await Spool.open(freshFolder('deliver'))
   const peer = server()
   const delivery = startDelivery({
     spool,

@@ -1,11 +1,11 @@
-import { mkdtemp, readdir, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { readdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
+import { freshFolder } from '../../test/scratch.ts'
 import type { Artifact } from '../model/capture.ts'
 import { Spool } from './spool.ts'
 
-const folder = (): Promise<string> => mkdtemp(join(tmpdir(), 'spool-'))
+const folder = (): string => freshFolder('spool')
 const artifact: Artifact = {
   id: 'art-1',
   captureId: 'cap-1',
@@ -19,7 +19,7 @@ const artifact: Artifact = {
 const any = (): boolean => true
 
 test('what was put is there after a restart, with its bytes and its order', async () => {
-  const where = await folder()
+  const where = folder()
   const spool = await Spool.open(where)
   const first = await spool.put('artifact:1', { type: 'artifact', artifact }, { bytes: new Uint8Array([1, 2, 3]) })
   const second = await spool.put(
@@ -38,7 +38,7 @@ test('what was put is there after a restart, with its bytes and its order', asyn
 })
 
 test('an item waits for those it comes after', async () => {
-  const spool = await Spool.open(await folder())
+  const spool = await Spool.open(folder())
   const bytes = await spool.put('a', { type: 'artifact', artifact }, { bytes: new Uint8Array(1) })
   await spool.put('b', { type: 'artifact', artifact }, { after: [bytes] })
   expect(spool.next(any)?.seq).toBe(bytes)
@@ -48,14 +48,14 @@ test('an item waits for those it comes after', async () => {
 })
 
 test('a newer state of the same document replaces the older', async () => {
-  const spool = await Spool.open(await folder())
+  const spool = await Spool.open(folder())
   await spool.put('same', { type: 'artifact', artifact })
   const newer = await spool.put('same', { type: 'artifact', artifact: { ...artifact, name: 'y' } })
   expect(spool.waiting().map((item) => item.seq)).toEqual([newer])
 })
 
 test('a full folder gives up the oldest bytes and counts them', async () => {
-  const spool = await Spool.open(await folder(), { maxBytes: 10 })
+  const spool = await Spool.open(folder(), { maxBytes: 10 })
   await spool.put('a', { type: 'artifact', artifact }, { bytes: new Uint8Array(6) })
   await spool.put('b', { type: 'artifact', artifact }, { bytes: new Uint8Array(6) })
   expect(spool.waiting().map((item) => item.key)).toEqual(['b'])

@@ -1,11 +1,11 @@
-import { appendFileSync, mkdirSync, mkdtempSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { appendFileSync, mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
+import { freshFolder } from '../../test/scratch.ts'
 import { JitCode } from './jit-code.ts'
 
 test('code that is compiled after the first look-up gets its name too', () => {
-  const root = mkdtempSync(join(tmpdir(), 'jit-'))
+  const root = freshFolder('jit')
   mkdirSync(join(root, 'tmp'))
   const map = join(root, 'tmp', 'perf-4242.map')
   writeFileSync(map, '1000 10 JS:~first a.js:1:1\n')

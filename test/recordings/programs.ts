@@ -1,11 +1,13 @@
 // The real programs that recordings are made of: compiled once per run into a temporary folder, recorded for a second.
 import { execFileSync, spawnSync } from 'node:child_process'
-import { mkdtempSync, rmSync } from 'node:fs'
+import { rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
+import { freshFolder } from '../scratch.ts'
 
 const sources = resolve(import.meta.dirname, 'src')
-const folder = mkdtempSync(join(tmpdir(), 'spikecam-recordings-'))
+const folder = freshFolder('recordings')
+// Outside of Vitest, which removes it otherwise.
 process.on('exit', () => rmSync(folder, { recursive: true, force: true }))
 
 export interface Program {
