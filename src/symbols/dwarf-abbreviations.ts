@@ -1,0 +1,72 @@
+// What the entries of a unit look like (.debug_abbrev, DWARF 5 section 7.5.3): an entry is a number of this table and
+// the values of the attributes that the table lists.
+//
+//   1  11 01  25 0e 13 05 03 1f 00 00    1: DW_TAG_compile_unit, has children; producer as strp, language as data2, …
+import { type ByteSource, readBytes } from './byte-source.ts'
+import { DwarfCursor } from './dwarf-cursor.ts'
+import { form, formBytes } from './dwarf-forms.ts'
+
+export interface Abbreviation {
+  readonly tag: number
+  readonly hasChildren: boolean
+  /** Attribute, form, attribute, form, … */
+  readonly attributes: Int32Array
+  /** Bytes of all values together, -1 where that differs from entry to entry. */
+  readonly fixedBytes: number
+}
+
+export interface AbbreviationTable {
+  /** By code; codes count from 1. */
+  readonly rows: readonly (Abbreviation | undefined)[]
+  readonly bytes: number
+}
+
+/** A table is a few kilobytes; one of a whole program that was optimised as one unit has some hundred. */
+const firstBytes = 4096
+const maxBytes = 4 << 20
+/** Compilers count codes from 1; the largest table met has 2 600. */
+const maxCode = 1 << 16
+
+/** How wide some values are in a unit. */
+export interface UnitShape {
+  readonly version: number
+  readonly is64: boolean
+}
+
+/** @returns undefined when the table does not end, or is none */
+export function readAbbreviations(source: ByteSource, offset: number, shape: UnitShape): AbbreviationTable | undefined {
+  for (let length = firstBytes; ; length *= 8) {
+    const bytes = readBytes(source, offset, length)
+    const table = parse(bytes, shape)
+    if (table !== 'short') return table
+    if (bytes.length < length || length >= maxBytes) return undefined
+  }
+}
+
+function parse(bytes: Uint8Array, shape: UnitShape): AbbreviationTable | undefined | 'short' {
+  const cursor = new DwarfCursor(bytes)
+  const rows: (Abbreviation | undefined)[] = []
+  const attributes: number[] = []
+  for (;;) {
+    const code = cursor.uleb()
+    if (cursor.isPast) return 'short'
+    if (code === 0) return { rows, bytes: 64 + rows.length * 120 }
+    if (code > maxCode) return undefined
+    const tag = cursor.uleb()
+    const hasChildren = cursor.u8() !== 0
+    attributes.length = 0
+    let fixedBytes = 0
+    for (;;) {
+      const name = cursor.uleb()
+      const kind = cursor.uleb()
+      if (cursor.isPast) return 'short'
+      if (name === 0 && kind === 0) break
+      // Its value stands here and not in the entries. None that is of interest has it.
+      if (kind === form.implicitConst) cursor.skipLeb()
+      const width = formBytes(kind, shape)
+      fixedBytes = width < 0 || fixedBytes < 0 ? -1 : fixedBytes + width
+      attributes.push(name, kind)
+    }
+    rows[code] = { tag, hasChildren, attributes: Int32Array.from(attributes), fixedBytes }
+  }
+}

@@ -1,0 +1,186 @@
+// Calls that compilers of C, C++ and Rust inlined, from the debug information of a file. Nothing is read before an
+// address is asked for, then the first entries of all units once, one unit's functions, and the function's own entries.
+import type { SymbolFrame } from '../profile/symbolizer.ts'
+import { readBytes, readCString } from './byte-source.ts'
+import { demangle } from './demangle.ts'
+import { type FunctionCalls, readCalls, referenceOf } from './dwarf-calls.ts'
+import { DwarfCursor } from './dwarf-cursor.ts'
+import { type Budget, EntryWalker, type FormValue } from './dwarf-entries.ts'
+import { form } from './dwarf-forms.ts'
+import { type FunctionIndex, indexFunctions } from './dwarf-functions.ts'
+import { codeTest, type RangeContext } from './dwarf-ranges.ts'
+import { type DwarfSections, readDwarfSections } from './dwarf-sections.ts'
+import { type DwarfUnit, DwarfUnits } from './dwarf-units.ts'
+import type { Elf } from './elf.ts'
+
+export interface InlinedCalls {
+  /** Memory that is held, roughly. */
+  readonly bytes: number
+  /** Units and addresses that could not be answered for. */
+  readonly unread: number
+  /**
+   * Innermost first, and without the function that they were inlined into, which the symbol table names.
+   * @param address inside the instruction in question: of a return address the byte before it
+   */
+  at(address: number): readonly SymbolFrame[]
+}
+
+/** What is kept of a file: indexes of units are about 1 % of their entries, so this is enough for gigabytes. */
+const maxKeptBytes = 16 << 20
+const maxNames = 8192
+const nameBytes = 200
+/** A function is named where it is declared: a copy refers to its original, and that to its declaration. */
+const maxReferences = 16
+const entryBytes = 256
+/** All entries are read once for functions and once for calls; a file that makes us read more than this is hostile. */
+const leastBudget = 64 << 20
+const budgetPerByte = 6
+const noFrames: readonly SymbolFrame[] = []
+
+/** @returns undefined when the file has no debug information that can be read; reads nothing but its section headers */
+export function openInlinedCalls(file: Elf): InlinedCalls | undefined {
+  const sections = readDwarfSections(file)
+  return sections && new FileCalls(sections, codeTest(file))
+}
+
+class FileCalls implements InlinedCalls {
+  private readonly sections: DwarfSections
+  private readonly budget: Budget
+  private readonly context: RangeContext
+  private units: DwarfUnits | undefined
+  private readonly functions = new Map<DwarfUnit, FunctionIndex>()
+  private readonly calls = new Map<number, FunctionCalls>()
+  private readonly names = new Map<number, SymbolFrame | undefined>()
+  private keptBytes = 0
+  private missed = 0
+
+  constructor(sections: DwarfSections, isCode: (address: number) => boolean) {
+    this.sections = sections
+    this.budget = { left: leastBudget + budgetPerByte * sections.info.size }
+    this.context = { sections, budget: this.budget, isCode }
+  }
+
+  get bytes(): number {
+    return this.sections.bytes + this.keptBytes + this.names.size * nameBytes + (this.units?.bytes ?? 0)
+  }
+
+  get unread(): number {
+    return this.missed + (this.units ? this.units.split + this.units.unread : 0)
+  }
+
+  at(address: number): readonly SymbolFrame[] {
+    this.units ??= new DwarfUnits(this.context)
+    for (const unit of this.units.at(address)) {
+      if (this.budget.left < 0) break
+      const entry = this.functionsOf(unit).find(address)
+      if (entry < 0) continue
+      const origins = this.callsOf(entry, unit).at(address)
+      return origins.length === 0 ? noFrames : origins.map((origin) => this.nameOf(origin) ?? unnamed)
+    }
+    if (this.budget.left < 0) this.missed++
+    return noFrames
+  }
+
+  private functionsOf(unit: DwarfUnit): FunctionIndex {
+    let index = this.functions.get(unit)
+    if (!index) {
+      const abbreviations = this.units?.abbreviationsOf(unit)
+      index = abbreviations ? indexFunctions(unit, abbreviations, this.context) : noFunctions
+      if (index.isDamaged) this.missed++
+      this.keep(index.bytes)
+      this.functions.set(unit, index)
+    }
+    return index
+  }
+
+  private callsOf(entry: number, unit: DwarfUnit): FunctionCalls {
+    let calls = this.calls.get(entry)
+    if (!calls) {
+      const abbreviations = this.units?.abbreviationsOf(unit)
+      if (!abbreviations) return noCalls
+      calls = readCalls(entry, unit, { abbreviations, context: this.context })
+      this.keep(calls.bytes)
+      this.calls.set(entry, calls)
+    }
+    return calls
+  }
+
+  /** Makes room for something new. */
+  private keep(bytes: number): void {
+    if (this.keptBytes + bytes > maxKeptBytes) {
+      this.functions.clear()
+      this.calls.clear()
+      this.keptBytes = 0
+    }
+    this.keptBytes += bytes
+  }
+
+  /** @param origin offset of the entry that a call is a copy of */
+  private nameOf(origin: number): SymbolFrame | undefined {
+    if (this.names.has(origin)) return this.names.get(origin)
+    const systemName = this.readName(origin)
+    const name = systemName && demangle(systemName)
+    const frame = systemName && name ? (name === systemName ? { name } : { name, systemName }) : undefined
+    if (this.names.size >= maxNames) this.names.clear()
+    this.names.set(origin, frame)
+    return frame
+  }
+
+  /** The name that linkers see, else the one in the source. */
+  private readName(origin: number): string | undefined {
+    let plain: string | undefined
+    let at = origin
+    for (let i = 0; i < maxReferences; i++) {
+      const unit = this.units?.holding(at)
+      const abbreviations = unit && this.units?.abbreviationsOf(unit)
+      if (!abbreviations) break
+      const { sections, budget } = this
+      const walker = new EntryWalker(sections.info, unit, { abbreviations, from: at, pieceBytes: entryBytes, budget })
+      if (!walker.next()) break
+      const { linkageName, name, abstractOrigin, specification } = walker.values
+      const linked = this.textOf(linkageName, unit)
+      if (linked) return linked
+      plain ??= this.textOf(name, unit)
+      const next = abstractOrigin.form !== 0 ? abstractOrigin : specification
+      if (next.form === 0) break
+      at = referenceOf(next, unit)
+    }
+    return plain
+  }
+
+  private textOf({ form: kind, value }: FormValue, unit: DwarfUnit): string | undefined {
+    const { info, str, lineStr } = this.sections
+    switch (kind) {
+      case 0:
+        return undefined
+      case form.string:
+        return readCString(info, value) || undefined
+      case form.strp:
+        return readCString(str, value) || undefined
+      case form.lineStrp:
+        return readCString(lineStr, value) || undefined
+      case form.strx:
+      case form.strx1:
+      case form.strx2:
+      case form.strx3:
+      case form.strx4:
+        return this.indexedText(value, unit)
+      default:
+        return undefined
+    }
+  }
+
+  private indexedText(index: number, { strOffsetsBase, is64 }: DwarfUnit): string | undefined {
+    const width = is64 ? 8 : 4
+    // Without a base the table begins behind its header (DWARF 5 section 7.26).
+    const base = strOffsetsBase >= 0 ? strOffsetsBase : is64 ? 16 : 8
+    const bytes = readBytes(this.sections.strOffsets, base + index * width, width)
+    if (bytes.length < width) return undefined
+    return readCString(this.sections.str, new DwarfCursor(bytes).offset(is64)) || undefined
+  }
+}
+
+/** Inlined, by something without a name that we can read. */
+const unnamed: SymbolFrame = { name: '[inlined]' }
+const noFunctions: FunctionIndex = { bytes: 0, isDamaged: true, find: () => -1 }
+const noCalls: FunctionCalls = { bytes: 0, at: () => [] }
