@@ -2,6 +2,7 @@ import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { expect, test } from 'vitest'
 import type { Target } from '../model/target.ts'
+import type { Container, Pod } from '../target/pods.ts'
 import { startTicksOf } from '../target/process-identity.ts'
 import { identify, watchTarget } from './identify.ts'
 
@@ -34,4 +35,31 @@ test('a container ends with its cgroup; a target that cannot be watched is recor
   isThere = false
   expect(whyGone?.()).toMatch(/^the container ended/)
   expect(watchTarget({ kind: 'node', node: 'n' }, here)).toBeUndefined()
+})
+
+test('a container that the watcher does not follow yet is there while the runtime runs it', () => {
+  const pod = { name: 'cart-1', namespace: 'shop' } as Pod
+  let state = 'running' as Container['state']
+  let isFollowed = false
+  const young = {
+    usage: { follows: () => isFollowed },
+    inventory: { containers: () => [{ id: 'abc', state, pod } as Container] },
+  }
+  const targets = [
+    { kind: 'container', node: 'n', containerId: 'abc' },
+    { kind: 'container', node: 'n', pod: 'cart-1', namespace: 'shop' },
+  ] as const
+  const watched = targets.map((target) => watchTarget(target, young))
+  expect(watched.map((whyGone) => whyGone?.())).toEqual([undefined, undefined])
+  state = 'exited'
+  expect(watched.map((whyGone) => whyGone?.())).toEqual([
+    expect.stringMatching(/^the container ended/),
+    expect.stringMatching(/^the pod ended/),
+  ])
+  isFollowed = true
+  expect(watched.map((whyGone) => whyGone?.())).toEqual([undefined, undefined])
+  // The runtime may be late: once followed, it is the cgroup that counts.
+  state = 'running'
+  isFollowed = false
+  expect(watched.map((whyGone) => whyGone?.() !== undefined)).toEqual([true, true])
 })

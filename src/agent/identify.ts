@@ -2,6 +2,7 @@
 import type { Target } from '../model/target.ts'
 import type { CpuUsage } from '../target/cpu-usage.ts'
 import type { Inventory } from '../target/inventory.ts'
+import type { Container } from '../target/pods.ts'
 import { readProcess, startTicksOf } from '../target/process-identity.ts'
 
 /** A PID without its start time is whoever has it now; with it, that one and nobody who comes after. */
@@ -27,18 +28,19 @@ export function watchTarget(
     if (pid === undefined || startTicks === undefined || startTicksOf(pid) !== startTicks) return undefined
     return () => (startTicksOf(pid) === startTicks ? undefined : `the process ended ${after()}`)
   }
-  if (containerId !== undefined) {
-    const key = `c:${containerId}`
-    if (!usage.follows(key)) return undefined
-    return () => (usage.follows(key) ? undefined : `the container ended ${after()}`)
-  }
-  if (pod === undefined) return undefined
-  const keysOfPod = (): string[] =>
-    inventory
-      .containers()
-      .filter((each) => each.pod.name === pod && each.pod.namespace === namespace)
-      .map((each) => `c:${each.id}`)
-  if (!keysOfPod().some((key) => usage.follows(key))) return undefined
+  if (containerId === undefined && pod === undefined) return undefined
+  const isOfTarget = ({ id, pod: { name, namespace: space } }: Container): boolean =>
+    containerId === undefined ? name === pod && space === namespace : id === containerId
+  const known = (): readonly Container[] => inventory.containers().filter(isOfTarget)
+  /** An idle container is followed some looks after its start: until then it is there if the runtime says so. */
+  let wasFollowed = false
   // Containers of a pod may restart one by one; it has ended when none is left.
-  return () => (keysOfPod().some((key) => usage.follows(key)) ? undefined : `the pod ended ${after()}`)
+  const isThere = (): boolean => {
+    const ids = containerId === undefined ? known().map(({ id }) => id) : [containerId]
+    const isFollowed = ids.some((id) => usage.follows(`c:${id}`))
+    wasFollowed ||= isFollowed
+    return isFollowed || (!wasFollowed && known().some(({ state }) => state === 'running'))
+  }
+  const what = containerId === undefined ? 'pod' : 'container'
+  return isThere() ? () => (isThere() ? undefined : `the ${what} ended ${after()}`) : undefined
 }
