@@ -28,6 +28,14 @@ test('a spike of one second is caught', () => {
   expect(watch([...of(10, 0), ...of(1, 1), ...of(5, 0)]).map((event) => event.type)).toEqual(['start', 'end'])
 })
 
+test('what gets less than its own last minute, because neighbours hold it back, has not begun in the future', () => {
+  const watcher = new SpikeWatcher(defaultSpikeRule)
+  watch([...of(20, 0), ...of(30, 0.35)], watcher)
+  const [event] = watch(of(2, 0.15), watcher, 50_000, 0.9)
+  // It has used more than usual since 20 s.
+  expect(event).toMatchObject({ type: 'start', cause: 'contention', onsetMs: 20_000, baselineCores: 0 })
+})
+
 test('half a second is not a spike', () => {
   expect(watch([...of(10, 0), 1, 1, ...of(5, 0)])).toEqual([])
 })

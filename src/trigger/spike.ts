@@ -169,7 +169,8 @@ export class SpikeWatcher {
       return { type: 'suppressed', firedMs: point.toMs, why: `cooldown of rule ${rule.name}: ${waitS} s left` }
     }
     this.#lastFiredMs = point.toMs
-    const baselineCores = baseline?.cores ?? 0
+    // What contends has raised its own baseline by now: it is held against what was usual before it rose.
+    const baselineCores = cause === 'contention' ? this.#usualCores : (baseline?.cores ?? 0)
     return {
       type: 'start',
       cause,
@@ -253,7 +254,7 @@ export class SpikeWatcher {
     while (first > 0 && (points[first - 1] as Point).cores > normal) first--
     const { fromMs, toMs, cores } = points[first] as Point
     const risen = (points[first + 1]?.cores ?? cores) - baselineCores
-    const busyShare = Math.min(1, (cores - baselineCores) / Math.max(risen, 1e-9))
+    const busyShare = Math.min(1, Math.max(0, (cores - baselineCores) / Math.max(risen, 1e-9)))
     return toMs - busyShare * (toMs - fromMs)
   }
 }
