@@ -35,8 +35,9 @@ export type Target = z.infer<typeof Target>
 const interpreters =
   /^(node|nodejs|bun|deno|python[\d.]*|pypy[\d.]*|ruby[\d.]*|perl[\d.]*|php[\d.]*|java|bash|sh|dash|zsh)$/
 
-/** Options of interpreters whose value is the next word: `python -X perf`, `node -r ./trace.js`, `java -cp lib/*`. */
-const takesValue = /^(-X|-W|-r|--require|--import|--loader|-C|-cp|-classpath|--class-path|-p|--module-path|-I)$/
+/** Options of interpreters whose value is the next word: `python -X perf`, `node -C production`, `java -cp lib/*`. */
+const takesValue =
+  /^(-X|-W|-r|--require|--import|--(experimental-)?loader|-C|--conditions|--env-file|-cp|-classpath|--class-path|-p|--module-path|-I)$/
 
 /**
  * What people call the process: `node server.js`, `java -jar cart.jar`, `redis-server`. The comm alone will not do:
