@@ -36,8 +36,10 @@ export async function exportIncident(
   const captures = await catalog.listCaptures({ incidentId: id, limit: 100 })
   const captureIds = captures.map((capture) => capture.id)
   const artifacts = await catalog.artifactsOf(captureIds)
+  const notices = await catalog.listNotices({ incidentId: id, limit: 100 })
+  const detail = { incident, captures, artifacts, ...(notices.length > 0 ? { notices } : {}) }
   const embedded: Embedded = {
-    [requestKey('/api/v1/incidents/{id}', { params: { id } })]: { json: { incident, captures, artifacts } },
+    [requestKey('/api/v1/incidents/{id}', { params: { id } })]: { json: detail },
     [requestKey('/api/v1/incidents/{id}/series', { params: { id } })]: {
       json: { series: await catalog.seriesOf(captureIds) },
     },
