@@ -23,6 +23,8 @@ export interface AbbreviationTable {
 
 /** A table is a few kilobytes; one of a whole program that was optimised as one unit has some hundred. */
 const firstBytes = 4096
+/** What describes a unit's first entry. */
+const oneRowBytes = 128
 const maxBytes = 4 << 20
 /** Compilers count codes from 1; the largest table met has 2 600. */
 const maxCode = 1 << 16
@@ -35,15 +37,34 @@ export interface UnitShape {
 
 /** @returns undefined when the table does not end, or is none */
 export function readAbbreviations(source: ByteSource, offset: number, shape: UnitShape): AbbreviationTable | undefined {
-  for (let length = firstBytes; ; length *= 8) {
+  return read(source, offset, { shape, until: 0 })
+}
+
+/** The table up to the row of a code: that of a unit's first entry stands first, and a unit may not be asked for more. */
+export function readAbbreviation(
+  source: ByteSource,
+  offset: number,
+  { shape, code }: { shape: UnitShape; code: number },
+): AbbreviationTable | undefined {
+  return read(source, offset, { shape, until: code })
+}
+
+interface ReadOptions {
+  readonly shape: UnitShape
+  /** The last code that is wanted, 0 = all. */
+  readonly until: number
+}
+
+function read(source: ByteSource, offset: number, options: ReadOptions): AbbreviationTable | undefined {
+  for (let length = options.until > 0 ? oneRowBytes : firstBytes; ; length *= 8) {
     const bytes = readBytes(source, offset, length)
-    const table = parse(bytes, shape)
+    const table = parse(bytes, options)
     if (table !== 'short') return table
     if (bytes.length < length || length >= maxBytes) return undefined
   }
 }
 
-function parse(bytes: Uint8Array, shape: UnitShape): AbbreviationTable | undefined | 'short' {
+function parse(bytes: Uint8Array, { shape, until }: ReadOptions): AbbreviationTable | undefined | 'short' {
   const cursor = new DwarfCursor(bytes)
   const rows: (Abbreviation | undefined)[] = []
   const attributes: number[] = []
@@ -68,5 +89,6 @@ function parse(bytes: Uint8Array, shape: UnitShape): AbbreviationTable | undefin
       attributes.push(name, kind)
     }
     rows[code] = { tag, hasChildren, attributes: Int32Array.from(attributes), fixedBytes }
+    if (code === until) return { rows, bytes: 0 }
   }
 }

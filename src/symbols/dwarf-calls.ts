@@ -45,7 +45,13 @@ export function readCalls(
   { abbreviations, context }: { abbreviations: AbbreviationTable; context: RangeContext },
 ): FunctionCalls {
   const { sections, budget } = context
-  const walker = new EntryWalker(sections.info, unit, { abbreviations, from: entry, pieceBytes, budget })
+  const walker = new EntryWalker(sections.info, unit, {
+    abbreviations,
+    from: entry,
+    pieceBytes,
+    budget,
+    only: tag.inlinedSubroutine,
+  })
   /** By call: the call around it or -1, how deep it is, what it is a copy of. */
   const parents: number[] = []
   const levels: number[] = []

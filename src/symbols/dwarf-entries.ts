@@ -1,4 +1,4 @@
-// Walks the entries (DIEs) of a unit: of functions and calls it reads what says where they are and what they are
+// Walks the entries (DIEs) of a unit: of those that are wanted it reads what says where they are and what they are
 // called, over everything else it passes as fast as it can.
 import { type ByteSource, readBytes } from './byte-source.ts'
 import type { Abbreviation, AbbreviationTable, UnitShape } from './dwarf-abbreviations.ts'
@@ -7,9 +7,13 @@ import { form, readForm } from './dwarf-forms.ts'
 
 /** DW_TAG_* that are looked at. */
 export const tag = {
+  classType: 0x02,
   compileUnit: 0x11,
+  structure: 0x13,
+  union: 0x17,
   inlinedSubroutine: 0x1d,
   subprogram: 0x2e,
+  namespace: 0x39,
   partialUnit: 0x3c,
   skeletonUnit: 0x4a,
 } as const
@@ -19,6 +23,7 @@ const attribute = {
   name: 0x03,
   lowPc: 0x11,
   highPc: 0x12,
+  language: 0x13,
   abstractOrigin: 0x31,
   specification: 0x47,
   ranges: 0x55,
@@ -54,6 +59,8 @@ export class EntryValues {
   strOffsetsBase = -1
   addrBase = -1
   rnglistsBase = -1
+  /** DW_LANG_*, 0 = not said. */
+  language = 0
 
   reset(): void {
     this.name.form = 0
@@ -66,9 +73,10 @@ export class EntryValues {
     this.strOffsetsBase = -1
     this.addrBase = -1
     this.rnglistsBase = -1
+    this.language = 0
   }
 
-  /** The value of an attribute that is kept; undefined for others, and for bases, which are numbers at once. */
+  /** The value of an attribute that is kept with its form; undefined for others. */
   slot(name: number): FormValue | undefined {
     switch (name) {
       case attribute.name:
@@ -91,8 +99,10 @@ export class EntryValues {
     }
   }
 
-  setBase(name: number, value: number): void {
-    if (name === attribute.strOffsetsBase) this.strOffsetsBase = value
+  /** The value of an attribute that is a number in any form. */
+  setNumber(name: number, value: number): void {
+    if (name === attribute.language) this.language = value
+    else if (name === attribute.strOffsetsBase) this.strOffsetsBase = value
     else if (name === attribute.addrBase) this.addrBase = value
     else if (name === attribute.rnglistsBase) this.rnglistsBase = value
   }
@@ -110,8 +120,8 @@ export interface WalkOptions {
   /** Bytes that are read at once. */
   readonly pieceBytes: number
   readonly budget: Budget
-  /** Inlined calls are only met, not read. */
-  readonly passesCalls?: boolean
+  /** DW_TAG_* of the entries whose values are wanted; absent = of all. */
+  readonly only?: number
 }
 
 /** Longest entry that is read; those of compilers have less than a kilobyte, and a long name. */
@@ -132,24 +142,20 @@ export class EntryWalker {
   private readonly unit: UnitBytes
   private readonly rows: AbbreviationTable['rows']
   private readonly budget: Budget
-  private readonly passesCalls: boolean
+  private readonly only: number
   private readonly cursor = new DwarfCursor(new Uint8Array(0))
   private pieceBytes: number
   /** Where the piece at hand begins. */
   private start: number
   private inside = 0
 
-  constructor(
-    info: ByteSource,
-    unit: UnitBytes,
-    { abbreviations, from, pieceBytes, budget, passesCalls = false }: WalkOptions,
-  ) {
+  constructor(info: ByteSource, unit: UnitBytes, { abbreviations, from, pieceBytes, budget, only = 0 }: WalkOptions) {
     this.info = info
     this.unit = unit
     this.rows = abbreviations.rows
     this.pieceBytes = pieceBytes
     this.budget = budget
-    this.passesCalls = passesCalls
+    this.only = only
     this.start = from
     this.load(from)
   }
@@ -195,7 +201,7 @@ export class EntryWalker {
     this.tag = row.tag
     this.hasChildren = row.hasChildren
     this.depth = inside
-    if (this.isRead(row.tag)) {
+    if (this.only === 0 || row.tag === this.only) {
       if (!this.readValues(row)) return false
     } else if (row.fixedBytes >= 0) cursor.at += row.fixedBytes
     else if (!this.pass(row)) return false
@@ -216,7 +222,7 @@ export class EntryWalker {
         slot.form = kind
         // Text that stands in the entry itself is where it begins.
         slot.value = kind === form.string ? at : value
-      } else values.setBase(attributes[i] as number, value)
+      } else values.setNumber(attributes[i] as number, value)
     }
     return true
   }
@@ -235,15 +241,5 @@ export class EntryWalker {
     this.start = at
     this.cursor.open(this.budget.left < 0 ? new Uint8Array(0) : readBytes(this.info, at, wanted))
     if (this.cursor.length < wanted) this.isDamaged = true
-  }
-
-  private isRead(kind: number): boolean {
-    return (
-      kind === tag.subprogram ||
-      (kind === tag.inlinedSubroutine && !this.passesCalls) ||
-      kind === tag.compileUnit ||
-      kind === tag.partialUnit ||
-      kind === tag.skeletonUnit
-    )
   }
 }

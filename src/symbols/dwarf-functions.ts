@@ -1,16 +1,16 @@
-// The functions of one compile unit that became code, by address: one walk over all its entries, after which 24 bytes
+// The functions of one compile unit that became code, by address: one walk over all its entries, after which 32 bytes
 // for each are left.
 import type { AbbreviationTable } from './dwarf-abbreviations.ts'
 import { EntryWalker, tag } from './dwarf-entries.ts'
+import { IntervalList, type Intervals } from './dwarf-intervals.ts'
 import { eachRange, type RangeContext } from './dwarf-ranges.ts'
 import type { DwarfUnit } from './dwarf-units.ts'
 
 export interface FunctionIndex {
-  readonly bytes: number
+  /** The numbers are offsets in .debug_info. */
+  readonly functions: Intervals
   /** The unit ended before its end. */
   readonly isDamaged: boolean
-  /** Offset in .debug_info of the innermost function that has the address; -1 = none. */
-  find(address: number): number
 }
 
 /** Large enough that reading costs less than walking. */
@@ -29,41 +29,13 @@ export function indexFunctions(
     from: unit.first,
     pieceBytes,
     budget,
-    passesCalls: true,
+    only: tag.subprogram,
   })
-  const found: { start: number; end: number; entry: number }[] = []
+  const found = new IntervalList(maxFunctions)
   while (walker.next()) {
     if (walker.tag !== tag.subprogram) continue
     const entry = walker.offset
-    eachRange(walker.values, { unit, context }, (start, end) => {
-      if (found.length < maxFunctions) found.push({ start, end, entry })
-    })
+    eachRange(walker.values, { unit, context }, (start, end) => found.add(start, end, entry))
   }
-  // Of those that begin together the shortest is innermost: it comes last.
-  found.sort((a, b) => a.start - b.start || b.end - a.end)
-  const starts = Float64Array.from(found, ({ start }) => start)
-  const ends = Float64Array.from(found, ({ end }) => end)
-  const entries = Float64Array.from(found, ({ entry }) => entry)
-  let reach = 0
-  const reaches = ends.map((end) => {
-    reach = Math.max(reach, end)
-    return reach
-  })
-  return {
-    bytes: 100 + 32 * starts.length,
-    isDamaged: walker.isDamaged,
-    find(address) {
-      let low = 0
-      let high = starts.length
-      while (low < high) {
-        const middle = (low + high) >>> 1
-        if ((starts[middle] as number) <= address) low = middle + 1
-        else high = middle
-      }
-      for (let i = low - 1; i >= 0 && (reaches[i] as number) > address; i--) {
-        if ((ends[i] as number) > address) return entries[i] as number
-      }
-      return -1
-    },
-  }
+  return { functions: found.sorted(), isDamaged: walker.isDamaged }
 }

@@ -5,10 +5,12 @@ import { readBytes, readCString } from './byte-source.ts'
 import { demangle } from './demangle.ts'
 import { type FunctionCalls, readCalls, referenceOf } from './dwarf-calls.ts'
 import { DwarfCursor } from './dwarf-cursor.ts'
-import { type Budget, EntryWalker, type FormValue } from './dwarf-entries.ts'
+import { type Budget, EntryWalker, type FormValue, tag } from './dwarf-entries.ts'
 import { form } from './dwarf-forms.ts'
-import { type FunctionIndex, indexFunctions } from './dwarf-functions.ts'
+import { indexFunctions } from './dwarf-functions.ts'
+import { IntervalList, type Intervals } from './dwarf-intervals.ts'
 import { codeTest, type RangeContext } from './dwarf-ranges.ts'
+import { hasScopes, readScopes, type Scopes } from './dwarf-scopes.ts'
 import { type DwarfSections, readDwarfSections } from './dwarf-sections.ts'
 import { type DwarfUnit, DwarfUnits } from './dwarf-units.ts'
 import type { Elf } from './elf.ts'
@@ -48,8 +50,13 @@ class FileCalls implements InlinedCalls {
   private readonly budget: Budget
   private readonly context: RangeContext
   private units: DwarfUnits | undefined
-  private readonly functions = new Map<DwarfUnit, FunctionIndex>()
+  /** By the unit's offset. */
+  private readonly functions = new Map<number, Intervals>()
+  /** By the function's offset. */
   private readonly calls = new Map<number, FunctionCalls>()
+  /** By the unit's offset. */
+  private readonly scopes = new Map<number, Scopes>()
+  /** By the offset of what was inlined. */
   private readonly names = new Map<number, SymbolFrame | undefined>()
   private keptBytes = 0
   private missed = 0
@@ -65,15 +72,15 @@ class FileCalls implements InlinedCalls {
   }
 
   get unread(): number {
-    return this.missed + (this.units ? this.units.split + this.units.unread : 0)
+    return this.missed + (this.units?.unread ?? 0)
   }
 
   at(address: number): readonly SymbolFrame[] {
     this.units ??= new DwarfUnits(this.context)
     for (const unit of this.units.at(address)) {
       if (this.budget.left < 0) break
-      const entry = this.functionsOf(unit).find(address)
-      if (entry < 0) continue
+      const [entry] = this.functionsOf(unit).covering(address)
+      if (entry === undefined) continue
       const origins = this.callsOf(entry, unit).at(address)
       return origins.length === 0 ? noFrames : origins.map((origin) => this.nameOf(origin) ?? unnamed)
     }
@@ -81,16 +88,17 @@ class FileCalls implements InlinedCalls {
     return noFrames
   }
 
-  private functionsOf(unit: DwarfUnit): FunctionIndex {
-    let index = this.functions.get(unit)
-    if (!index) {
+  private functionsOf(unit: DwarfUnit): Intervals {
+    let functions = this.functions.get(unit.offset)
+    if (!functions) {
       const abbreviations = this.units?.abbreviationsOf(unit)
-      index = abbreviations ? indexFunctions(unit, abbreviations, this.context) : noFunctions
-      if (index.isDamaged) this.missed++
-      this.keep(index.bytes)
-      this.functions.set(unit, index)
+      const index = abbreviations && indexFunctions(unit, abbreviations, this.context)
+      if (!index || index.isDamaged) this.missed++
+      functions = index?.functions ?? noFunctions
+      this.keep(functions.bytes)
+      this.functions.set(unit.offset, functions)
     }
-    return index
+    return functions
   }
 
   private callsOf(entry: number, unit: DwarfUnit): FunctionCalls {
@@ -110,6 +118,7 @@ class FileCalls implements InlinedCalls {
     if (this.keptBytes + bytes > maxKeptBytes) {
       this.functions.clear()
       this.calls.clear()
+      this.scopes.clear()
       this.keptBytes = 0
     }
     this.keptBytes += bytes
@@ -126,9 +135,11 @@ class FileCalls implements InlinedCalls {
     return frame
   }
 
-  /** The name that linkers see, else the one in the source. */
+  /** The name that linkers see, else the one in the source with what it stands in. */
   private readName(origin: number): string | undefined {
     let plain: string | undefined
+    let named: DwarfUnit | undefined
+    let namedAt = origin
     let at = origin
     for (let i = 0; i < maxReferences; i++) {
       const unit = this.units?.holding(at)
@@ -140,12 +151,44 @@ class FileCalls implements InlinedCalls {
       const { linkageName, name, abstractOrigin, specification } = walker.values
       const linked = this.textOf(linkageName, unit)
       if (linked) return linked
-      plain ??= this.textOf(name, unit)
+      if (plain === undefined) {
+        plain = this.textOf(name, unit)
+        named = unit
+        namedAt = at
+      }
       const next = abstractOrigin.form !== 0 ? abstractOrigin : specification
       if (next.form === 0) break
       at = referenceOf(next, unit)
     }
-    return plain
+    return plain && named && hasScopes(named) ? this.qualified(plain, namedAt, named) : plain
+  }
+
+  /** `std::sort<…>` for `sort<…>`. */
+  private qualified(plain: string, at: number, unit: DwarfUnit): string {
+    const { sections, budget } = this
+    const abbreviations = this.units?.abbreviationsOf(unit)
+    if (!abbreviations) return plain
+    let scopes = this.scopes.get(unit.offset)
+    if (!scopes) {
+      scopes = readScopes(unit, abbreviations, this.context)
+      this.keep(scopes.bytes)
+      this.scopes.set(unit.offset, scopes)
+    }
+    let text = ''
+    for (const scope of scopes.around(at)) {
+      const walker = new EntryWalker(sections.info, unit, {
+        abbreviations,
+        from: scope,
+        pieceBytes: entryBytes,
+        budget,
+      })
+      if (!walker.next()) continue
+      const name = this.textOf(walker.values.name, unit)
+      if (name) text += `${name}::`
+      else if (walker.tag === tag.namespace) text += '(anonymous namespace)::'
+      else text += plain.startsWith('operator()') ? '{lambda}::' : '{unnamed}::'
+    }
+    return text + plain
   }
 
   private textOf({ form: kind, value }: FormValue, unit: DwarfUnit): string | undefined {
@@ -182,5 +225,5 @@ class FileCalls implements InlinedCalls {
 
 /** Inlined, by something without a name that we can read. */
 const unnamed: SymbolFrame = { name: '[inlined]' }
-const noFunctions: FunctionIndex = { bytes: 0, isDamaged: true, find: () => -1 }
+const noFunctions = new IntervalList(0).sorted()
 const noCalls: FunctionCalls = { bytes: 0, at: () => [] }

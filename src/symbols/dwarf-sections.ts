@@ -13,6 +13,8 @@ export interface DwarfSections {
   readonly lineStr: ByteSource
   readonly strOffsets: ByteSource
   readonly addr: ByteSource
+  /** Address ranges of units; only gcc writes it. */
+  readonly aranges: ByteSource
   /** Address ranges of versions 2 to 4. */
   readonly ranges: ByteSource
   /** Address ranges of version 5. */
@@ -41,6 +43,7 @@ export function readDwarfSections(file: Elf): DwarfSections | undefined {
     lineStr: source('.debug_line_str'),
     strOffsets: source('.debug_str_offsets'),
     addr: source('.debug_addr'),
+    aranges: source('.debug_aranges'),
     ranges: source('.debug_ranges'),
     rnglists: source('.debug_rnglists'),
     get bytes() {
