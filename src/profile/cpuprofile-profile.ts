@@ -18,14 +18,15 @@ export const collector = '(garbage collector)'
  * V8 knows where each sample was, not where each call. Collections stand on the stack that they interrupted.
  * @throws Failure TOO_LARGE when the tree means more frames than such a file may
  */
-export function v8CpuProfile({ profiles, sizeBytes, lostBytes }: V8File): Profile {
+export function v8CpuProfile({ profiles, sizeBytes, lostBytes, comments = [], losses = [] }: V8File): Profile {
   const builder = new ProfileBuilder([
     { type: 'samples', unit: 'count' },
     { type: 'wall', unit: 'nanoseconds' },
     { type: 'cpu', unit: 'nanoseconds' },
   ])
   const budget = new StackBudget(sizeBytes)
-  builder.addLosses([cutOff({ lostBytes })])
+  builder.comments.push(...comments)
+  builder.addLosses([...losses, cutOff({ lostBytes })])
   for (const profile of profiles) {
     const stacks = new NodeStacks(builder, profile.nodes, budget)
     builder.addLoss('samples whose node is missing', profile.lostSamples)

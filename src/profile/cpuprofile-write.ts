@@ -1,5 +1,6 @@
 // Writes a profile as V8's .cpuprofile, which Chrome, Edge and VS Code open. One line of time: threads one after the
 // other would be wrong, so samples keep their order and each lasts as long as its value says.
+import { printRemarks } from './carried-losses.ts'
 import { collector, root } from './cpuprofile-profile.ts'
 import { int64Reader } from './int64.ts'
 import type { Profile } from './profile.ts'
@@ -50,7 +51,7 @@ export function writeCpuProfile(profile: Profile): Uint8Array<ArrayBuffer> {
     written += whole
     out.write(`${i === 0 ? '' : ','}${whole}`)
   }
-  out.write(`],"endTime":${Math.round(exact + (spansUs[leaves.length] as number))}}\n`)
+  out.write(`],"endTime":${Math.round(exact + (spansUs[leaves.length] as number))}${printRemarks(profile)}}\n`)
   return out.toBytes()
 }
 

@@ -11,6 +11,8 @@
 // Format: https://chromedevtools.github.io/devtools-protocol/tot/Profiler/#type-Profile
 import { Failure } from '../model/errors.ts'
 import { isArray, isObject, type Json, readJson } from './bounded-json.ts'
+import { readRemarks } from './carried-losses.ts'
+import type { Loss } from './profile.ts'
 import { headText } from './text-lines.ts'
 
 export interface V8Node {
@@ -53,6 +55,9 @@ export interface V8File {
   readonly sizeBytes: number
   /** Bytes at the end of a file that was cut off. */
   readonly lostBytes: number
+  /** What a file that we wrote says of the profile that it was made from. */
+  readonly comments?: readonly string[]
+  readonly losses?: readonly Loss[]
 }
 
 export function matchesCpuProfile(head: Uint8Array): boolean {
@@ -84,7 +89,7 @@ export function parseV8CpuProfile(bytes: Uint8Array): V8File {
     startUs,
     endUs: finite(json.endTime) * scale,
   })
-  return { profiles: [profile], sizeBytes: bytes.length, lostBytes }
+  return { profiles: [profile], sizeBytes: bytes.length, lostBytes, ...readRemarks(json) }
 }
 
 /** The nodes of a nested tree, with `parent` instead of `children`. */

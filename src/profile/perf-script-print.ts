@@ -1,41 +1,55 @@
 // Writes samples as `perf script -F comm,pid,tid,time,period,event,ip,sym,dso` would, for tools that read that text.
 // One sample per value that is not 0: what a row of a Go heap profile says in four columns becomes four samples.
+import { printLoss } from './carried-losses.ts'
 import { int64At, wordsOf } from './int64.ts'
 import type { Profile } from './profile.ts'
 import { labelText } from './roots.ts'
 import { TextWriter } from './text-writer.ts'
 
+/** What counts of samples are called as an event: several samples in one line. */
+export const countsEvent = 'samples'
+const clockEvent = 'cpu-clock'
+
 /** Times are of the wall clock where the profile knows it. Labels other than comm, pid and tid have no place here. */
 export function printPerfScript(profile: Profile): Uint8Array<ArrayBuffer> {
   const { samples, sampleTypes, labelSets } = profile
   const writer = new TextWriter()
-  for (const comment of profile.comments) writer.write(`# ${comment.replaceAll(/[\r\n]+/g, ' ')}\n`)
+  for (const comment of profile.comments) writer.write(`# comment : ${comment.replaceAll(/[\r\n]+/g, ' ')}\n`)
+  for (const loss of profile.losses) writer.write(`# ${printLoss(loss)}\n`)
   const threads = labelSets.map((labels) => {
     const comm = (labelText(labels, 'comm') ?? '-').replaceAll(/[\r\n]+/g, ' ')
     const tid = labelText(labels, 'tid') ?? labelText(labels, 'pid') ?? '0'
     return `${comm.padStart(16)} ${(labelText(labels, 'pid') ?? tid).padStart(7)}/${tid.padEnd(7)}`
   })
-  // Sample counts say nothing that the lines themselves do not, unless they are all there is.
+  // Counts of one say nothing that the lines themselves do not, unless they are all there is.
   const columns = sampleTypes.flatMap(({ type, unit }, column) =>
-    column === 0 && type === 'samples' && sampleTypes.length > 1
+    column === 0 && type === countsEvent && sampleTypes.length > 1 && samples.values[0]!.every((count) => count <= 1n)
       ? []
       : [
           {
-            name: type === 'cpu' && unit === 'nanoseconds' ? 'cpu-clock' : type,
+            name: type === 'cpu' && unit === 'nanoseconds' ? clockEvent : type,
+            unit,
+            column,
+            values: samples.values[column]!,
             words: wordsOf(samples.values[column]!),
           },
         ],
   )
+  // What perf counts it counts in ones, time in nanoseconds: nothing else has to be said.
+  for (const { name, unit } of columns) {
+    if (unit !== 'count' && name !== clockEvent) writer.write(`# unit of ${name} : ${unit}\n`)
+  }
+  const shown = columns.find(({ column }) => column === profile.defaultType)
+  if (shown && columns.length > 1) writer.write(`# shown first : ${shown.name}\n`)
   const stacks: (string | undefined)[] = []
   for (let row = 0; row < samples.length; row++) {
     const stack = samples.stack[row]!
-    for (const { name, words } of columns) {
+    for (const { name, values, words } of columns) {
       const value = int64At(words, row)
       if (value === 0) continue
+      const digits = Number.isSafeInteger(value) ? String(value) : String(values[row])
       stacks[stack] ??= printStack(profile, stack)
-      writer.write(
-        `${threads[samples.labels[row]!]} ${printTime(profile, row)}: ${String(value).padStart(10)} ${name}: \n`,
-      )
+      writer.write(`${threads[samples.labels[row]!]} ${printTime(profile, row)}: ${digits.padStart(10)} ${name}: \n`)
       writer.write(stacks[stack])
     }
   }

@@ -10,11 +10,13 @@
 import { Failure } from '../model/errors.ts'
 import { ProfileBuilder } from './builder.ts'
 import { ByteInterner } from './byte-interner.ts'
+import { readLoss } from './carried-losses.ts'
 import { Float64Column, Uint32Column } from './columns.ts'
 import type { ParseContext } from './format.ts'
 import { type EventLine, newEventLine, readEventLine, splitThread } from './perf-script-event.ts'
 import { PerfScriptFrames } from './perf-script-frames.ts'
-import type { Label, Profile, ValueType } from './profile.ts'
+import { countsEvent } from './perf-script-print.ts'
+import type { Label, Loss, Profile, ValueType } from './profile.ts'
 
 const newline = 0x0a
 const tab = 0x09
@@ -88,7 +90,11 @@ class PerfScriptReader {
   private readonly eventNames: ByteInterner
   private readonly events: Event[] = []
   private readonly comments: string[] = []
+  private readonly losses: Loss[] = []
+  /** Units of events that count anything but ones. */
+  private readonly units = new Map<string, string>()
   private readonly decoder = new TextDecoder()
+  private shownFirst: string | undefined
   private strangeLines = 0
 
   constructor(bytes: Uint8Array) {
@@ -122,8 +128,15 @@ class PerfScriptReader {
   /** `# hostname : cart-7`, `# cmdline : …`, `# captured on    : …`: what says where this comes from. */
   private readHeader(start: number, end: number): void {
     const text = this.decoder.decode(this.bytes.subarray(start, Math.min(end, start + 1000)))
-    const match = /^# (captured on|hostname|os release|perf version|cmdline)\s*: (.*\S)/.exec(text)
-    if (match) this.comments.push(`${match[1]}: ${match[2]}`)
+    const [, key, value] =
+      /^# (captured on|hostname|os release|perf version|cmdline|comment)\s*: (.*\S)/.exec(text) ?? []
+    if (key !== undefined) this.comments.push(key === 'comment' ? value! : `${key}: ${value}`)
+    // perf-script-print.ts adds these.
+    const [, event, unit] = /^# unit of (\S+) : (\S+)/.exec(text) ?? []
+    if (event !== undefined) this.units.set(event, unit!)
+    this.shownFirst = /^# shown first : (\S+)/.exec(text)?.[1] ?? this.shownFirst
+    const loss = readLoss(text.slice(2).trimEnd())
+    if (loss) this.losses.push(loss)
   }
 
   /** The sample whose event line is in `this.line` and ends at `lineEnd`. @returns where the next line begins */
@@ -187,9 +200,11 @@ class PerfScriptReader {
     const { rows, events } = this
     if (rows.stack.length === 0)
       throw new Failure('NOT_A_PROFILE', 'No line of this text begins a sample of perf script.')
-    const { types, columnOf, isCounted } = columnsOf(events)
+    const { types, columnOf, isCounted } = columnsOf(events, this.units)
     const builder = new ProfileBuilder(types)
-    builder.comments.push(...this.comments, `event: ${[...new Set(events.map(({ name }) => name))].join(', ')}`)
+    const eventComment = `event: ${[...new Set(events.map(({ name }) => name))].join(', ')}`
+    builder.comments.push(...new Set([...this.comments, eventComment]))
+    builder.addLosses(this.losses)
     builder.addLoss('lines that are not perf script', this.strangeLines)
     const frames = new PerfScriptFrames(this.bytes, builder)
     const stacks: number[] = []
@@ -210,12 +225,18 @@ class PerfScriptReader {
         offsetMs: offsetMs(row),
       })
     }
-    const shown = events.findIndex(({ name }) => name === wanted || plainName(name) === wanted)
-    builder.defaultType = shown >= 0 ? columnOf[shown]! : defaultColumn(types, columnOf)
+    const shown = eventNamed(events, wanted) ?? eventNamed(events, this.shownFirst)
+    builder.defaultType = shown !== undefined ? columnOf[shown]! : defaultColumn(types, columnOf)
     builder.timeNanos = startNanos
     builder.durationNanos = BigInt(Math.round(lengthMs * 1e6))
     return builder.build()
   }
+}
+
+/** Index of the event that is called this, with or without its modifiers. */
+function eventNamed(events: readonly Event[], wanted: string | undefined): number | undefined {
+  const found = events.findIndex(({ name }) => name === wanted || plainName(name) === wanted)
+  return found < 0 ? undefined : found
 }
 
 /** CPU time where it was measured, else what the first event counts. */
@@ -227,11 +248,11 @@ function defaultColumn(types: readonly ValueType[], columnOf: readonly number[])
 /** `cpu-clock:ppp` is cpu-clock; modifiers are letters of perf-list(1), group names of tracepoints are longer words. */
 const plainName = (event: string): string => event.replace(/:[ukhIGHpPSDWebR]{1,8}$/, '')
 
-/** What perf-script-print.ts calls the counts of a profile that has nothing else: several samples in one line. */
-const countsEvent = 'samples'
-
 /** Which column an event's values go to, and whether its samples count in the first one. */
-function columnsOf(events: readonly Event[]): { types: ValueType[]; columnOf: number[]; isCounted: boolean[] } {
+function columnsOf(
+  events: readonly Event[],
+  units: ReadonlyMap<string, string>,
+): { types: ValueType[]; columnOf: number[]; isCounted: boolean[] } {
   const isClock = (name: string): boolean => /^(cpu|task)-clock$/.test(plainName(name))
   const isCpu = (name: string): boolean => isClock(name) || /^(cpu-?)?cycles$|^cpu\/.*cycles/.test(plainName(name))
   const hasCpu = events.some(({ name }) => isCpu(name))
@@ -240,11 +261,14 @@ function columnsOf(events: readonly Event[]): { types: ValueType[]; columnOf: nu
     // A single event without periods has nothing to say beside its samples.
     if (!hasPeriod && (events.length === 1 || isCpu(name))) return 0
     if (name === countsEvent) return 0
-    const type = isClock(name) ? { type: 'cpu', unit: 'nanoseconds' } : { type: plainName(name), unit: 'count' }
+    const type = isClock(name)
+      ? { type: 'cpu', unit: 'nanoseconds' }
+      : { type: plainName(name), unit: units.get(name) ?? 'count' }
     const known = types.findIndex((one) => one.type === type.type)
     return known > 0 ? known : types.push(type) - 1
   })
-  return { types, columnOf, isCounted: events.map(({ name }) => name !== countsEvent && (!hasCpu || isCpu(name))) }
+  const hasCounts = events.some(({ name }) => name === countsEvent)
+  return { types, columnOf, isCounted: events.map(({ name }) => !hasCounts && (!hasCpu || isCpu(name))) }
 }
 
 function threadLabels(text: string): Label[] {

@@ -8,6 +8,8 @@
 // is usually last), so the file is indexed first and decoded after.
 // Numeric labels `offset_ms` (unit `milliseconds`) become the column `samples.offsetMs`; pprof-encode.ts writes them.
 import { Failure } from '../model/errors.ts'
+import { splitComments } from './carried-losses.ts'
+import { Losses } from './losses.ts'
 import { checkString, type DecodeContext } from './pprof-context.ts'
 import { indexPprof } from './pprof-index.ts'
 import { decodeLocations } from './pprof-locations.ts'
@@ -104,6 +106,11 @@ export function decodePprof(bytes: Uint8Array, { salvage = false }: PprofDecodeO
   const text = (string: number): string => strings.get(checkString(context, string, bytes.length))
   const defaultName = text(index.defaultType)
   const named = defaultName === '' ? -1 : sampleTypes.findIndex(({ type }) => type === defaultName)
+  const { comments, losses: carried } = splitComments(index.comments.map(text))
+  const losses = new Losses()
+  losses.addAll(carried)
+  losses.addAll(index.losses)
+  for (const [what, count] of context.losses) losses.add({ what, count })
   return {
     sampleTypes,
     // As pprof chooses: the named column, else the last one.
@@ -120,11 +127,11 @@ export function decodePprof(bytes: Uint8Array, { salvage = false }: PprofDecodeO
     durationNanos: index.durationNanos,
     periodType: periodType && (periodType.type || periodType.unit) ? periodType : undefined,
     period: index.period,
-    comments: index.comments.map(text),
+    comments,
     dropFrames: text(index.dropFrames),
     keepFrames: text(index.keepFrames),
     docUrl: text(index.docUrl),
-    losses: [...index.losses, ...[...context.losses].map(([what, count]) => ({ what, count }))],
+    losses: losses.toList(),
   }
 }
 

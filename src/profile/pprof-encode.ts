@@ -1,6 +1,7 @@
 // Writes a profile as pprof's profile.proto, uncompressed; the reader is pprof-decode.ts and shows the bytes.
 // Only what the samples reach is written, so that a selection of one pod does not carry the names of all others.
 // The string table stands in front of the samples: a file that was cut in transit still has its names.
+import { printLoss } from './carried-losses.ts'
 import { wordsOf } from './int64.ts'
 import { offsetLabel } from './pprof-offset.ts'
 import type { Label, Profile, ValueType } from './profile.ts'
@@ -27,7 +28,9 @@ export function encodePprof(profile: Profile): Uint8Array<ArrayBuffer> {
   body.bigint(10, profile.durationNanos)
   if (profile.periodType) writeValueType(body, 11, { type: profile.periodType, strings })
   body.bigint(12, profile.period)
-  for (const comment of profile.comments) body.number(13, strings.ofText(comment))
+  for (const comment of [...profile.comments, ...profile.losses.map(printLoss)]) {
+    body.number(13, strings.ofText(comment))
+  }
   const shown = profile.sampleTypes[profile.defaultType]?.type ?? ''
   // A name that two columns share would mean the first of them.
   if (profile.sampleTypes.findIndex(({ type }) => type === shown) === profile.defaultType) {

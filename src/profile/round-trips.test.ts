@@ -4,6 +4,7 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { formats, readProfile } from './formats.ts'
+import { printPerfScript } from './perf-script-print.ts'
 import type { Profile } from './profile.ts'
 import { topFunctions } from './top.ts'
 
@@ -69,6 +70,40 @@ describe.each(sources)('%s', (name) => {
     expect(samplesOf(again)).toEqual(samplesOf(profile))
   })
 })
+
+describe('what a profile says of itself comes back', () => {
+  const losses = [
+    { what: 'samples lost by the kernel', count: 12 },
+    { what: 'bytes behind the damage that were not read', count: 4096, isCut: true },
+  ]
+  const comments = ['host: cart-7, Linux 6.1', 'recorded by: perf record -F 99 -g']
+
+  test.each(['pprof', 'cpuprofile', 'speedscope', 'perf-script'])('of %s: losses and comments', async (format) => {
+    const { write } = formats.find(({ name }) => name === format)!
+    const profile: Profile = { ...(await read('perf-data/file.data')), comments, losses }
+    const again = (await readProfile(await write!(profile))).profile
+    expect(again.losses).toEqual(losses)
+    // perf script text also says which events are in it.
+    expect(again.comments.filter((comment) => !comment.startsWith('event: '))).toEqual(comments)
+    // Once more, nothing is said twice.
+    const third = (await readProfile(await write!(again))).profile
+    expect(third.losses).toEqual(losses)
+    expect(third.comments).toEqual(again.comments)
+  })
+
+  test('of perf script: units, counts and what is shown first', async () => {
+    const heap = await read('pprof/shop-heap.pb.gz')
+    const again = (await readProfile(printPerfScript({ ...heap, defaultType: 3 }))).profile
+    expect(again.sampleTypes).toEqual([{ type: 'samples', unit: 'count' }, ...heap.sampleTypes])
+    expect(again.sampleTypes[again.defaultType]).toEqual({ type: 'inuse_space', unit: 'bytes' })
+    const cpu = await read('pprof/shop-cpu-1.pb.gz')
+    const counted = (await readProfile(printPerfScript(cpu))).profile
+    expect(sums(counted)).toEqual(sums(cpu))
+  })
+})
+
+const sums = ({ sampleTypes, samples }: Profile): string[] =>
+  samples.values.map((column, i) => `${sampleTypes[i]!.type} ${column.reduce((a, b) => a + b, 0n)}`)
 
 /** Each sample as text: labels, and per frame the place with all its lines. */
 function samplesOf({ samples, labelSets, stacks, locations, lines, functions, strings, mappings }: Profile): string[] {

@@ -1,4 +1,5 @@
 // Writes a profile as speedscope's JSON: one sampled profile per thread and sample type, samples in order of time.
+import { printRemarks } from './carried-losses.ts'
 import { int64Reader } from './int64.ts'
 import type { Label, Profile, ValueType } from './profile.ts'
 import { labelText } from './roots.ts'
@@ -52,7 +53,7 @@ export function writeSpeedscope(profile: Profile, name = profile.comments[0]): U
   }
   out.write(`],"activeProfileIndex":${active},"shared":{"frames":[`)
   for (const [i, row] of frames.rows.entries()) out.write(i === 0 ? row : `,${row}`)
-  out.write(']}}\n')
+  out.write(`]}${printRemarks(profile)}}\n`)
   return out.toBytes()
 }
 

@@ -10,6 +10,7 @@
 import { Failure } from '../model/errors.ts'
 import { cutOff, isArray, isObject, type Json, type JsonObject, readJson } from './bounded-json.ts'
 import { ProfileBuilder } from './builder.ts'
+import { readRemarks } from './carried-losses.ts'
 import { finite, wholeNanos } from './cpuprofile.ts'
 import type { Label, Profile, ValueType } from './profile.ts'
 import { StackBudget } from './stack-budget.ts'
@@ -47,8 +48,12 @@ export function parseSpeedscope(bytes: Uint8Array): Profile {
   }
   const profiles = json.profiles.filter((profile) => isObject(profile))
   const reader = new SpeedscopeReader(shared.frames, profiles, new StackBudget(bytes.length))
-  reader.builder.addLosses([cutOff(file)])
-  return reader.read(typeof json.name === 'string' ? json.name : undefined, finite(json.activeProfileIndex))
+  const { comments, losses } = readRemarks(json)
+  reader.builder.addLosses([...losses, cutOff(file)])
+  const name = typeof json.name === 'string' && json.name !== '' ? [json.name] : []
+  // The name of a file that we wrote may be one of its comments.
+  reader.builder.comments.push(...new Set([...name, ...comments]))
+  return reader.read(finite(json.activeProfileIndex))
 }
 
 class SpeedscopeReader {
@@ -80,9 +85,8 @@ class SpeedscopeReader {
     this.startNanos = starts.reduce((first, start) => Math.min(first, start), starts[0] ?? 0)
   }
 
-  read(name: string | undefined, active: number): Profile {
+  read(active: number): Profile {
     const { builder, profiles } = this
-    if (name) builder.comments.push(name)
     const seen = new Map<string, number>()
     let endNanos = this.startNanos
     for (const profile of profiles) {
