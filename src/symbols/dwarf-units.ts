@@ -103,6 +103,7 @@ export class DwarfUnits {
     if (known || this.kept.has(offset)) return known
     const header = readUnitHeader(this.context.sections.info, offset)
     const unit = header && this.readUnit(header)?.unit
+    if (!unit) this.unread++
     if (this.kept.size >= maxKept) this.kept.clear()
     this.kept.set(offset, unit)
     return unit

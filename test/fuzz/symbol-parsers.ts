@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { type ByteSource, memorySource } from '../../src/symbols/byte-source.ts'
 import { demangle } from '../../src/symbols/demangle.ts'
 import { demangleCpp } from '../../src/symbols/demangle-cpp.ts'
+import { openInlinedCalls } from '../../src/symbols/dwarf-inlines.ts'
 import { type Elf, type ElfSection, readElf } from '../../src/symbols/elf.ts'
 import { openExecutable } from '../../src/symbols/executable.ts'
 import { readGoTable } from '../../src/symbols/go-table.ts'
@@ -43,6 +44,58 @@ function compilePrograms(): Uint8Array[] {
 function namesIn(file: Uint8Array): (string | undefined)[] {
   const program = openExecutable({ ...memorySource(file), close: () => undefined })
   return Array.from({ length: 0x4000 }, (_, offset) => program?.framesAt(offset)[0]?.name)
+}
+
+interface DebugProgram {
+  readonly elf: Elf
+  /** Its sections of debug information one behind the other, small enough to be damaged anywhere. */
+  readonly debug: Uint8Array
+  readonly parts: readonly ElfSection[]
+}
+
+let debugPrograms: DebugProgram[] | undefined
+
+/** Programs whose debug information is written in different ways. */
+function compileDebug(): readonly DebugProgram[] {
+  if (debugPrograms || !hasTool('gcc')) return debugPrograms ?? []
+  const text =
+    'static inline int f(int x) { return x * x; }\n' +
+    'static inline int g(int x) { int y = f(x); { y += f(y); } return y; }\n' +
+    'void _start(void) { for (volatile int i = 0; ; ) i = g(i); }'
+  const ways = [
+    ['-gdwarf-4'],
+    ['-gdwarf-5'],
+    ['-gdwarf-5', '-gdwarf64'],
+    ['-gdwarf-5', '-ffunction-sections', '-gz=zlib'],
+  ]
+  debugPrograms = ways.map((flags, i) => {
+    const args = ['-O2', '-nostdlib', '-static', ...flags, 'SOURCE', '-o', 'OUTPUT']
+    const file = readFileSync(compile('gcc', { name: `debug${i}.c`, text, args }))
+    const elf = readElf(memorySource(file))!
+    const parts = elf.sections.filter(({ name }) => name.startsWith('.debug_'))
+    const debug = Buffer.concat(parts.map(({ offset, size }) => file.subarray(offset, offset + size)))
+    const program = { elf, debug, parts }
+    if (!callsIn(program, debug).includes('f')) throw new Error(`${flags.join(' ')}: the good file has no f`)
+    return program
+  })
+  return debugPrograms
+}
+
+/** Names of all that is inlined, as a program would have it with these bytes in place of its debug information. */
+function callsIn({ elf, parts }: DebugProgram, debug: Uint8Array): string[] {
+  let at = 0
+  const sections = parts.map((section) => {
+    const offset = at
+    at += section.size
+    return { ...section, offset, size: Math.max(0, Math.min(section.size, debug.length - offset)) }
+  })
+  const code = elf.sections.filter(({ name }) => name.startsWith('.text'))
+  const calls = openInlinedCalls({ ...elf, source: memorySource(debug), sections: [...code, ...sections] })
+  const names: string[] = []
+  for (const { address, size } of code) {
+    for (let i = 0; i < size; i++) for (const { name } of calls?.at(address + i) ?? []) names.push(name)
+  }
+  return names
 }
 
 interface GoProgram {
@@ -127,6 +180,13 @@ export const symbolParsers: readonly Parser[] = [
       const table = readGoTable({ ...program.elf, source }, { lines: true, inlined: true })
       const { address, size } = program.text
       for (let i = 0; i < 60; i++) table?.framesAt(address + Math.floor((i * size) / 60))
+    },
+  }),
+  parser({
+    name: 'debug-info',
+    files: () => compileDebug().map(({ debug }) => debug),
+    parse(input) {
+      for (const program of compileDebug()) callsIn(program, input)
     },
   }),
   parser({
