@@ -763,6 +763,12 @@ export const optionTable = {
     help: 'A perf.data was recorded elsewhere: believe files of this machine only by their build-id.',
     commands: readers,
   },
+  noInline: {
+    flag: 'no-inline',
+    type: 'boolean',
+    help: 'Of a perf.data, show functions as perf script does: without the calls that compilers inlined into them.',
+    commands: readers,
+  },
   title: {
     flag: 'title',
     type: 'text',

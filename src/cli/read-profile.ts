@@ -21,7 +21,7 @@ export interface ReadProfile {
   readonly profile: Profile
 }
 
-export interface ReadOptions extends Pick<Options, 'symbolsDir' | 'kallsymsFile' | 'otherMachine'> {
+export interface ReadOptions extends Pick<Options, 'symbolsDir' | 'kallsymsFile' | 'otherMachine' | 'noInline'> {
   /** Losses are part of the answer, so they are not repeated on stderr. */
   readonly quiet?: boolean
   /** One place per address, as converting needs, and not per function, which is twice as fast. */
@@ -60,6 +60,7 @@ async function readWithSymbols(path: string, options: ReadOptions): Promise<Omit
     ...(options.symbolsDir === undefined ? {} : { symbolsFolder: options.symbolsDir }),
     ...(options.kallsymsFile === undefined ? {} : { kallsyms: options.kallsymsFile }),
     sameMachine: !options.otherMachine,
+    inlined: !options.noInline,
     ...(path === '-' ? {} : { recordedMs: statSync(path).mtimeMs }),
   })
   try {

@@ -38,9 +38,11 @@ export interface SymbolFrame {
 export interface Symbolizer {
   /**
    * @param ips absolute addresses inside `mapping`, in any order; return addresses are passed as they are, not minus 1
+   * @param returns 1 where an ip is a return address: its function is that of the address itself, as in perf, but what
+   *   was inlined there is that of the call before it
    * @returns one entry per ip, `[]` where there is no name
    */
-  symbolize(mapping: PerfMapping, ips: Float64Array): readonly (readonly SymbolFrame[])[]
+  symbolize(mapping: PerfMapping, ips: Float64Array, returns?: Uint8Array): readonly (readonly SymbolFrame[])[]
   /** A mapping was seen: a chance to open the file while the process lives. Cheap; may be called millions of times. */
   noticed?(mapping: PerfMapping): void
 }

@@ -17,7 +17,7 @@ export interface FunctionCalls {
 }
 
 /** Most functions fit; of others more is read. */
-const pieceBytes = 8 << 10
+const pieceBytes = 4 << 10
 /** Deepest nest of inlined calls that is told; 30 are seen in iterators of Rust and in templates. */
 const maxDepth = 256
 const none: readonly number[] = []

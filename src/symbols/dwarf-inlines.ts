@@ -81,11 +81,18 @@ class FileCalls implements InlinedCalls {
       if (this.budget.left < 0) break
       const [entry] = this.functionsOf(unit).covering(address)
       if (entry === undefined) continue
-      const origins = this.callsOf(entry, unit).at(address)
-      return origins.length === 0 ? noFrames : origins.map((origin) => this.nameOf(origin) ?? unnamed)
+      return this.framesOf(this.callsOf(entry, unit).at(address))
     }
     if (this.budget.left < 0) this.missed++
     return noFrames
+  }
+
+  private framesOf(origins: readonly number[]): readonly SymbolFrame[] {
+    if (origins.length === 0) return noFrames
+    const frames = origins.flatMap((origin) => this.nameOf(origin) ?? [])
+    // Their names are in another file (dwz -m), or damaged.
+    if (frames.length < origins.length) this.missed++
+    return frames
   }
 
   private functionsOf(unit: DwarfUnit): Intervals {
@@ -223,7 +230,5 @@ class FileCalls implements InlinedCalls {
   }
 }
 
-/** Inlined, by something without a name that we can read. */
-const unnamed: SymbolFrame = { name: '[inlined]' }
 const noFunctions = new IntervalList(0).sorted()
 const noCalls: FunctionCalls = { bytes: 0, at: () => [] }

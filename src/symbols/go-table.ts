@@ -14,12 +14,17 @@ export interface FrameDetail {
   readonly lines: boolean
   /** Calls that the compiler inlined, as frames of their own; perf script does not show them. */
   readonly inlined: boolean
+  /** The same of C, C++ and Rust, where the file has debug information. */
+  readonly debugInfo?: boolean
 }
 
 export interface GoTable {
   readonly bytes: number
-  /** Innermost inlined call first; [] outside Go's code. */
-  framesAt(address: number): readonly SymbolFrame[]
+  /**
+   * Innermost inlined call first; [] outside Go's code.
+   * @param isReturn what was inlined is looked up one byte earlier, inside the call
+   */
+  framesAt(address: number, isReturn?: boolean): readonly SymbolFrame[]
 }
 
 /** Magic numbers of internal/abi/symtab.go, by the release that brought them. */
@@ -209,11 +214,11 @@ class PcLineTable implements GoTable {
     return this.steps.byteLength + this.functions.size * 250
   }
 
-  framesAt(address: number): readonly SymbolFrame[] {
+  framesAt(address: number, isReturn = false): readonly SymbolFrame[] {
     const func = this.functionAt(address)
     if (!func) return noFrames
     const frames: SymbolFrame[] = []
-    let pc = address
+    let pc = isReturn && address > func.entry ? address - 1 : address
     for (let depth = 0; depth < maxInlined; depth++) {
       const call = this.inlinedCallAt(func, pc)
       if (!call || this.detail.inlined) frames.push(this.frameOf(func, pc, call))
