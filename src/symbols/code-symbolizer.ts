@@ -37,6 +37,8 @@ export interface CodeSources {
   readonly vdso: Executable | undefined
   readonly notes: () => readonly string[]
   readonly losses: () => readonly Loss[]
+  /** Nearly all files are asked about once, as for one recording. */
+  readonly isAskedOnce: boolean
 }
 
 /** Symbol tables of all that a busy node sampled, 43 files with 290 000 symbols, took 4 MB; the rest is names. */
@@ -85,10 +87,13 @@ class SourcesSymbolizer implements CodeSymbolizer {
   }
 
   symbolize(mapping: PerfMapping, ips: Float64Array, callers?: Uint8Array): readonly (readonly SymbolFrame[])[] {
-    const find = this.finder(mapping)
-    const result = new Array<readonly SymbolFrame[]>(ips.length)
-    for (let i = 0; i < ips.length; i++) {
-      const frames = find((ips[i] as number) - (callers?.[i] ? 1 : 0))
+    const asked = callers ? ips.map((ip, i) => ip - (callers[i] as number)) : ips
+    const find = this.finder(mapping, asked)
+    const inOrder = this.sources.isAskedOnce ? askInOrder(asked, find) : undefined
+    const result = new Array<readonly SymbolFrame[]>(asked.length)
+    for (let i = 0; i < asked.length; i++) {
+      const ip = asked[i] as number
+      const frames = (inOrder ? inOrder.get(ip) : find(ip)) ?? noFrames
       if (frames.length === 0) this.misses++
       result[i] = frames
     }
@@ -109,14 +114,15 @@ class SourcesSymbolizer implements CodeSymbolizer {
     this.jit.clear()
   }
 
-  private finder(mapping: PerfMapping): (ip: number) => readonly SymbolFrame[] {
-    const { kernel, modules, vdso } = this.sources
+  private finder(mapping: PerfMapping, ips: Float64Array): Find {
+    const { kernel, modules, vdso, isAskedOnce } = this.sources
     if (mapping.isKernel) return (ip) => kernel.framesAt(ip, mapping)
     const kind = kindOfMapping(mapping.path)
     if (kind === 'none' || (kind === 'vdso' && mapping.start < first64BitAddress)) return () => noFrames
     const executable = kind === 'vdso' ? vdso : kind === 'file' ? modules.get(mapping) : undefined
     if (executable) {
       const toOffset = mapping.pageOffset - mapping.start
+      if (isAskedOnce) executable.expect(ips.map((ip) => ip + toOffset))
       return (ip) => executable.framesAt(ip + toOffset)
     }
     if (kind === 'vdso') return () => noFrames
@@ -139,6 +145,15 @@ class SourcesSymbolizer implements CodeSymbolizer {
     }
     return code
   }
+}
+
+type Find = (ip: number) => readonly SymbolFrame[]
+
+/** Ascending: what is read of a table for one address is still there for the next. */
+function askInOrder(ips: Float64Array, find: Find): ReadonlyMap<number, readonly SymbolFrame[]> {
+  const found = new Map<number, readonly SymbolFrame[]>()
+  for (const ip of ips.toSorted()) found.set(ip, find(ip))
+  return found
 }
 
 /** What a mapping's path says of its code; the names are those of perf's map.c (is_anon_memory, is_no_dso_memory). */

@@ -1,6 +1,7 @@
 // Function symbols of one ELF file: which rows of .symtab or .dynsym count, as perf's symbol-elf.c chooses them.
 
 import { release } from '../profile/perf-data/release.ts'
+import { AskedSymbols } from './asked-symbols.ts'
 import { memorySource, readBytes, readCString } from './byte-source.ts'
 import { type Elf, type ElfSection, elf, readElf, sectionNamed } from './elf.ts'
 import { maxSize, rank, type SymbolTable, symbolTable } from './symbol-table.ts'
@@ -20,15 +21,18 @@ const rowWords = 6
 /** String tables are read whole only to find Arm's mapping symbols. */
 const maxStringBytes = 64 << 20
 
-/** Symbols from the better of `.symtab` and `.dynsym`; undefined when there are none. */
-export function readElfSymbols(file: Elf): ElfSymbols | undefined {
+/**
+ * Symbols from the better of `.symtab` and `.dynsym`; undefined when there are none.
+ * @param addresses ascending; where given, the table answers for these alone and takes a tenth of the time
+ */
+export function readElfSymbols(file: Elf, addresses?: Float64Array): ElfSymbols | undefined {
   const symbols = tableOfType(file, elf.symtab) ?? tableOfType(file, elf.dynsym)
   const strings = symbols && file.sections[symbols.link]
   if (!symbols || !strings) return undefined
   const rows = readRows(file, symbols)
   const code = codeSections(file)
-  const isMark = mappingSymbols(file, strings)
-  const pairs = orderedCode(rows, code, (kind, name) => !isHiddenOrInternal(kind) && !isMark(name))
+  const asked = addresses && new AskedSymbols(addresses, code)
+  const pairs = orderedCode(rows, { code, isMark: mappingSymbols(file, strings), asked })
   if (pairs.length === 0) return undefined
   const table = gather(rows, code, pairs)
   release(rows, pairs)
@@ -124,35 +128,57 @@ function codeSections({ sections }: Elf): CodeSections {
 
 /** Bit n: symbols of type n are code or stand in it. STT_OBJECT 1, STT_FUNC 2, STT_GNU_IFUNC 10. */
 const codeTypes = (1 << 1) | (1 << 2) | (1 << 10)
+/** So that the engine, which compiles what is called often, has compiled the loop long before a large table ends. */
+const rowsPerStep = 2048
+
+interface Wanted {
+  readonly code: CodeSections
+  readonly isMark: ((name: number) => boolean) | undefined
+  readonly asked: AskedSymbols | undefined
+}
 
 /**
  * Rows of code by address, as pairs of words: row, address from `base`. Each pair is one 64-bit number, which the engine
  * sorts itself, without a comparison in JavaScript; equal addresses keep their order.
  */
-function orderedCode(
-  rows: Uint32Array,
-  { base, span, end, hasLabels }: CodeSections,
-  isLabel: (kind: number, name: number) => boolean,
-): Uint32Array {
+function orderedCode(rows: Uint32Array, wanted: Wanted): Uint32Array {
   const pairs = new Uint32Array(rows.length / 3)
+  const count = rows.length / rowWords
+  let length = 0
+  for (let row = 0; row < count; row += rowsPerStep) {
+    const step = rows.subarray(row * rowWords, (row + rowsPerStep) * rowWords)
+    length = addCode(step, wanted, { pairs, length, row })
+  }
+  if (wanted.asked) length = wanted.asked.addNearest(pairs, length)
+  new BigUint64Array(pairs.buffer, 0, length / 2).sort()
+  return pairs.subarray(0, length)
+}
+
+/** @returns the new length of `pairs` */
+function addCode(
+  rows: Uint32Array,
+  { code: { base, span, end, hasLabels }, isMark, asked }: Wanted,
+  { pairs, length, row }: { pairs: Uint32Array; length: number; row: number },
+): number {
   const baseHigh = Math.floor(base / 4_294_967_296) | 0
   const baseLow = base >>> 0
-  let length = 0
-  for (let row = 0, w = 0; w < rows.length; row++, w += rowWords) {
+  for (let w = 0; w < rows.length; row++, w += rowWords) {
     const kind = rows[w + 1] as number
     if (end[kind >>> 16] === 0 || rows[w] === 0) continue
-    const isCode = (codeTypes >>> (kind & 0xf)) & 1
-    if (!isCode && !((kind & 0xf) === 0 && hasLabels[kind >>> 16] && isLabel(kind, rows[w] as number))) continue
+    if (((codeTypes >>> (kind & 0xf)) & 1) === 0) {
+      const isLabel = (kind & 0xf) === 0 && hasLabels[kind >>> 16] !== 0 && !isHiddenOrInternal(kind)
+      if (!isLabel || isMark?.(rows[w] as number)) continue
+    }
     const low = rows[w + 2] as number
     const from = (low - baseLow) >>> 0
     // The high half may be one more where the code crosses a multiple of 4 GiB.
     if (from >= span || ((rows[w + 3] as number) | 0) !== baseHigh + (low < baseLow ? 1 : 0)) continue
+    if (asked !== undefined && !asked.isCovering(from, sizeOf(rows, w), row)) continue
     pairs[length] = row
     pairs[length + 1] = from
     length += 2
   }
-  new BigUint64Array(pairs.buffer, 0, length / 2).sort()
-  return pairs.subarray(0, length)
+  return length
 }
 
 function gather(rows: Uint32Array, { base, end }: CodeSections, pairs: Uint32Array): SymbolTable {
@@ -165,7 +191,7 @@ function gather(rows: Uint32Array, { base, end }: CodeSections, pairs: Uint32Arr
     const w = (pairs[2 * i] as number) * rowWords
     const from = pairs[2 * i + 1] as number
     const kind = rows[w + 1] as number
-    const bytes = rows[w + 5] === 0 ? (rows[w + 4] as number) : maxSize
+    const bytes = sizeOf(rows, w)
     start[i] = from
     size[i] = bytes !== 0 ? bytes : Math.max(0, (end[kind >>> 16] as number) - from)
     name[i] = rows[w] as number
@@ -176,12 +202,14 @@ function gather(rows: Uint32Array, { base, end }: CodeSections, pairs: Uint32Arr
   return symbolTable({ base, start, size, name, rank: ranks })
 }
 
+const sizeOf = (rows: Uint32Array, w: number): number => (rows[w + 5] === 0 ? (rows[w + 4] as number) : maxSize)
+
 /** STV_HIDDEN and STV_INTERNAL in the second byte of a row's second word. */
 const isHiddenOrInternal = (kind: number): boolean => ((kind >>> 8) & 3) === 1 || ((kind >>> 8) & 3) === 2
 
 /** `$x`, `$d.12`: marks of Arm assemblers, not functions (ELF for the Arm 64-bit Architecture, 5.5.2). */
-function mappingSymbols(file: Elf, strings: ElfSection): (name: number) => boolean {
-  if (file.machine !== elf.machineArm && file.machine !== elf.machineArm64) return () => false
+function mappingSymbols(file: Elf, strings: ElfSection): ((name: number) => boolean) | undefined {
+  if (file.machine !== elf.machineArm && file.machine !== elf.machineArm64) return undefined
   const text = readBytes(file.source, strings.offset, Math.min(strings.size, maxStringBytes))
   return (name) => {
     const third = text[name + 2]

@@ -181,6 +181,103 @@ test.skipIf(!hasTool('nm'))('node itself, 100 000 functions, in less than 16 byt
   expect(program.bytes).toBeLessThan(16 * 120_000)
 })
 
+describe('addresses that are told beforehand', () => {
+  /** By address, the names when nothing is known beforehand, and when it was told alone or with the others. */
+  function compareNames(path: string, addresses: readonly number[]) {
+    const elf = readElf(openFile(path, { followLinks: true })!)!
+    const offsets = Float64Array.from(addresses, (address) => offsetOfAddress(elf, address) ?? Number.NaN)
+    const fresh = () => openExecutable(openFile(path, { followLinks: true })!)!
+    const whole = fresh()
+    const names = (program: Executable, some = offsets) =>
+      Array.from(some, (offset) => program.framesAt(offset).map(({ name, systemName }) => [name, systemName]))
+    const expected = fresh()
+    expected.expect(offsets)
+    return {
+      offsets,
+      whole: names(whole),
+      expected: names(expected),
+      fresh,
+      names,
+      bytes: [whole.bytes, expected.bytes],
+    }
+  }
+
+  test.skipIf(!hasTool('gcc'))('labels, aliases, functions in functions, without and beyond their size', () => {
+    const path = compile('gcc', {
+      name: 'labels.s',
+      text: `.text
+        .macro fn name, size
+        .type \\name, @function
+        .size \\name, \\size
+        .endm
+        .globl first, alias, around
+        fn first, 8
+        fn alias, 8
+        fn around, 24
+        fn inner, 6
+        fn empty, 0
+        .weak weakly
+        fn weakly, 4
+        first: alias: .skip 4
+        mark: .skip 8
+        around: .skip 3
+        again: inner: .skip 12
+        beside: .skip 1
+        empty: .skip 5
+        second_mark: .skip 9
+        weakly: .skip 4
+        last: .skip 16
+        .globl main
+        main: ret`,
+      args: ['SOURCE', '-o', 'OUTPUT'],
+    })
+    const { address } = nmSymbols(path).get('first')!
+    const all = Array.from({ length: 90 }, (_, i) => address - 8 + i)
+    const { offsets, whole, expected, fresh, names } = compareNames(path, all)
+    const met = new Set(whole.flat(2))
+    for (const name of ['mark', 'around', 'inner', 'weakly', 'second_mark', 'last', 'main']) expect(met).toContain(name)
+    expect(expected).toEqual(whole)
+    const alone = Array.from(offsets, (offset) => {
+      const program = fresh()
+      program.expect(Float64Array.of(offset))
+      return names(program, Float64Array.of(offset))[0]
+    })
+    expect(alone).toEqual(whole)
+  })
+
+  test.skipIf(!hasTool('nm'))(
+    'node: first and last bytes of functions and what is around them, with a hundredth of the memory',
+    () => {
+      const functions = [...nmSymbols(process.execPath).values()].filter((_, i) => i % 97 === 0)
+      const addresses = functions.flatMap(({ address, size }) => [
+        address - 1,
+        address,
+        address + size - 1,
+        address + size,
+      ])
+      const { whole, expected, bytes } = compareNames(process.execPath, addresses)
+      expect(expected).toEqual(whole)
+      expect(whole.filter((frames) => frames.length > 0).length).toBeGreaterThan(functions.length)
+      expect(bytes[1]).toBeLessThan(bytes[0]! / 2)
+    },
+  )
+
+  test.skipIf(!hasTool('nm'))('others are answered too, told later or not at all', () => {
+    const functions = [...nmSymbols(process.execPath).values()].filter((_, i) => i % 997 === 0)
+    const { offsets, whole, fresh, names } = compareNames(
+      process.execPath,
+      functions.map(({ address }) => address + 1),
+    )
+    const program = fresh()
+    const third = Math.floor(offsets.length / 3)
+    program.expect(offsets.subarray(0, third))
+    expect(names(program, offsets.subarray(0, third))).toEqual(whole.slice(0, third))
+    program.expect(offsets.subarray(third, 2 * third))
+    expect(names(program, offsets.subarray(0, 2 * third))).toEqual(whole.slice(0, 2 * third))
+    expect(names(program)).toEqual(whole)
+  })
+})
+
 test('what is no ELF file', () => {
   const path = join(scratchFolder('not-elf'), 'text')
   writeFileSync(path, '#!/bin/sh\n')

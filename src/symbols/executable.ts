@@ -14,6 +14,11 @@ export interface Executable {
   readonly buildId: string | undefined
   /** Memory that its tables and names take, roughly; grows with use. */
   readonly bytes: number
+  /**
+   * Says what `framesAt` will be asked. When it is all that is ever asked, only the symbols for it are read.
+   * @param offsets in any order
+   */
+  expect(offsets: Float64Array): void
   /** @param offset byte of the file that was loaded at the address in question */
   framesAt(offset: number): readonly SymbolFrame[]
   /** Drops tables and names; they are read again when asked for. */
@@ -24,6 +29,8 @@ export interface Executable {
 /** Frames kept for each file: a busy service samples some thousands of functions, at about 200 bytes each. */
 const maxFrames = 8192
 const frameBytes = 200
+/** Programs are mapped in up to three pieces that are asked for one by one; who asks more often asks again and again. */
+const mostExpectations = 4
 const noFrames: readonly SymbolFrame[] = []
 const everything: FrameDetail = { lines: true, inlined: true }
 
@@ -58,12 +65,18 @@ class ElfExecutable implements Executable {
   private readonly findDebugFile: FindDebugFile | undefined
   private readonly detail: FrameDetail
   private debug: { elf: Elf; close(): void } | undefined
+  private embedded: ElfSymbols | undefined
   private tables: readonly NamedTable[] = []
   /** Where stubs are: begin and end. They are read when an address lies there. */
   private readonly plt: readonly (readonly [number, number])[]
   private stubs: readonly NamedTable[] | undefined
   private go: GoTable | undefined
+  /** Whether all but the table of symbols was read. */
+  private isOpened = false
   private isRead = false
+  /** Addresses for which alone symbols are read; undefined = for all. */
+  private expected: ReadonlySet<number> | undefined
+  private expectations = 0
 
   constructor(file: Elf, { close, findDebugFile, detail }: ElfExecutableOptions) {
     this.file = file
@@ -84,10 +97,19 @@ class ElfExecutable implements Executable {
     return bytes
   }
 
+  expect(offsets: Float64Array): void {
+    if (this.isRead && this.expected === undefined) return
+    const addresses = offsets.map((offset) => addressOfOffset(this.file, offset) ?? Number.NaN)
+    if (addresses.every((address) => this.expected?.has(address))) return
+    this.expected =
+      ++this.expectations > mostExpectations ? undefined : new Set([...(this.expected ?? []), ...addresses])
+    this.isRead = false
+  }
+
   framesAt(offset: number): readonly SymbolFrame[] {
     const address = addressOfOffset(this.file, offset)
     if (address === undefined) return noFrames
-    this.read()
+    this.readFor(address)
     const inGo = this.go?.framesAt(address) ?? noFrames
     const plain = this.plainFramesAt(address)
     const outer = inGo.at(-1)
@@ -101,9 +123,13 @@ class ElfExecutable implements Executable {
 
   release(): void {
     this.tables = []
+    this.embedded = undefined
     this.stubs = undefined
     this.go = undefined
     this.isRead = false
+    this.isOpened = false
+    this.expected = undefined
+    this.expectations = 0
     this.debug?.close()
     this.debug = undefined
   }
@@ -113,20 +139,33 @@ class ElfExecutable implements Executable {
     this.closeSource()
   }
 
-  private read(): void {
+  /** Reads what an answer for the address needs, unless it was read before. */
+  private readFor(address: number): void {
+    if (this.expected?.has(address) === false) {
+      this.expected = undefined
+      this.isRead = false
+    }
     if (this.isRead) return
     this.isRead = true
+    if (!this.isOpened) this.open()
+    const asked = this.expected && Float64Array.from(this.expected).sort()
+    this.tables = named([readElfSymbols(this.debug?.elf ?? this.file, asked), this.embedded])
+  }
+
+  private open(): void {
+    this.isOpened = true
     this.go = readGoTable(this.file, this.detail)
     // perf looks for the debug file first, too: it has at least what the file itself has.
     this.debug = this.findDebugFile?.(this.file)
-    const own = this.debug
-      ? [readElfSymbols(this.debug.elf)]
-      : [readElfSymbols(this.file), readEmbeddedSymbols(this.file)]
-    this.tables = named(own)
+    this.embedded = this.debug ? undefined : readEmbeddedSymbols(this.file)
   }
 
   private readStubs(): readonly NamedTable[] {
-    this.stubs ??= named([readPltSymbols(this.file, (address) => systemName(this.plainFramesAt(address)))])
+    const nameAt = (address: number): string | undefined => {
+      this.readFor(address)
+      return systemName(this.plainFramesAt(address))
+    }
+    this.stubs ??= named([readPltSymbols(this.file, nameAt)])
     return this.stubs
   }
 

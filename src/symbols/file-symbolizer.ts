@@ -53,6 +53,7 @@ export async function createFileSymbolizer(options: FileSymbolizerOptions = {}):
     vdso: (options.sameMachine ?? true) ? readVdso() : undefined,
     notes: () => [...kernel.notes, ...files.notes],
     losses: () => files.losses,
+    isAskedOnce: true,
   })
 }
 

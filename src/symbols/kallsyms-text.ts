@@ -1,11 +1,10 @@
 // Looks addresses up in the text of /proc/kallsyms itself where its lines are in order: a recording of half a minute asks
-// for a thousand of 122 000 symbols, and reading all of them into a table takes ten times as long.
-import { decodeName, hexDigit } from './byte-source.ts'
+// for a thousand of 122 000 symbols, and reading all of them into a table takes ten times as long. Digits are compared as
+// they stand there, by the engine's own comparison of bytes: all addresses have 16 of them, in lower case.
+import { decodeName } from './byte-source.ts'
 
-/** One address in so many bytes is read beforehand, some hundred lines. */
-const blockBytes = 4096
-/** Some lines: less than this is read line by line, not halved further. */
-const nearBytes = 256
+/** The order is looked at once in so many bytes, some hundred lines. */
+const stepBytes = 4096
 /** Shorter texts are no kernel's, and no time is saved. */
 const leastBytes = 64 << 10
 /**
@@ -14,7 +13,8 @@ const leastBytes = 64 << 10
  */
 export const maxReachBytes = 1 << 20
 
-/** `ffffffff81000000 T _text`: the type's place in a line, and the name's. */
+/** `ffffffff81000000 T _text`: how long the address is, the type's place in a line, and the name's. */
+const digits = 16
 const typeAt = 17
 const nameAt = 19
 
@@ -31,56 +31,46 @@ export class OrderedLines {
   readonly last: number
   /** Signed address of `_text`. */
   readonly textStart: number | undefined
-  private readonly text: Uint8Array
-  private readonly starts: readonly number[]
-  private readonly addresses: Float64Array
+  private readonly text: Buffer
+  /** Digits of the address that is looked for. */
+  private readonly wanted = Buffer.alloc(digits)
+  /** What was found last, and the addresses that it covers: the next one asked for is often the same function. */
+  private found = { line: -1, from: 0, to: 0 }
 
   /** @returns undefined when the lines are not in order, or tell no addresses */
-  static of(text: Uint8Array): OrderedLines | undefined {
-    if (text.length < leastBytes) return undefined
+  static of(bytes: Uint8Array): OrderedLines | undefined {
+    if (bytes.length < leastBytes) return undefined
+    const text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length)
     const bracket = text.indexOf(0x5b)
     const end = bracket < 0 ? text.length : text.lastIndexOf(10, bracket) + 1
-    const starts: number[] = []
-    for (let at = 0; at < end; ) {
-      starts.push(at)
-      const newline = text.indexOf(10, at + blockBytes)
-      at = newline < 0 ? end : newline + 1
-    }
-    const addresses = Float64Array.from(starts, (at) => addressAt(text, at))
-    for (let i = 0; i < addresses.length; i++) {
-      if (!((addresses[i] as number) >= (addresses[i - 1] ?? Number.NEGATIVE_INFINITY))) return undefined
+    for (let before = 0, at = 0; at < end; before = at, at = lineAfter(text, at + stepBytes, end)) {
+      const isInOrder = isLine(text, at) && text.compare(text, before, before + digits, at, at + digits) >= 0
+      if (!isInOrder) return undefined
     }
     const last = addressAt(text, text.lastIndexOf(10, end - 2) + 1)
-    return last > Number.NEGATIVE_INFINITY ? new OrderedLines(text, { end, last, starts, addresses }) : undefined
+    return last < 0 ? new OrderedLines(text, { end, last }) : undefined
   }
 
-  private constructor(
-    text: Uint8Array,
-    { end, last, starts, addresses }: { end: number; last: number; starts: number[]; addresses: Float64Array },
-  ) {
+  private constructor(text: Buffer, { end, last }: { end: number; last: number }) {
     this.text = text
     this.end = end
     this.last = last
-    this.starts = starts
-    this.addresses = addresses
     this.textStart = this.findText()
   }
 
   /** @returns where the line of the symbol that covers an address begins, the last one of aliases; -1 = there is none */
   find(address: number): number {
-    const { addresses } = this
-    let low = 0
-    let high = addresses.length
-    while (low < high) {
-      const middle = (low + high) >>> 1
-      if ((addresses[middle] as number) <= address) low = middle + 1
-      else high = middle
-    }
-    // A block may begin with data, or hold nothing else.
-    for (let block = low - 1; block >= 0; block--) {
-      const line = this.findInBlock(block, address)
-      if (line >= 0) return address - this.addressOf(line) < maxReachBytes ? line : -1
-      if (address - (addresses[block] as number) >= maxReachBytes) return -1
+    if (address >= this.found.from && address < this.found.to) return this.found.line
+    const { text } = this
+    const next = this.lineBehind(address)
+    for (let line = lineBefore(text, next); line >= 0; line = lineBefore(text, line)) {
+      if (!isLine(text, line)) continue
+      const from = addressAt(text, line)
+      if (from >= 0 || address - from >= maxReachBytes) break
+      if (!isCodeType(text[line + typeAt] as number)) continue
+      const to = next < this.end ? addressAt(text, next) : Number.NaN
+      this.found = { line, from, to: Math.min(to, from + maxReachBytes) }
+      return line
     }
     return -1
   }
@@ -96,40 +86,23 @@ export class OrderedLines {
     return decodeName(text.subarray(line + nameAt, end))
   }
 
-  private findInBlock(block: number, address: number): number {
-    const { text } = this
-    const to = this.starts[block + 1] ?? this.end
-    let found = -1
-    for (let at = this.lineNear(block, address); at < to; at++) {
-      const here = addressAt(text, at)
-      if (here > address) break
-      if (isCodeType(text[at + typeAt] as number) && here > Number.NEGATIVE_INFINITY) found = at
-      at += nameAt
-      while (at < to && text[at] !== 10) at++
+  /** The first line whose address is larger, or the end. */
+  private lineBehind(address: number): number {
+    const { text, wanted } = this
+    const high = Math.floor(address / 2 ** 32)
+    wanted.write(hexWord(high >>> 0) + hexWord(address - high * 2 ** 32), 'latin1')
+    let low = 0
+    let end = this.end
+    while (low < end) {
+      const middle = lineBefore(text, ((low + end) >>> 1) + 1)
+      if (text.compare(wanted, 0, digits, middle, middle + digits) <= 0) low = lineAfter(text, middle, this.end)
+      else end = middle
     }
-    return found
-  }
-
-  /** A line of code in the block at or before the address, near it; the block's first line where there is none. */
-  private lineNear(block: number, address: number): number {
-    const { text } = this
-    const first = this.starts[block] as number
-    let near = first
-    let low = first
-    let high = this.starts[block + 1] ?? this.end
-    while (high - low > nearBytes) {
-      const line = text.indexOf(10, (low + high) >>> 1) + 1
-      if (line <= low || line >= high) break
-      if (addressAt(text, line) <= address) {
-        low = line
-        if (isCodeType(text[line + typeAt] as number)) near = line
-      } else high = line
-    }
-    return near
+    return low
   }
 
   private findText(): number | undefined {
-    const lines = Buffer.from(this.text.buffer, this.text.byteOffset, this.end)
+    const lines = this.text.subarray(0, this.end)
     for (let at = lines.indexOf(' _text'); at >= 0; at = lines.indexOf(' _text', at + 1)) {
       const line = at - typeAt - 1
       if ((lines[at + 6] ?? 0) <= 32 && isCodeType(lines[at - 1] as number)) return addressAt(lines, line)
@@ -138,21 +111,25 @@ export class OrderedLines {
   }
 }
 
-/** The signed value of 16 hex digits; -Infinity for what is not in the kernel's half, NaN for what is no line. */
-function addressAt(text: Uint8Array, at: number): number {
-  const high = wordAt(text, at)
-  const low = wordAt(text, at + 8)
-  if (text[at + typeAt - 1] !== 32 || text[at + nameAt - 1] !== 32 || Number.isNaN(high + low)) return Number.NaN
-  return high >= 2 ** 31 ? (high - 2 ** 32) * 2 ** 32 + low : Number.NEGATIVE_INFINITY
+/** Where the line begins that ends before `at`; -1 at the start of the text. */
+const lineBefore = (text: Buffer, at: number): number =>
+  at <= 0 ? -1 : at === 1 ? 0 : text.lastIndexOf(10, at - 2) + 1
+
+/** Where the line after the one at `at` begins. */
+function lineAfter(text: Buffer, at: number, end: number): number {
+  const newline = text.indexOf(10, at)
+  return newline < 0 ? end : Math.min(end, newline + 1)
 }
 
-function wordAt(text: Uint8Array, at: number): number {
-  let word = 0
-  let isHex = true
-  for (let p = at; p < at + 8; p++) {
-    const digit = hexDigit(text[p] ?? 0)
-    if (digit < 0) isHex = false
-    word = (word << 4) | digit
-  }
-  return isHex ? word >>> 0 : Number.NaN
+/** Whether there are blanks around a type and something like digits, in lower case, before them. */
+function isLine(text: Buffer, at: number): boolean {
+  return text[at + typeAt - 1] === 32 && text[at + nameAt - 1] === 32 && ((text[at] as number) & 0x60) !== 0x40
+}
+
+const hexWord = (word: number): string => word.toString(16).padStart(8, '0')
+
+/** The signed value of 16 hex digits, negative in the kernel's half. */
+function addressAt(text: Buffer, at: number): number {
+  const high = Number.parseInt(text.toString('latin1', at, at + 8), 16)
+  return (high | 0) * 2 ** 32 + Number.parseInt(text.toString('latin1', at + 8, at + digits), 16)
 }

@@ -40,6 +40,7 @@ export async function createSymbolizer(options: SymbolizerOptions = {}): Promise
     vdso: readVdso(),
     notes: () => kernel.notes,
     losses: () => [],
+    isAskedOnce: false,
   })
 }
 
