@@ -80,7 +80,6 @@ export class Scout {
    */
   tick(monotonicMs: number, wallOffsetMs: number): void {
     const { usage, ring, events } = this.#options
-    const own = new Set(this.#options.ownPids())
     const nowMs = monotonicMs + wallOffsetMs
     for (const reading of usage.tick(monotonicMs)) {
       const point = {
@@ -88,8 +87,7 @@ export class Scout {
         toMs: reading.toMs + wallOffsetMs,
         cores: reading.cores,
       }
-      const isOwn = reading.key.startsWith('p:') && own.has(Number(reading.key.split(':')[1]))
-      if (!isOwn) this.#watch(reading, point)
+      this.#watch(reading, point)
       ring.record(reading.key, point)
     }
     for (const [key, entry] of this.#watchers) {
@@ -104,8 +102,9 @@ export class Scout {
     const { ring, rule, events, usage } = this.#options
     const isMachine = reading.key === 'machine'
     let entry = this.#watchers.get(reading.key)
+    if (!entry && point.cores < watchFromCores * smallestLimitCores) return
+    if (this.#isOwn(reading.key)) return
     if (!entry) {
-      if (point.cores < watchFromCores * smallestLimitCores) return
       const limitCores = Math.min(1, usage.limits(reading.key, reading.toMs).limitCores ?? 1)
       if (point.cores < watchFromCores * limitCores) return
       const watcher = new SpikeWatcher(
@@ -137,9 +136,14 @@ export class Scout {
       events.suppressed(reading.key, `cooldown of ${commandName(target)}: ${waitS} s left (--spike-cooldown)`, target)
       return
     }
+    for (const [each, atMs] of this.#firedMs) if (point.toMs - atMs >= rule.cooldownMs) this.#firedMs.delete(each)
     this.#firedMs.set(workload, point.toMs)
     if (event.cause === 'contention') this.#contendedMs = point.toMs
     events.start({ key: reading.key, rule: isMachine ? this.#nodeRule.name : rule.name, target, spike: event })
+  }
+
+  #isOwn(key: string): boolean {
+    return key.startsWith('p:') && this.#options.ownPids().some((pid) => key.startsWith(`p:${pid}:`))
   }
 
   /** What a target would have used besides since its last reading; undefined when nobody asked before, or need not know. */

@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process'
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, readlinkSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
@@ -106,6 +106,76 @@ test('on a calm machine quiet processes are read in turns, on a busy one at ever
     const seconds = readings.reduce((sum, { cores, fromMs, toMs }) => sum + (cores * (toMs - fromMs)) / 1000, 0)
     expect(seconds).toBeCloseTo((processTicks - 1) / 100, 6)
     usage.close()
+  } finally {
+    rmSync(proc, { recursive: true })
+  }
+})
+
+test('/proc is listed again once something was forked, and what has ended meanwhile is noticed by its descriptor', () => {
+  const proc = mkdtempSync(join(tmpdir(), 'spikecam-proc-'))
+  const add = (pid: number, ticks: number): void => {
+    mkdirSync(join(proc, String(pid)), { recursive: true })
+    writeFileSync(join(proc, String(pid), 'cgroup'), '0::/\n')
+    const fields = `S 1 ${pid} ${pid} 0 -1 0 0 0 0 0 ${ticks} 0 0 0 20 0 1 0 5000 0 0`
+    writeFileSync(join(proc, String(pid), 'stat'), `${pid} (app) ${fields}\n`)
+  }
+  const census = (text: string): void => writeFileSync(join(proc, 'loadavg'), `0.00 0.00 0.00 1/${text}\n`)
+  try {
+    writeFileSync(join(proc, 'stat'), 'cpu  0 0 0 100000 0 0 0 0 0 0\n')
+    add(77, 0)
+    census('1 77')
+    const usage = new CpuUsage({ node: 'n', proc, cgroups: openCgroupView() })
+    usage.tick(0)
+    usage.tick(1000)
+    expect(usage.size).toBe(1)
+    // Without a trace in loadavg nobody looks into the folder.
+    add(78, 0)
+    usage.tick(2000)
+    expect(usage.size).toBe(1)
+    census('2 78')
+    usage.tick(3000)
+    expect(usage.size).toBe(2)
+    // Its file has another start time: the PID was given again, although nothing else tells of it.
+    const fields = 'S 1 77 77 0 -1 0 0 0 0 0 0 0 0 0 20 0 1 0 9000 0 0'
+    writeFileSync(join(proc, '77', 'stat'), `77 (app) ${fields}\n`)
+    for (let second = 4; second < 9; second++) usage.tick(second * 1000)
+    expect(usage.follows('p:77:5000')).toBe(false)
+    expect(usage.follows('p:78:5000')).toBe(true)
+    usage.close()
+  } finally {
+    rmSync(proc, { recursive: true })
+  }
+})
+
+test('what may be opened limits how many descriptors are kept, and processes are placed all the same', () => {
+  const proc = mkdtempSync(join(tmpdir(), 'spikecam-proc-'))
+  try {
+    writeFileSync(join(proc, 'stat'), 'cpu  0 0 0 100000 0 0 0 0 0 0\n')
+    mkdirSync(join(proc, 'self'))
+    writeFileSync(
+      join(proc, 'self', 'limits'),
+      'Max open files            6                    6                    files\n',
+    )
+    for (let pid = 1; pid <= 20; pid++) {
+      mkdirSync(join(proc, String(pid)))
+      writeFileSync(join(proc, String(pid), 'cgroup'), '0::/\n')
+      const fields = `S 1 ${pid} ${pid} 0 -1 0 0 0 0 0 0 0 0 0 20 0 1 0 5000 0 0`
+      writeFileSync(join(proc, String(pid), 'stat'), `${pid} (app) ${fields}\n`)
+    }
+    const keptFds = (): number =>
+      readdirSync('/proc/self/fd').filter((fd) => {
+        try {
+          return readlinkSync(`/proc/self/fd/${fd}`).startsWith(`${proc}/`)
+        } catch {
+          return false // the one that lists
+        }
+      }).length
+    const usage = new CpuUsage({ node: 'n', proc, cgroups: openCgroupView() })
+    for (let second = 0; second < 6; second++) usage.tick(second * 1000)
+    expect(usage.size).toBe(20)
+    expect(keptFds()).toBe(1 + 3)
+    usage.close()
+    expect(keptFds()).toBe(0)
   } finally {
     rmSync(proc, { recursive: true })
   }

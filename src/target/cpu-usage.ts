@@ -2,8 +2,8 @@
 //
 // What makes it cheap: file descriptors are kept open and read at position 0 (a tenth of the cost of open, read,
 // close); between the full passes only what was busy lately is read; a full pass is made early when the machine's own
-// busy time changes, because no process can start to burn without that; and it asks quiet containers, not each process
-// in them.
+// busy time changes, because no process can start to burn without that; it asks quiet containers, not each process in
+// them; and it lists /proc only when something was forked or has ended.
 import { closeSync, openSync, readdirSync, readFileSync, readlinkSync, readSync } from 'node:fs'
 import type { Target } from '../model/target.ts'
 import { type CgroupView, openCgroupView } from './cgroup-view.ts'
@@ -15,6 +15,7 @@ import { type ProcStat, parseComm, parseMachineBusyTicks, parseProcStat } from '
 import { cgroupOf } from './process-identity.ts'
 import { waitedSecondsOf } from './run-delay.ts'
 import { SteadyCores } from './steady-cores.ts'
+import { TaskCensus } from './task-census.ts'
 
 export type { UsageNow, UsageReading }
 
@@ -25,6 +26,8 @@ interface ProcessEntry {
   readonly isOld: boolean
   /** -1 until it has lived through one more pass: most processes of a fork storm never do. */
   fd: number
+  /** True once its cgroup was looked at, at the same pass. */
+  isPlaced: boolean
   containerId: string | undefined
   cpuTicks: number
   readMs: number
@@ -57,7 +60,10 @@ const quietTurns = 4
 const calmCores = 0.25
 /** What uses less than this may wait for its turn on a calm machine; the means stay exact, only longer. */
 const quietCores = 0.02
-/** Descriptors kept for processes; beyond it (very large nodes) the rest is opened anew at each full pass. */
+/**
+ * Descriptors kept for processes, and never more than half of what this process may open: containers, uploads and the
+ * spool need some too. Beyond it (very large nodes) the rest is opened anew at each full pass.
+ */
 const maxProcessFds = 8192
 
 export class CpuUsage {
@@ -68,6 +74,10 @@ export class CpuUsage {
   readonly #cgroups: CgroupView
   readonly #containers: ContainerUsage
   readonly #machineFd: number
+  readonly #taskCensus: TaskCensus
+  readonly #mostFds: number
+  /** What is read at every tick. */
+  readonly #hot = new Set<ProcessEntry>()
   readonly #buffer = new Uint8Array(4096)
   readonly #stat: ProcStat = { cpuTicks: 0, threads: 0, startTicks: 0, parent: 0 }
   #machineTicks = -1
@@ -87,6 +97,8 @@ export class CpuUsage {
     this.#cgroups = options.cgroups ?? openCgroupView({ proc: this.#proc })
     this.#containers = new ContainerUsage(this.#cgroups, options.onContainer)
     this.#machineFd = openSync(`${this.#proc}/stat`, 'r')
+    this.#taskCensus = new TaskCensus(this.#proc)
+    this.#mostFds = Math.min(maxProcessFds, openFilesLimit(this.#proc) / 2)
   }
 
   /** Number of processes and containers that are followed. */
@@ -115,9 +127,7 @@ export class CpuUsage {
       // Grows slowly: a pass that was interrupted on a busy machine did not cost what it took.
       this.#passCostMs = Math.min(performance.now() - beganMs, this.#passCostMs * 1.25 + 0.1)
     } else {
-      for (const entry of this.#processes.values()) {
-        if (entry.cores >= hotCores) this.#readProcess(entry, nowMs, readings)
-      }
+      for (const entry of this.#hot) this.#readProcess(entry, nowMs, readings)
     }
     return readings
   }
@@ -192,7 +202,9 @@ export class CpuUsage {
   close(): void {
     for (const entry of this.#processes.values()) if (entry.fd >= 0) closeSync(entry.fd)
     closeSync(this.#machineFd)
+    this.#taskCensus.close()
     this.#processes.clear()
+    this.#hot.clear()
     this.#containers.close()
   }
 
@@ -218,7 +230,12 @@ export class CpuUsage {
     const isFirst = this.#pass === 0
     this.#pass++
     this.#fullMs = nowMs
-    for (const name of readdirSync(this.#proc)) {
+    const names = this.#taskCensus.hasChanged() ? this.#list() : undefined
+    if (!names) {
+      for (const entry of this.#processes.values()) if (!this.#canWait(entry)) this.#readProcess(entry, nowMs, readings)
+      return
+    }
+    for (const name of names) {
       const first = name.charCodeAt(0)
       if (first < 48 || first > 57) continue
       const pid = Number(name)
@@ -227,6 +244,15 @@ export class CpuUsage {
       else if (this.#canWait(entry) || this.#readProcess(entry, nowMs, readings)) entry.pass = this.#pass
     }
     for (const entry of this.#processes.values()) if (entry.pass !== this.#pass) this.#forget(entry)
+  }
+
+  #list(): string[] | undefined {
+    try {
+      return readdirSync(this.#proc)
+    } catch {
+      this.#taskCensus.forget() // EMFILE: those that are known are read, and the next pass tries again
+      return undefined
+    }
   }
 
   /**
@@ -256,6 +282,7 @@ export class CpuUsage {
       startTicks: stat.startTicks,
       isOld,
       fd: -1,
+      isPlaced: false,
       containerId: undefined,
       cpuTicks: stat.cpuTicks,
       readMs: nowMs,
@@ -272,11 +299,11 @@ export class CpuUsage {
       else {
         const fd = openSync(`${this.#proc}/${entry.pid}/stat`, 'r')
         length = readSync(fd, this.#buffer, 0, this.#buffer.length, 0)
-        if (this.#fds < maxProcessFds) {
+        if (this.#fds < this.#mostFds) {
           entry.fd = fd
           this.#fds++
-          this.#placeInContainer(entry, nowMs)
         } else closeSync(fd)
+        if (!entry.isPlaced) this.#placeInContainer(entry, nowMs)
       }
     } catch {
       this.#forget(entry) // ESRCH or ENOENT: the process ended
@@ -290,6 +317,8 @@ export class CpuUsage {
     if (nowMs > entry.readMs) {
       const cores = coresOf(this.#stat.cpuTicks - entry.cpuTicks, this.#ticksPerSecond, nowMs - entry.readMs)
       entry.cores = cores
+      if (cores >= hotCores) this.#hot.add(entry)
+      else this.#hot.delete(entry)
       entry.steady.note(this.#stat.cpuTicks / this.#ticksPerSecond, nowMs)
       if (entry.containerId === undefined) {
         readings.push({ key: entry.key, fromMs: entry.readMs, toMs: nowMs, cores, isOld: entry.isOld })
@@ -302,6 +331,7 @@ export class CpuUsage {
 
   #placeInContainer(entry: ProcessEntry, nowMs: number): void {
     const paths = parseProcCgroup(readFileSync(`${this.#proc}/${entry.pid}/cgroup`, 'utf8'))
+    entry.isPlaced = true
     // Without a readable cgroup the process is followed by itself.
     entry.containerId = this.#containers.meet(paths, nowMs, entry.isOld)
   }
@@ -311,6 +341,7 @@ export class CpuUsage {
       closeSync(entry.fd)
       this.#fds--
     }
+    this.#hot.delete(entry)
     if (this.#processes.get(entry.pid) === entry) this.#processes.delete(entry.pid)
   }
 
@@ -326,6 +357,16 @@ export class CpuUsage {
       // it ended meanwhile, or is a kernel thread without exe: what could be read is what is known
     }
     return target
+  }
+}
+
+/** `Max open files            1024                 524288               files` (proc_pid_limits(5)): the first one holds. */
+function openFilesLimit(proc: string): number {
+  try {
+    const limit = /^Max open files\s+(\d+)/m.exec(readFileSync(`${proc}/self/limits`, 'latin1'))?.[1]
+    return limit === undefined ? Number.POSITIVE_INFINITY : Number(limit)
+  } catch {
+    return Number.POSITIVE_INFINITY // another /proc than ours: its limits are not known
   }
 }
 
