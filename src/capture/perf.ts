@@ -141,7 +141,12 @@ export function perfFailure(end: Pick<ToolEnd, 'exitCode' | 'signal' | 'stderrTa
   const text = end.stderrTail
   const details = { stderr: text, exitCode: end.exitCode, signal: end.signal }
   // "Permission error mapping pages. Consider increasing /proc/sys/kernel/perf_event_mlock_kb, …" (builtin-record.c)
-  if (/perf_event_mlock_kb|failed to mmap with \d+ \(Cannot allocate memory\)/.test(text)) {
+  // The name of the setting alone will not do: what perf says of perf_event_paranoid mentions it too.
+  if (
+    /Consider increasing \/proc\/sys\/kernel\/perf_event_mlock_kb|failed to mmap with \d+ \(Cannot allocate memory\)/.test(
+      text,
+    )
+  ) {
     const message = 'perf may lock no more memory for its rings: another perf may have used up what this user has'
     return new Failure('PERF_MLOCK', message, { details })
   }
