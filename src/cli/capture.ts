@@ -23,7 +23,7 @@ import { hasStacks, topOf } from './capture-top.ts'
 import { connect } from './connect.ts'
 import { renderCapture, renderTopRows } from './get.ts'
 import { printCores } from './inventory-text.ts'
-import { isFolder, note, type Output, readOutput, writeBytes, writeForm, writeOut } from './output.ts'
+import { isFolder, note, type Output, readOutput, requireWritable, writeBytes, writeForm, writeOut } from './output.ts'
 import { parseTarget } from './parse-target.ts'
 
 /** Often enough to feel immediate, seldom enough not to be seen in the profile. */
@@ -33,6 +33,7 @@ const graceMs = 120_000
 
 export async function runCapture({ args, options }: Config): Promise<number> {
   const output = readOutput(options.output, ['json', 'yaml', 'name'], { files: true })
+  if (output && 'file' in output) requireWritable(output.file)
   const [word, target] = args as [string, string?]
   const kind = requireKind(word)
   const forMs = options.forMs ?? defaultForMs[kind]

@@ -1,6 +1,17 @@
 // Where answers go and what they look like: data on stdout or into files, everything else on stderr.
 import { once } from 'node:events'
-import { closeSync, fsyncSync, openSync, renameSync, rmSync, statSync, writeSync } from 'node:fs'
+import {
+  accessSync,
+  closeSync,
+  constants,
+  existsSync,
+  fsyncSync,
+  openSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeSync,
+} from 'node:fs'
 import { dirname, join } from 'node:path'
 import { Failure } from '../model/errors.ts'
 
@@ -54,9 +65,30 @@ export async function writeBytes(path: string, data: string | Uint8Array): Promi
   }
 }
 
-/** True when `path` is a folder that exists, or is written like one. */
-export const isFolder = (path: string): boolean =>
-  path.endsWith('/') || (statSync(path, { throwIfNoEntry: false })?.isDirectory() ?? false)
+/** True when `path` is a folder that exists, or is written like one. @throws Failure USAGE when nobody may look there */
+export function isFolder(path: string): boolean {
+  try {
+    return path.endsWith('/') || (statSync(path, { throwIfNoEntry: false })?.isDirectory() ?? false)
+  } catch (cause) {
+    throw new Failure('USAGE', `${path} cannot be written: ${(cause as Error).message}`, { cause })
+  }
+}
+
+/**
+ * Asked before anything is recorded: a place that cannot be written must not cost somebody the recording.
+ * @throws Failure USAGE
+ */
+export function requireWritable(path: string): void {
+  if (path === '-') return
+  let folder = isFolder(path) ? path : dirname(path)
+  // Folders are made, with those above them; a file wants one that is there.
+  while (isFolder(path) && !existsSync(folder)) folder = dirname(folder)
+  try {
+    accessSync(folder, constants.W_OK)
+  } catch (cause) {
+    throw new Failure('USAGE', `${path} cannot be written: ${(cause as Error).message}`, { cause })
+  }
+}
 
 export async function writeJson(value: unknown): Promise<void> {
   await writeOut(`${JSON.stringify(value, undefined, 2)}\n`)
