@@ -1,6 +1,7 @@
 // A real Chromium for tests; playwright-core drives, the distribution brings the browser.
 import { existsSync } from 'node:fs'
 import { type Browser, chromium, type Page } from 'playwright-core'
+import { expect } from 'vitest'
 
 const executablePath = process.env.CHROMIUM ?? '/usr/bin/chromium'
 
@@ -36,6 +37,9 @@ export function watchPage(page: Page, allowed: string): { readonly problems: str
   })
   return { problems }
 }
+
+/** What a page shows follows what was done by a moment: asks until it is as expected. Alone, `poll` gives up after 1 s. */
+export const soon = <T>(ask: () => T | Promise<T>) => expect.poll(ask, { timeout: 20_000, interval: 20 })
 
 /** Height of a row of the flame graph, as src/ui/flame-painter.ts draws it. */
 const rowPx = 19

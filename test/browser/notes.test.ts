@@ -6,7 +6,7 @@ import { pathToFileURL } from 'node:url'
 import type { BrowserContext, Page } from 'playwright-core'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { makeCapture, makeIncident } from '../nouns.ts'
-import { watchPage, whyNoBrowser } from './browser.ts'
+import { soon, watchPage, whyNoBrowser } from './browser.ts'
 import { openStage, type Stage } from './stage.ts'
 
 let stage: Stage
@@ -47,20 +47,20 @@ describe.skipIf(whyNoBrowser)('notes', () => {
     await page.getByLabel('Write a note').pressSequentially('see /tmp? <img src=x onerror=alert(1)>')
     await page.getByLabel('Your name').fill('ada')
     await page.keyboard.press('Control+Enter')
-    await expect.poll(() => notes().allInnerTexts()).toHaveLength(1)
-    expect(await notes().first().textContent()).toMatch(/^ada .*see \/tmp\? <img src=x onerror=alert\(1\)>$/)
+    await soon(() => notes().allInnerTexts()).toHaveLength(1)
+    await soon(() => notes().first().textContent()).toMatch(/^ada .*see \/tmp\? <img src=x onerror=alert\(1\)>$/)
     const { incident } = await stage.server.client.get('/api/v1/incidents/{id}', { params: { id: 'inc-write' } })
     expect(incident.notes).toMatchObject([{ by: 'ada', text: 'see /tmp? <img src=x onerror=alert(1)>' }])
     // Another person, elsewhere: it appears without a reload.
     const by = { text: 'fixed, https://tickets.example/1.', by: 'bob' }
     await stage.server.client.post('/api/v1/incidents/{id}/notes', { params: { id: 'inc-write' }, body: by })
-    await expect.poll(() => notes().allInnerTexts()).toHaveLength(2)
+    await soon(() => notes().allInnerTexts()).toHaveLength(2)
     expect(await notes().nth(1).getByRole('link').getAttribute('href')).toBe('https://tickets.example/1')
     // The name is remembered.
     await page.getByRole('button', { name: 'Write a note' }).click()
-    expect(await page.getByLabel('Your name').inputValue()).toBe('ada')
+    await soon(() => page.getByLabel('Your name').inputValue()).toBe('ada')
     await page.keyboard.press('Escape')
-    expect(await page.getByLabel('Your name').count()).toBe(0)
+    await soon(() => page.getByLabel('Your name').count()).toBe(0)
   })
 
   test('a note is edited, and removed only by a second click', async () => {
@@ -70,25 +70,26 @@ describe.skipIf(whyNoBrowser)('notes', () => {
     await page.getByRole('button', { name: 'Edit this note' }).click()
     await page.getByLabel('Edit the note').fill('second')
     await page.getByRole('button', { name: 'Save' }).click()
-    await expect.poll(() => notes().first().textContent()).toMatch(/edited .*second$/)
+    await soon(() => notes().first().textContent()).toMatch(/edited .*second$/)
     await page.getByRole('button', { name: 'Remove this note' }).click()
     expect(await notes().count()).toBe(1)
     await page.getByRole('button', { name: 'Really remove this note' }).click()
-    await expect.poll(() => notes().count()).toBe(0)
+    await soon(() => notes().count()).toBe(0)
   })
 
   test('a pin is set and taken away with one button, and the list shows it', async () => {
     await openIncident('inc-pin')
+    await page.evaluate(`localStorage.setItem('spikecam.name', 'ada')`)
     const pin = page.getByRole('button', { name: /^Pin/ })
     await pin.click()
-    await expect.poll(() => pin.getAttribute('aria-pressed')).toBe('true')
+    await soon(() => pin.getAttribute('aria-pressed')).toBe('true')
     const { incident } = await stage.server.client.get('/api/v1/incidents/{id}', { params: { id: 'inc-pin' } })
     expect(incident.pin).toMatchObject({ by: 'ada' })
     await page.getByRole('link', { name: 'Spikecam' }).click()
     await page.getByText('· pinned').waitFor()
     await page.goBack()
     await pin.click()
-    await expect.poll(() => pin.getAttribute('aria-pressed')).toBe('false')
+    await soon(() => pin.getAttribute('aria-pressed')).toBe('false')
   })
 
   test('a page that was saved has the notes and no way to change them', async () => {

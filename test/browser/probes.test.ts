@@ -10,7 +10,7 @@ import type { TargetContext } from '../../src/model/context.ts'
 import { makeArtifact, makeCapture, makeIncident } from '../nouns.ts'
 import type { PlayedAgent } from '../played-agent.ts'
 import type { TestServer } from '../running-server.ts'
-import { watchPage, whyNoBrowser } from './browser.ts'
+import { soon, watchPage, whyNoBrowser } from './browser.ts'
 import { openStage, type Stage } from './stage.ts'
 
 const heap = {
@@ -135,11 +135,11 @@ async function look(page: Page): Promise<void> {
   expect(await panel.locator('.badge.failed').textContent()).toBe('failed')
   expect(await panel.getByText('it did not answer').count()).toBe(1)
   await panel.getByText('in 90 % of its periods').waitFor()
-  expect(await panel.locator('.context .bad').first().textContent()).toContain('▲')
-  expect(await panel.getByText('MainThread').count()).toBe(1)
-  expect(await page.getByRole('heading', { level: 1 }).textContent()).toContain('was asked for its heap')
+  await soon(() => panel.locator('.context .bad').first().textContent()).toContain('▲')
+  await soon(() => panel.getByText('MainThread').count()).toBe(1)
+  await soon(() => page.getByRole('heading', { level: 1 }).textContent()).toContain('was asked for its heap')
   // Nothing to compare with, and no cores of bytes.
-  expect(await page.getByText('4.0 MB in all').count()).toBe(1)
+  await soon(() => page.getByText('4.0 MB in all').count()).toBe(1)
   expect(await page.locator('.toggle').count()).toBe(0)
 }
 

@@ -3,7 +3,7 @@ import type { Browser, Page } from 'playwright-core'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { perfVersion } from '../../src/capture/perf.ts'
 import { type Burner, type Program, startBurner, startUp } from '../e2e/program.ts'
-import { flamePoint, launchBrowser, watchPage, whyNoBrowser } from './browser.ts'
+import { flamePoint, launchBrowser, soon, watchPage, whyNoBrowser } from './browser.ts'
 
 const canRecord = process.getuid?.() === 0 && (await perfVersion()) !== undefined
 const why = whyNoBrowser ?? (canRecord ? undefined : 'needs root and perf')
@@ -31,24 +31,25 @@ test.skipIf(why)('a real spike appears by itself, and its page names the functio
   const { problems } = watchPage(page, up.url)
   await page.goto(up.url)
   await page.getByText('live', { exact: true }).waitFor()
+  const told = up.event((event) => event.type === 'incident' && event.incident.target.pid === burner.pid)
   const burned = burner.burn(2500)
   const row = page.locator('.row', { hasText: `pid ${burner.pid}` })
   await row.waitFor()
-  // It is there while the process still burns or the recorder still records: nobody reloads.
-  expect(await row.locator('.badge').textContent()).toBe('capturing')
+  // Nobody reloads: the server told of it while the recorder still recorded.
+  expect(await told).toMatchObject({ incident: { state: 'capturing' } })
   await row.click()
   await burned
   await page.locator('.flame canvas[data-boxes]').waitFor()
-  expect(await page.locator('h1').textContent()).toContain(`(pid ${burner.pid})`)
   await page.locator('.facts code', { hasText: 'burnInNamedFunction' }).waitFor()
-  expect(await page.locator('.functions tbody .text').first().textContent()).toContain('burnInNamedFunction')
+  // From here on nothing comes in any more that would move the picture.
+  await soon(() => page.locator('.state.capturing').count()).toBe(0)
+  expect(await page.locator('h1').textContent()).toContain(`(pid ${burner.pid})`)
+  await soon(() => page.locator('.functions tbody .text').first().textContent()).toContain('burnInNamedFunction')
 
   await page.getByRole('searchbox').fill('burnInNamed')
-  await page.locator('.matched').waitFor()
-  const matched = Number.parseFloat((await page.locator('.matched').textContent()) ?? '')
-  expect(matched).toBeGreaterThan(80)
+  await soon(async () => Number.parseFloat((await page.locator('.matched').textContent()) ?? '')).toBeGreaterThan(80)
   const { x, y } = await flamePoint(page, 0.3, 2)
   await page.mouse.click(x, y)
-  expect(new URLSearchParams(await page.evaluate<string>('location.search')).get('zoom')).toMatch(/^[0-9a-f]{8}$/)
+  await soon(() => page.evaluate<string>('location.search')).toMatch(/zoom=[0-9a-f]{8}/)
   expect(problems).toEqual([])
 })
