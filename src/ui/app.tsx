@@ -34,7 +34,9 @@ export function App() {
         <IncidentsPage isLive={isLive} />
       ) : (
         <main>
-          <p className="wait">There is no page here.</p>
+          <p className="wait">
+            There is no page here; <a href="/">all incidents</a> are.
+          </p>
         </main>
       )}
     </>

@@ -73,12 +73,13 @@ export function Downloads({ incidentId, artifacts, tree, svg }: DownloadsProps) 
 /** What probes brought stands with what they say. */
 const isOfNode = ({ probe }: Artifact): boolean => probe === 'ring' || probe === 'usage' || probe === 'perf'
 
-function kindOf({ mediaType }: Artifact): string | undefined {
+function kindOf({ mediaType, name }: Artifact): string | undefined {
   switch (mediaType) {
     case mediaTypes.pprof:
       return 'pprof, whole node'
     case mediaTypes.perfData:
-      return 'perf.data'
+      // `….49hz.perf.data` from the ring, `….99hz.perf.data` from after the trigger.
+      return ['perf.data', /\.(\d+)hz\./.exec(name)?.[1]?.concat(' Hz')].filter(Boolean).join(', ')
     case mediaTypes.perfScript:
       return 'perf script text'
     case mediaTypes.usage:

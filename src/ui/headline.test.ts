@@ -51,6 +51,7 @@ test('with a profile: who, how much, which function, through what, compared with
     who: 'node app.js (pid 4242)',
     did: 'burned 1.00 core for 6.1 s',
     function: { name: 'regex', module: 'app.js', share: '91.8 %' },
+    nameless: undefined,
     through: ['onRequest', 'checkCoupon', 'isWellFormed'],
     compared: '40× its normal 0.03 cores',
   })
@@ -70,6 +71,25 @@ test('the busiest threads are named with their shares', () => {
   expect(headlineOf(one, undefined).threads).toBe('in thread worker-1 98 %')
   const two = { ...incident, threads: [thread(4243, 'worker-1', 0.51), thread(4244, 'worker-2', 0.49)] }
   expect(headlineOf(two, undefined).threads).toBe('in threads worker-1 51 %, worker-2 49 %')
+})
+
+test('what waited for its neighbours says how much more it wanted', () => {
+  const spike = { ...incident.trigger.spike!, cause: 'contention' as const, cores: 0.2, waitingCores: 0.9 }
+  const heldBack = { ...incident, trigger: { ...incident.trigger, spike } }
+  expect(headlineOf(heldBack, undefined).did).toBe('burned 0.20 cores for 6.1 s, waiting for 0.90 cores more')
+})
+
+test('a function without a name says what would give it one', () => {
+  expect(headlineOf(incident, slice([`main;[jit] ${second} 0`])).nameless).toMatch(/perf map/)
+  expect(headlineOf(incident, slice([`main;[cc1plus]@/usr/lib/cc1plus ${second} 0`])).nameless).toMatch(/no symbols/)
+})
+
+test('goroutines are told by where most of them began: where they wait is the same function for all', () => {
+  const asked = { ...incident, asked: 'goroutines', trigger: { kind: 'manual', rule: 'anna', reason: '' } } as const
+  const goroutines = { ...slice(['main.serve;runtime.gopark 6 0', 'main.main;runtime.gopark 1 0']), isOfNode: false }
+  expect(headlineOf(asked, goroutines).function).toMatchObject({ name: 'main.serve', share: '85.7 %' })
+  const top = [{ function: 'runtime.gopark', selfShare: 1, totalShare: 1 }]
+  expect(headlineOf({ ...asked, top }, undefined).function).toBeUndefined()
 })
 
 test('before there is a profile: what the watcher saw, and the functions the incident brings', () => {

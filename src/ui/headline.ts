@@ -16,6 +16,8 @@ export interface Headline {
   readonly did: string
   /** Heaviest function by self time; undefined while there is no profile. */
   readonly function: { readonly name: string; readonly module: string; readonly share: string } | undefined
+  /** Why the function has no name, and what would give it one; undefined where it has. */
+  readonly nameless: string | undefined
   /** Functions that lead to it, outermost first, at most three. */
   readonly through: readonly string[]
   /** `in thread hot-1 51 %, hot-2 49 %`; undefined without samples of its threads. */
@@ -35,6 +37,8 @@ export function headlineOf(incident: Incident, slice: Slice | undefined): Headli
   const baseline = slice && base !== undefined ? coresOf(base, slice.tree.unit, slice.duringMs) : spike?.baselineCores
   const lasted = incident.endedMs === undefined ? undefined : printDurationMs(incident.endedMs - incident.onsetMs)
   const amount = cores === undefined ? 'the CPU' : printCores(cores)
+  // Without it nobody would see why so little was worth an incident.
+  const wanting = spike?.waitingCores ? `, waiting for ${printCores(spike.waitingCores)} more` : ''
   return {
     who: printTarget(incident.target),
     did:
@@ -43,8 +47,8 @@ export function headlineOf(incident: Incident, slice: Slice | undefined): Headli
         : incident.trigger.kind !== 'spike'
           ? `used ${amount}${lasted ? ` over ${lasted}` : ''}`
           : lasted
-            ? `burned ${amount} for ${lasted}`
-            : `is burning ${amount}`,
+            ? `burned ${amount} for ${lasted}${wanting}`
+            : `is burning ${amount}${wanting}`,
     ...functionOf(incident, slice),
     threads: printThreads(incident),
     compared: cores === undefined || baseline === undefined || !hasEpisode ? undefined : compare(cores, baseline),
@@ -57,9 +61,32 @@ function printThreads({ threads = [] }: Incident): string | undefined {
   return `in ${threads.length === 1 ? 'thread' : 'threads'} ${each.join(', ')}`
 }
 
-function functionOf(incident: Incident, slice: Slice | undefined): Pick<Headline, 'function' | 'through'> {
+function functionOf(incident: Incident, slice: Slice | undefined): Pick<Headline, 'function' | 'nameless' | 'through'> {
+  // All that wait are in the same function of Go's scheduler; where most of them began tells them apart.
+  if (incident.asked === 'goroutines') {
+    return { function: slice && commonRoot(slice), nameless: undefined, through: [] }
+  }
   const top = (slice && heaviest(slice)) ?? fromIncident(incident.top[0])
-  return { function: top, through: slice ? callersOf(slice, top?.name) : [] }
+  return { function: top, nameless: top && whyNameless(top), through: slice ? callersOf(slice, top?.name) : [] }
+}
+
+/** `[jit]`, or `[libcrypto.so.3]` for what lies in that file. */
+function whyNameless({ name, module }: { name: string; module: string }): string | undefined {
+  if (name === '[jit]') return 'compiled at run time, and no perf map names it (as node --perf-basic-prof writes one)'
+  return name === '[unknown]' || name === `[${module.split('/').at(-1)}]`
+    ? 'its program has no symbols here'
+    : undefined
+}
+
+function commonRoot({ tree }: Slice): Headline['function'] {
+  const [node] = hotPath(tree)
+  if (node === undefined) return undefined
+  const row = tree.frame[node]!
+  return {
+    name: readableName(tree.frames.name[row]!),
+    module: tree.frames.module[row]!,
+    share: printShare(tree.total[node]!, tree.total[0] ?? 0),
+  }
 }
 
 /** CPU time over a span as cores: 1 = one core busy all the time; 0 for units that are no time. */

@@ -29,7 +29,7 @@ export function IncidentHead({ detail: { incident }, capture, headline }: HeadPr
       </h1>
       <dl className="facts">
         <div className="what">
-          <dt>{found ? 'Found' : 'Function'}</dt>
+          <dt>{found ? 'Found' : incident.asked === 'goroutines' ? 'Most of them began in' : 'Function'}</dt>
           <dd>
             {found ? (
               <small title={found}>{found}</small>
@@ -37,6 +37,7 @@ export function IncidentHead({ detail: { incident }, capture, headline }: HeadPr
               <>
                 <span className="share">{headline.function.share}</span>{' '}
                 <code title={headline.function.name}>{headline.function.name}</code>
+                {headline.nameless && <small>{headline.nameless}</small>}
                 {headline.through.length > 0 && (
                   <small title={headline.through.join(' → ')}>called through {headline.through.join(' → ')}</small>
                 )}
@@ -76,14 +77,18 @@ export function IncidentHead({ detail: { incident }, capture, headline }: HeadPr
             <small>
               {!saved && (
                 <>
-                  <Ago ms={incident.onsetMs} nowMs={now} />,{' '}
+                  <Ago ms={incident.onsetMs} nowMs={now} />
+                  {(incident.asked === undefined || incident.evidenceMs !== undefined) && ', '}
                 </>
               )}
-              {incident.asked === undefined
-                ? `noticed after ${printDurationMs(incident.noticedMs - incident.onsetMs)}`
-                : `asked for ${incident.asked}`}
-              {incident.evidenceMs !== undefined &&
-                `, evidence after ${printDurationMs(incident.evidenceMs - incident.onsetMs)}`}
+              {[
+                incident.asked === undefined &&
+                  `noticed after ${printDurationMs(incident.noticedMs - incident.onsetMs)}`,
+                incident.evidenceMs !== undefined &&
+                  `evidence after ${printDurationMs(incident.evidenceMs - incident.onsetMs)}`,
+              ]
+                .filter(Boolean)
+                .join(', ')}
             </small>
           </dd>
         </div>
@@ -94,7 +99,12 @@ export function IncidentHead({ detail: { incident }, capture, headline }: HeadPr
               ? `${target.namespace ?? 'default'}/${target.pod}`
               : target.container || `node ${incident.node}`}
             <small title={target.cmdline}>
-              {[target.pod && `node ${incident.node}`, target.workload, target.cmdline ?? target.exe, target.cgroup]
+              {[
+                target.pod && `node ${incident.node}`,
+                target.workload,
+                target.cmdline ?? target.exe,
+                target.cgroup !== '/' && target.cgroup,
+              ]
                 .filter(Boolean)
                 .join(' · ')}
             </small>

@@ -19,12 +19,19 @@ import { TimePicker } from './time-picker.tsx'
 import { Timeline } from './timeline.tsx'
 import { Trouble } from './trouble.tsx'
 import { useEvidence } from './use-evidence.ts'
+import { useTitle } from './use-title.ts'
 import { useView } from './use-view.ts'
 import { WhoPicker } from './who-picker.tsx'
 
 export function IncidentPage({ id, isLive }: { id: string; isLive: boolean }) {
   const detail = useIncident(id, isLive)
-  if (detail.error) return <Trouble error={detail.error} doing="Loading the incident" />
+  if (detail.error) {
+    return (
+      <main>
+        <Trouble error={detail.error} doing="Loading the incident" />
+      </main>
+    )
+  }
   if (!detail.data) return <p className="wait">Loading the incident…</p>
   return <Incident detail={detail.data} />
 }
@@ -41,12 +48,14 @@ function Incident({ detail }: { detail: IncidentDetail }) {
     },
     [changeView, incident],
   )
+  const headline = headlineOf(incident, whole.data)
+  useTitle([headline.function?.name, headline.who, 'Spikecam'].filter(Boolean).join(' · '))
   const facts = useMemo(() => (capture ? qualityFacts(capture, desk?.info.losses) : []), [capture, desk])
   const subtitle = ranges ? describeRange(ranges.during, incident.node) : ''
 
   return (
     <main className="incident">
-      <IncidentHead detail={detail} capture={capture} headline={headlineOf(incident, whole.data)} />
+      <IncidentHead detail={detail} capture={capture} headline={headline} />
       <NotesPanel detail={detail} />
       <section className="chart" aria-label="Timeline">
         {series.error && <Trouble error={series.error} doing="Loading the usage" />}

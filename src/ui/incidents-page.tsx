@@ -4,40 +4,52 @@ import { printDurationMs, printShare } from '../lib/units.ts'
 import type { Incident } from '../model/incident.ts'
 import { AgentStrip } from './agent-strip.tsx'
 import { CopyButton } from './copy-button.tsx'
-import { headlineOf } from './headline.ts'
+import { type Headline, headlineOf } from './headline.ts'
 import { useIncidents, useStatus } from './queries.ts'
 import { useLinkHandler } from './router.ts'
 import { Ago, Day, Moment, useNow } from './times.tsx'
 import { Trouble } from './trouble.tsx'
+import { useTitle } from './use-title.ts'
 import './incidents-page.css'
 
 export function IncidentsPage({ isLive }: { isLive: boolean }) {
   const incidents = useIncidents(isLive)
   const status = useStatus()
   const now = useNow()
-  const rows = incidents.data?.incidents
+  const rows = incidents.data?.pages.flatMap((page) => page.incidents)
+  useTitle('Spikecam')
+  // Where there is one node only, its name in every row tells nobody anything.
+  const hasNodes = new Set([...(status.data?.agents ?? []), ...(rows ?? [])].map(({ node }) => node)).size > 1
   return (
     <main className="incidents">
       {status.error && <Trouble error={status.error} doing="Asking the server" />}
       {status.data && <AgentStrip status={status.data} />}
       <h1>Incidents</h1>
       {incidents.error && !status.error && <Trouble error={incidents.error} doing="Loading the incidents" />}
+      {!incidents.data && !incidents.error && <p className="wait">Loading the incidents…</p>}
       {rows && rows.length === 0 && <Empty isRecording={status.data?.recording === true} />}
       {rows && rows.length > 0 && (
         <ol className="list">
           {rows.map((incident) => (
-            <IncidentRow key={incident.id} incident={incident} nowMs={now} />
+            <IncidentRow key={incident.id} incident={incident} nowMs={now} hasNodes={hasNodes} />
           ))}
         </ol>
+      )}
+      {incidents.hasNextPage && (
+        <p className="older">
+          <button type="button" disabled={incidents.isFetchingNextPage} onClick={() => void incidents.fetchNextPage()}>
+            Older incidents
+          </button>
+        </p>
       )}
     </main>
   )
 }
 
-function IncidentRow({ incident, nowMs }: { incident: Incident; nowMs: number }) {
+function IncidentRow({ incident, nowMs, hasNodes }: { incident: Incident; nowMs: number; hasNodes: boolean }) {
   const onClick = useLinkHandler()
   const headline = headlineOf(incident, undefined)
-  const [top, ...others] = incident.top
+  const [top, ...others] = headline.function ? incident.top : []
   return (
     <li>
       <a className="row" href={`/incidents/${encodeURIComponent(incident.id)}`} onClick={onClick}>
@@ -51,14 +63,7 @@ function IncidentRow({ incident, nowMs }: { incident: Incident; nowMs: number })
           <span className="sentence">
             <b>{headline.who}</b> {headline.did}
           </span>
-          <small>
-            {incident.trigger.kind === 'spike' ? (headline.compared ?? '') : incident.trigger.reason}
-            {incident.endedMs === undefined && incident.trigger.kind === 'spike' && ' · still going on'}
-            {` · node ${incident.node}`}
-            {incident.pin && ' · pinned'}
-            {incident.notes && ` · ${incident.notes.length === 1 ? 'a note' : `${incident.notes.length} notes`}`}
-            {headline.threads && ` · ${headline.threads}`}
-          </small>
+          <small>{moreOf(incident, headline, hasNodes).join(' · ')}</small>
         </span>
         <span className="top">
           {top ? (
@@ -82,6 +87,18 @@ function IncidentRow({ incident, nowMs }: { incident: Incident; nowMs: number })
       </a>
     </li>
   )
+}
+
+function moreOf(incident: Incident, headline: Headline, hasNodes: boolean): string[] {
+  const { notes, trigger } = incident
+  return [
+    trigger.kind === 'spike' ? headline.compared : trigger.reason,
+    incident.endedMs === undefined && trigger.kind === 'spike' && 'still going on',
+    hasNodes && `node ${incident.node}`,
+    incident.pin && 'pinned',
+    notes && (notes.length === 1 ? 'a note' : `${notes.length} notes`),
+    headline.threads,
+  ].filter((text) => typeof text === 'string')
 }
 
 function StateText({ incident }: { incident: Incident }) {

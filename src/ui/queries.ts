@@ -1,5 +1,13 @@
 // What the pages ask for, with the keys under which answers are kept and refreshed.
-import { keepPreviousData, type QueryClient, useMutation, useQuery, useQueryClient } from '@tanstack/react-query'
+import {
+  type InfiniteData,
+  keepPreviousData,
+  type QueryClient,
+  useInfiniteQuery,
+  useMutation,
+  useQuery,
+  useQueryClient,
+} from '@tanstack/react-query'
 import { useEffect, useState } from 'react'
 import type { Client } from '../api/client.ts'
 import type { IncidentAnswer, IncidentDetail, IncidentPage, ServerEvent, ServerStatus } from '../api/shapes.ts'
@@ -20,6 +28,8 @@ const keys = {
 
 /** While the event stream is cut: often enough to feel live, seldom enough for a phone on call. */
 const pollMs = 3000
+/** A night with many incidents; the list is still short enough to be drawn at once. */
+const pageSize = 100
 /** The strip of the agents also shows times that pass. */
 const statusMs = 5000
 
@@ -32,11 +42,15 @@ export function useStatus() {
   })
 }
 
+/** Newest first; a page of them at once, older ones as they are asked for. */
 export function useIncidents(isLive: boolean) {
   const { client } = useSource()
-  return useQuery({
+  return useInfiniteQuery({
     queryKey: keys.incidents,
-    queryFn: ({ signal }) => client.get('/api/v1/incidents', { signal }),
+    queryFn: ({ signal, pageParam }) =>
+      client.get('/api/v1/incidents', { query: { limit: pageSize, ...(pageParam && { cursor: pageParam }) }, signal }),
+    initialPageParam: '',
+    getNextPageParam: ({ nextCursor }) => nextCursor,
     refetchInterval: isLive ? false : pollMs,
   })
 }
@@ -194,11 +208,21 @@ function refresh(queries: QueryClient, queryKey: readonly string[]): void {
 }
 
 function showIncident(queries: QueryClient, incident: Incident): void {
-  queries.setQueryData<IncidentPage>(keys.incidents, (page) => {
-    if (!page) return page
-    const others = page.incidents.filter(({ id }) => id !== incident.id)
-    const incidents = [incident, ...others].sort((a, b) => b.noticedMs - a.noticedMs)
-    return { ...page, incidents }
-  })
+  queries.setQueryData<InfiniteData<IncidentPage>>(keys.incidents, (list) => list && putIncident(list, incident))
   queries.setQueryData<IncidentDetail>(keys.incident(incident.id), (detail) => detail && { ...detail, incident })
+}
+
+/** In the place of its older self, else among the newest. */
+function putIncident(list: InfiniteData<IncidentPage>, incident: Incident): InfiniteData<IncidentPage> {
+  const isIt = ({ id }: Incident): boolean => id === incident.id
+  const at = Math.max(
+    0,
+    list.pages.findIndex(({ incidents }) => incidents.some(isIt)),
+  )
+  const pages = list.pages.map((page, i) => {
+    if (i !== at) return page
+    const others = page.incidents.filter((each) => !isIt(each))
+    return { ...page, incidents: [incident, ...others].sort((a, b) => b.noticedMs - a.noticedMs) }
+  })
+  return { ...list, pages }
 }

@@ -15,7 +15,6 @@ const root = createRoot(document.getElementById('root') as HTMLElement)
 const data = JSON.parse(document.getElementById('spikecam-data')?.textContent ?? 'null') as ReportData | null
 
 if (data) {
-  document.title = `Spikecam ${data.incidentId}`
   const source = { client: createClient({ embedded: data.embedded as Embedded }), saved: data }
   root.render(
     <StrictMode>

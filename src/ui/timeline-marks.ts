@@ -91,20 +91,26 @@ export function mark(chart: UPlot, props: TimelineMarks, ink: Ink): void {
           { ms: incident.noticedMs, text: incident.trigger.kind === 'spike' ? 'noticed' : incident.trigger.kind },
           ...(incident.endedMs === undefined ? [] : [{ ms: incident.endedMs, text: 'over' }]),
         ]
-  // Names that would overlap take turns on two lines.
-  const rightEdge = [Number.NEGATIVE_INFINITY, Number.NEGATIVE_INFINITY]
-  for (const { ms, text } of moments) {
+  // A name that would reach the next line, or the edge, stands before its own; what still overlaps takes a second row.
+  const rightEdge = [0, 0]
+  for (const [i, { ms, text }] of moments.entries()) {
     const x = chart.valToPos(ms / 1000, 'x', true)
     if (x < bbox.left - 1 || x > bbox.left + bbox.width + 1) continue
     const width = ctx.measureText(text).width + 8 * ratio
-    const line = x >= rightEdge[0]! ? 0 : 1
-    rightEdge[line] = x + width
+    const next = moments[i + 1]
+    const end = Math.min(
+      chart.ctx.canvas.width,
+      next ? chart.valToPos(next.ms / 1000, 'x', true) : Number.POSITIVE_INFINITY,
+    )
+    const left = x + width > end && x - width >= rightEdge[0]! ? x - width : x
+    const line = left >= rightEdge[0]! ? 0 : 1
+    rightEdge[line] = left + width
     const top = bbox.top - (line === 0 ? 0 : 14) * ratio
     ctx.fillStyle = ink.mark
     ctx.globalAlpha = 0.75
     ctx.fillRect(Math.round(x), top - 12 * ratio, ratio, bbox.top + bbox.height - top + 12 * ratio)
     ctx.globalAlpha = 1
-    ctx.fillText(text, x + 4 * ratio, top - ratio)
+    ctx.fillText(text, left + 4 * ratio, top - ratio)
   }
   if (ranges?.before) label(chart, ranges.before, 'before', ink.deep)
   if (ranges) label(chart, ranges.during, isBrushed ? 'chosen' : 'during', ink.line)

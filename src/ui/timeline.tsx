@@ -20,6 +20,10 @@ const heightPx = 152
 const minDragPx = 4
 /** Room above the plot for the names of the moments. */
 const marksPx = 30
+/** Half of a time of day on the axis, `12:34:56`, which stands around the end of the plot. */
+const halfTimePx = 28
+/** What the chart shows around the moments while nothing was measured or recorded yet. */
+const emptyMarginMs = 5000
 
 export function Timeline(props: TimelineProps) {
   const host = useRef<HTMLDivElement>(null)
@@ -75,7 +79,7 @@ function optionsOf(theme: Theme, width: number, latest: { current: TimelineProps
   return {
     width: Math.max(width, 100),
     height: heightPx,
-    padding: [marksPx, 14, 0, 0],
+    padding: [marksPx, halfTimePx, 0, 0],
     legend: { show: false },
     cursor: {
       y: false,
@@ -83,7 +87,10 @@ function optionsOf(theme: Theme, width: number, latest: { current: TimelineProps
       drag: { x: true, y: false, setScale: false, dist: minDragPx },
     },
     select: { show: true, left: 0, top: 0, width: 0, height: 0 },
-    scales: { x: { time: true }, y: { range: (_, __, max) => [0, Math.max(1, (max ?? 0) * 1.08)] } },
+    scales: {
+      x: { time: true, range: (_, min, max) => (min == null || max == null ? emptyRange(latest.current) : [min, max]) },
+      y: { range: (_, __, max) => [0, Math.max(1, (max ?? 0) * 1.08)] },
+    },
     axes: [
       {
         stroke: ink.text,
@@ -142,6 +149,13 @@ function optionsOf(theme: Theme, width: number, latest: { current: TimelineProps
       ],
     },
   }
+}
+
+/** Without usage there are still moments and recordings to show; without any time uPlot leaves the axis out. */
+function emptyRange({ incident, capture }: TimelineProps): UPlot.Range.MinMax {
+  const times = [incident.onsetMs, incident.noticedMs, incident.endedMs, capture?.fromMs, capture?.toMs]
+  const known = times.filter((ms) => ms !== undefined)
+  return [(Math.min(...known) - emptyMarginMs) / 1000, (Math.max(...known) + emptyMarginMs) / 1000]
 }
 
 /** The values under the pointer, as the native tooltip. */
