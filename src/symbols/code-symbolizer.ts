@@ -17,11 +17,7 @@ export interface SymbolizerStats {
 
 export interface CodeSymbolizer extends Symbolizer {
   noticed(mapping: PerfMapping): void
-  /**
-   * Looked up is the address itself, as perf does, though a return address belongs to the call before it.
-   * @param callers 1 where an ip is a return address that shall be looked up one byte earlier, inside the call
-   */
-  symbolize(mapping: PerfMapping, ips: Float64Array, callers?: Uint8Array): readonly (readonly SymbolFrame[])[]
+  symbolize(mapping: PerfMapping, ips: Float64Array, returns?: Uint8Array): readonly (readonly SymbolFrame[])[]
   /** What is missing and why, in sentences. */
   readonly notes: readonly string[]
   readonly losses: readonly Loss[]
@@ -74,8 +70,12 @@ class SourcesSymbolizer implements CodeSymbolizer {
   get losses(): readonly Loss[] {
     let dropped = 0
     for (const code of this.jit.values()) dropped += code.dropped
-    const own = dropped > 0 ? [{ what: 'lines of perf maps that could not be read', count: dropped }] : []
-    return [...own, ...this.sources.losses()]
+    const { unread } = this.sources.modules
+    return [
+      ...(dropped > 0 ? [{ what: 'lines of perf maps that could not be read', count: dropped }] : []),
+      ...(unread > 0 ? [{ what: 'parts of debug information that could not be read', count: unread }] : []),
+      ...this.sources.losses(),
+    ]
   }
 
   noticed(mapping: PerfMapping): void {
@@ -86,14 +86,13 @@ class SourcesSymbolizer implements CodeSymbolizer {
     else if (kind === 'jitdump') this.jitOf(mapping.pid).noticedDump(mapping)
   }
 
-  symbolize(mapping: PerfMapping, ips: Float64Array, callers?: Uint8Array): readonly (readonly SymbolFrame[])[] {
-    const asked = callers ? ips.map((ip, i) => ip - (callers[i] as number)) : ips
-    const find = this.finder(mapping, asked)
-    const inOrder = this.sources.isAskedOnce ? askInOrder(asked, find) : undefined
-    const result = new Array<readonly SymbolFrame[]>(asked.length)
-    for (let i = 0; i < asked.length; i++) {
-      const ip = asked[i] as number
-      const frames = (inOrder ? inOrder.get(ip) : find(ip)) ?? noFrames
+  symbolize(mapping: PerfMapping, ips: Float64Array, returns?: Uint8Array): readonly (readonly SymbolFrame[])[] {
+    const find = this.finder(mapping, ips)
+    const result = new Array<readonly SymbolFrame[]>(ips.length)
+    const order = this.sources.isAskedOnce ? orderOf(ips) : undefined
+    for (let n = 0; n < ips.length; n++) {
+      const i = order ? (order[n] as number) : n
+      const frames = find(ips[i] as number, returns?.[i] === 1)
       if (frames.length === 0) this.misses++
       result[i] = frames
     }
@@ -123,7 +122,7 @@ class SourcesSymbolizer implements CodeSymbolizer {
     if (executable) {
       const toOffset = mapping.pageOffset - mapping.start
       if (isAskedOnce) executable.expect(ips.map((ip) => ip + toOffset))
-      return (ip) => executable.framesAt(ip + toOffset)
+      return (ip, isReturn) => executable.framesAt(ip + toOffset, isReturn)
     }
     if (kind === 'vdso') return () => noFrames
     // A memfd or plain file without ELF may be a JIT's second view of its code.
@@ -147,13 +146,11 @@ class SourcesSymbolizer implements CodeSymbolizer {
   }
 }
 
-type Find = (ip: number) => readonly SymbolFrame[]
+type Find = (ip: number, isReturn: boolean) => readonly SymbolFrame[]
 
 /** Ascending: what is read of a table for one address is still there for the next. */
-function askInOrder(ips: Float64Array, find: Find): ReadonlyMap<number, readonly SymbolFrame[]> {
-  const found = new Map<number, readonly SymbolFrame[]>()
-  for (const ip of ips.toSorted()) found.set(ip, find(ip))
-  return found
+function orderOf(ips: Float64Array): Uint32Array {
+  return Uint32Array.from(ips, (_, i) => i).sort((a, b) => (ips[a] as number) - (ips[b] as number))
 }
 
 /** What a mapping's path says of its code; the names are those of perf's map.c (is_anon_memory, is_no_dso_memory). */

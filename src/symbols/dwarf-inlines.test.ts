@@ -2,10 +2,11 @@ import { execFileSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { describe, expect, test } from 'vitest'
-import { compile, hasTool } from '../../test/symbol-programs.ts'
+import { compile, hasTool, nmSymbols } from '../../test/symbol-programs.ts'
 import { memorySource } from './byte-source.ts'
 import { type InlinedCalls, openInlinedCalls } from './dwarf-inlines.ts'
-import { type Elf, readElf } from './elf.ts'
+import { type Elf, offsetOfAddress, readElf } from './elf.ts'
+import { openExecutable } from './executable.ts'
 
 const hasTools = hasTool('addr2line') && hasTool('gcc') && hasTool('g++') && hasTool('objcopy')
 const source = (name: string): string =>
@@ -114,6 +115,45 @@ describe.skipIf(!hasTools)('every address of a program has the inlined calls tha
     const shift = newer.addresses[0]! - program.addresses[0]!
     const plain = (names: readonly string[]): string[] => names.map((name) => name.replace(/17h[0-9a-f]{16}E$/, ''))
     expect(program.addresses.map((address) => plain(callsAt(newer, address + shift)))).toEqual(ours.map(plain))
+  })
+})
+
+describe.skipIf(!hasTools || !hasTool('objdump'))('a return address', () => {
+  const text = `
+__attribute__((noinline)) void work(volatile int *p) { *p += 1; }
+static inline void inner(volatile int *p) { *p *= 3; work(p); }
+__attribute__((noinline)) void outer(volatile int *p) { inner(p); *p += 3; }
+__attribute__((noinline, noreturn)) void fail(void) { for (;;) __builtin_trap(); }
+static inline void check(volatile int *p) { if (*p == 7) fail(); }
+__attribute__((noinline)) void last(volatile int *p) { check(p); fail(); }
+int main(int c, char **v) { volatile int x = c; outer(&x); if (x == 9) last(&x); return x; }`
+  const path = hasTools ? build('calls.c', text, ['-O2', '-g', '-fno-optimize-sibling-calls']) : ''
+  const code = hasTools ? execFileSync('objdump', ['-d', '--no-show-raw-insn', path], { encoding: 'utf8' }) : ''
+  const file = hasTools ? readElf(memorySource(readFileSync(path)))! : undefined
+  const program = hasTools
+    ? openExecutable({ ...memorySource(readFileSync(path)), close: () => undefined })!
+    : undefined
+
+  /** Address behind the first call of a function in another. */
+  const behindCall = (caller: string, callee: string): number => {
+    const body = code.slice(code.indexOf(`<${caller}>:`))
+    const [, address = ''] = new RegExp(`call +[0-9a-f]+ <${callee}>\\s+([0-9a-f]+):`).exec(body)!
+    return Number.parseInt(address, 16)
+  }
+  const namesAt = (address: number, isReturn: boolean) =>
+    program!.framesAt(offsetOfAddress(file!, address)!, isReturn).map(({ name }) => name)
+
+  test('has what was inlined at the call', () => {
+    const address = behindCall('outer', 'work')
+    expect(namesAt(address, true)).toEqual(['inner', 'outer'])
+    expect(namesAt(address, false)).toEqual(['outer'])
+  })
+
+  test('that is the first of another function has nothing inlined, and that function', () => {
+    const { address, size } = nmSymbols(path).get('last')!
+    expect(namesAt(address + 1, false)).toContain('last')
+    const next = [...nmSymbols(path)].find(([, symbol]) => symbol.address === address + size)?.[0]
+    expect(namesAt(address + size, true)).toEqual(next === undefined ? [] : [next])
   })
 })
 

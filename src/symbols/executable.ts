@@ -2,6 +2,7 @@
 import type { SymbolFrame } from '../profile/symbolizer.ts'
 import type { ByteSource } from './byte-source.ts'
 import { demangle } from './demangle.ts'
+import { type InlinedCalls, openInlinedCalls } from './dwarf-inlines.ts'
 import { addressOfOffset, type Elf, readElf } from './elf.ts'
 import { type ElfSymbols, readElfSymbols, readEmbeddedSymbols } from './elf-symbols.ts'
 import { type FrameDetail, type GoTable, readGoTable } from './go-table.ts'
@@ -19,8 +20,13 @@ export interface Executable {
    * @param offsets in any order
    */
   expect(offsets: Float64Array): void
-  /** @param offset byte of the file that was loaded at the address in question */
-  framesAt(offset: number): readonly SymbolFrame[]
+  /** Parts of debug information that could not be read, so that their inlined calls are missing. */
+  readonly unread: number
+  /**
+   * @param offset byte of the file that was loaded at the address in question
+   * @param isReturn the function is that of the address itself, as in perf; what was inlined that of the call before it
+   */
+  framesAt(offset: number, isReturn?: boolean): readonly SymbolFrame[]
   /** Drops tables and names; they are read again when asked for. */
   release(): void
   close(): void
@@ -32,7 +38,7 @@ const frameBytes = 200
 /** Programs are mapped in up to three pieces that are asked for one by one; who asks more often asks again and again. */
 const mostExpectations = 4
 const noFrames: readonly SymbolFrame[] = []
-const everything: FrameDetail = { lines: true, inlined: true }
+const everything: FrameDetail = { lines: true, inlined: true, debugInfo: true }
 
 /**
  * @param source stays open until `close`; tables are read when first asked for
@@ -71,6 +77,9 @@ class ElfExecutable implements Executable {
   private readonly plt: readonly (readonly [number, number])[]
   private stubs: readonly NamedTable[] | undefined
   private go: GoTable | undefined
+  private calls: InlinedCalls | undefined
+  /** Where the symbol begins that was found last. */
+  private symbolStart = Number.NEGATIVE_INFINITY
   /** Whether all but the table of symbols was read. */
   private isOpened = false
   private isRead = false
@@ -91,7 +100,7 @@ class ElfExecutable implements Executable {
   }
 
   get bytes(): number {
-    let bytes = 2048 + (this.go?.bytes ?? 0)
+    let bytes = 2048 + (this.go?.bytes ?? 0) + (this.calls?.bytes ?? 0)
     for (const { symbols, frames } of [...this.tables, ...(this.stubs ?? [])])
       bytes += symbols.bytes + frames.size * frameBytes
     return bytes
@@ -106,14 +115,18 @@ class ElfExecutable implements Executable {
     this.isRead = false
   }
 
-  framesAt(offset: number): readonly SymbolFrame[] {
+  get unread(): number {
+    return this.calls?.unread ?? 0
+  }
+
+  framesAt(offset: number, isReturn = false): readonly SymbolFrame[] {
     const address = addressOfOffset(this.file, offset)
     if (address === undefined) return noFrames
     this.readFor(address)
-    const inGo = this.go?.framesAt(address) ?? noFrames
+    const inGo = this.go?.framesAt(address, isReturn) ?? noFrames
     const plain = this.plainFramesAt(address)
     const outer = inGo.at(-1)
-    if (!outer) return plain
+    if (!outer) return this.withCalls(plain, address, isReturn)
     // Go's linker writes `runtime.memmove.abi0` where Go itself and people say `runtime.memmove`.
     const linked = systemName(plain)
     return linked === undefined || linked === outer.name
@@ -126,6 +139,7 @@ class ElfExecutable implements Executable {
     this.embedded = undefined
     this.stubs = undefined
     this.go = undefined
+    this.calls = undefined
     this.isRead = false
     this.isOpened = false
     this.expected = undefined
@@ -158,6 +172,16 @@ class ElfExecutable implements Executable {
     // perf looks for the debug file first, too: it has at least what the file itself has.
     this.debug = this.findDebugFile?.(this.file)
     this.embedded = this.debug ? undefined : readEmbeddedSymbols(this.file)
+    if (!this.detail.debugInfo) return
+    this.calls = (this.debug && openInlinedCalls(this.debug.elf)) ?? openInlinedCalls(this.file)
+  }
+
+  /** The function with the calls that were inlined into it. */
+  private withCalls(plain: readonly SymbolFrame[], address: number, isReturn: boolean): readonly SymbolFrame[] {
+    // What follows a call that never returns may be another function.
+    if (!this.calls || plain.length === 0 || (isReturn && address === this.symbolStart)) return plain
+    const calls = this.calls.at(isReturn ? address - 1 : address)
+    return calls.length > 0 ? [...calls, ...plain] : plain
   }
 
   private readStubs(): readonly NamedTable[] {
@@ -184,6 +208,7 @@ class ElfExecutable implements Executable {
       start = table.startAt(index)
       frames = framesOf(named, index)
     }
+    this.symbolStart = start
     return frames
   }
 }

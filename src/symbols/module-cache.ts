@@ -49,6 +49,13 @@ export class ModuleCache {
     return this.slots.size
   }
 
+  /** Parts of debug information that could not be read, of the files that are held. */
+  get unread(): number {
+    let count = 0
+    for (const { executable } of this.slots.values()) count += executable?.unread ?? 0
+    return count
+  }
+
   /** Whether the file is open; in a fork storm this is asked ten thousand times a second. */
   has({ buildId, inode, device }: PerfMapping): boolean {
     if (buildId) return this.slots.get(buildId)?.file !== undefined
