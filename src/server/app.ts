@@ -1,11 +1,11 @@
 // The HTTP side put together: what every request passes, the routes, and the UI behind them.
 import { OpenAPIHono } from '@hono/zod-openapi'
 import type { Context } from 'hono'
-import { bodyLimit } from 'hono/body-limit'
 import { compress } from 'hono/compress'
 import { routes } from '../api/routes.ts'
 import { Failure } from '../model/errors.ts'
 import { mountArtifacts } from './artifact-routes.ts'
+import { limitBody } from './body-limit.ts'
 import type { App, ServerContext } from './context.ts'
 import { mountHooks } from './hook-routes.ts'
 import { answerError, answerInvalid, errorResponse } from './http-errors.ts'
@@ -57,10 +57,7 @@ export function createApp(context: ServerContext): App {
   })
   // What is marked no-transform (bytes of artifacts, the event stream) is left as it is.
   app.use(compress({ threshold: 2048 }))
-  const limit = bodyLimit({
-    maxSize: maxBodyBytes,
-    onError: () => errorResponse(new Failure('TOO_LARGE', `the body is larger than ${maxBodyBytes} bytes`)),
-  })
+  const limit = limitBody(maxBodyBytes)
   app.use((c, next) => (c.req.path.startsWith(uploadPath) ? next() : limit(c, next)))
 
   app.openAPIRegistry.registerPath(routes.agentSocket) // answered by the upgrade in server.ts
