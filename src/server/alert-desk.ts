@@ -31,8 +31,8 @@ export interface AlertDeskOptions {
   readonly incidents: Pick<RecentIncidents, 'episodeOf'>
   readonly limiter: RuleLimiter
   readonly steps: RuleSteps
-  /** Keeps what became of an alert, with what the ledger is to say of it. */
-  readonly keep: (record: AlertRecord, refusals?: readonly LedgerEntry[]) => Promise<void>
+  /** Keeps what became of an alert, with what the ledger is to say of it. @returns as it was kept: it may have ended */
+  readonly keep: (record: AlertRecord, refusals?: readonly LedgerEntry[]) => Promise<AlertRecord>
   readonly log: Logger
   readonly nowMs?: () => number
 }
@@ -82,6 +82,8 @@ export function createAlertDesk(options: AlertDeskOptions): AlertDesk {
   const pace = createPace(togetherMs)
   const timers = new Set<NodeJS.Timeout>()
   let working: Promise<void> | undefined
+  /** What was decided is being written and begun: incidents that are not there yet cannot be told that they ended. */
+  let beginning: Promise<void> = Promise.resolve()
   const openedMs = nowMs()
   let isClosed = false
 
@@ -146,20 +148,26 @@ export function createAlertDesk(options: AlertDeskOptions): AlertDesk {
   /** Never rejects. */
   const decideAll = async (looks: readonly Look[]): Promise<void> => {
     let open: { record: AlertRecord; refusals: LedgerEntry[] }[] = []
-    const flush = async (): Promise<void> => {
-      const decided = open
+    const flush = (): Promise<void> => {
+      const done = begin(open)
       open = []
+      beginning = done.catch(() => undefined) // told to who waits for it below
+      return done
+    }
+    const begin = async (decided: typeof open): Promise<void> => {
+      let kept: AlertRecord[]
       try {
-        await Promise.all(decided.map(({ record, refusals }) => keep(record, refusals)))
+        kept = await Promise.all(decided.map(({ record, refusals }) => keep(record, refusals)))
       } catch (error) {
         // Not on disk, so not begun; the next start decides anew.
         for (const { captureId } of decided.flatMap(({ record }) => record.decisions.flatMap((each) => each.steps)))
           limiter.release(captureId)
         throw error
       }
-      for (const { record } of decided) {
+      for (const record of kept) {
         for (const { outcome, message } of record.decisions) log.info({ alert: record.alert.name, outcome }, message)
         for (const course of coursesOf(record)) await steps.begin(course)
+        if (record.state === 'resolved') endIncidentsOf(record)
       }
     }
     const isBeingOpened = (target: Target): boolean =>
@@ -237,6 +245,15 @@ export function createAlertDesk(options: AlertDeskOptions): AlertDesk {
     })
   }
 
+  const endIncidentsOf = ({ id, decisions, resolvedMs }: AlertRecord): void => {
+    for (const { incidentId } of decisions) {
+      if (!incidentId) continue
+      documents()
+        .changeIncident(incidentId, (old) => endedWith(old, id, resolvedMs ?? nowMs()))
+        .catch((error) => log.error({ err: error }, 'the end of an alert could not be kept'))
+    }
+  }
+
   const push = (entry: Entry): void => {
     if (isClosed) return
     if (waiting.length >= mostWaiting) {
@@ -256,14 +273,9 @@ export function createAlertDesk(options: AlertDeskOptions): AlertDesk {
       for (const record of records) push({ record, attempt: 0 })
     },
     end: (records) => {
-      for (const { id, decisions, resolvedMs } of records) {
-        for (const { incidentId } of decisions) {
-          if (!incidentId) continue
-          documents()
-            .changeIncident(incidentId, (old) => endedWith(old, id, resolvedMs ?? nowMs()))
-            .catch((error) => log.error({ err: error }, 'the end of an alert could not be kept'))
-        }
-      }
+      void beginning.then(() => {
+        for (const record of records) endIncidentsOf(record)
+      })
     },
     resume: async () => {
       for (const record of await decidedLately(catalog, nowMs() - resumeMs)) {

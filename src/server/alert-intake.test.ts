@@ -21,10 +21,12 @@ async function openIntake(folder = mkdtempSync(join(tmpdir(), 'spikecam-alerts-'
   const queued: AlertRecord[] = []
   const resolved: AlertRecord[] = []
   let transactions = 0
+  /** Instead of the next transaction. */
+  const failures: (() => Promise<never>)[] = []
   const counted: Pick<Catalog, 'saveAlerts' | 'unresolvedAlerts'> = {
     saveAlerts: (records, ledger) => {
       transactions++
-      return catalog.saveAlerts(records, ledger)
+      return failures.shift()?.() ?? catalog.saveAlerts(records, ledger)
     },
     unresolvedAlerts: () => catalog.unresolvedAlerts(),
   }
@@ -34,7 +36,7 @@ async function openIntake(folder = mkdtempSync(join(tmpdir(), 'spikecam-alerts-'
     onResolved: (records) => resolved.push(...records),
   })
   await intake.resume()
-  return { intake, catalog, queued, resolved, folder, transactions: () => transactions }
+  return { intake, catalog, queued, resolved, folder, failures, transactions: () => transactions }
 }
 
 const alert = (series: string, other: Partial<Alert> = {}): Alert => ({
@@ -151,4 +153,38 @@ test('a disk that does not keep up is told to the sender as something to repeat,
   await first
   expect(queued).toHaveLength(many.length)
   expect(await intake.take(message(alert('one more')))).toMatchObject({ accepted: [expect.anything()] })
+})
+
+test('what is on disk is decided about though a repeat beside it could not be kept', async () => {
+  const { intake, queued, failures, transactions } = await openIntake()
+  const disk = Promise.withResolvers<never>()
+  failures.push(() => disk.promise)
+  const first = intake.take(message(alert('a')))
+  first.catch(() => undefined) // looked at below
+  await expect.poll(transactions).toBe(1)
+  const second = intake.take(message(alert('a'), alert('b')))
+  second.catch(() => undefined)
+  disk.reject(new Error('no space'))
+  await expect(first).rejects.toThrow('no space')
+  await expect(second).rejects.toThrow('no space')
+  expect(queued.map(({ alert: { series } }) => series)).toEqual(['b'])
+  expect(await intake.take(message(alert('a'), alert('b')))).toMatchObject({ accepted: [{}], repeated: 1 })
+})
+
+test('an end that could not be kept is taken when it is told again', async () => {
+  const { intake, resolved, failures, catalog } = await openIntake()
+  await intake.take(message(alert('a'), alert('b')))
+  failures.push(() => Promise.reject(new Error('no space')))
+  const end = message(alert('a', { status: 'resolved' }), alert('b', { startsMs: 5000 }))
+  await expect(intake.take(end)).rejects.toThrow('no space')
+  expect(resolved).toEqual([])
+  expect(await intake.take(end)).toMatchObject({ accepted: [{}], resolved: [{}, {}] })
+  expect((await catalog.unresolvedAlerts()).map((each) => each.alert)).toMatchObject([{ series: 'b', startsMs: 5000 }])
+})
+
+test('what begins and ends in one message has ended', async () => {
+  const { intake, catalog, queued } = await openIntake()
+  await intake.take(message(alert('a'), alert('a', { status: 'resolved', endsMs: 9000 })))
+  expect(queued).toHaveLength(1)
+  expect(await catalog.unresolvedAlerts()).toEqual([])
 })

@@ -18,17 +18,31 @@ export interface AlertIntakeOptions {
 export interface AlertIntake {
   /** Resolves when everything new is on disk, not before `resume` has. @throws Failure OVERLOADED when too much waits to be written */
   take(message: AlertMessage): Promise<HookAnswer>
-  /** The latest state of a firing, and what the ledger says of it, in one transaction. */
-  replace(record: AlertRecord, refusals?: readonly LedgerEntry[]): Promise<void>
+  /**
+   * The latest state of a firing, and what the ledger says of it, in one transaction.
+   * @returns as it was kept: what was resolved meanwhile stays resolved
+   */
+  replace(record: AlertRecord, refusals?: readonly LedgerEntry[]): Promise<AlertRecord>
   /** Takes up what an earlier run left. */
   resume(): Promise<void>
 }
 
+/** What tells a repeat, and what is written when it ends. */
 interface Open {
-  record: AlertRecord
+  readonly id: string
+  readonly startsMs: number | undefined
+  readonly group: string
+  /** The record as JSON: of ten thousand that fire at once, as objects they take five times the memory. */
+  text: string
   /** Resolves when the record is on disk. */
   readonly kept: Promise<void>
 }
+
+function openOf(record: AlertRecord, kept: Promise<void>): Open {
+  const { id, alert } = record
+  return { id, startsMs: alert.startsMs, group: alert.group, text: JSON.stringify(record), kept }
+}
+const recordOf = ({ text }: Open): AlertRecord => JSON.parse(text) as AlertRecord
 
 /** A transaction costs some 5 ms of CPU, with one alert or with thirty; nobody notices that 202 comes so much later. */
 const togetherMs = 20
@@ -45,6 +59,8 @@ export function createAlertIntake({
 }: AlertIntakeOptions): AlertIntake {
   /** By series; those that fire as far as we know. */
   const open = new Map<string, Open>()
+  /** By id; when those ended that were not decided about by then. */
+  const endedEarly = new Map<string, number>()
   const waiting = new Map<string, AlertRecord>()
   let waitingRefusals: LedgerEntry[] = []
   const pace = createPace(togetherMs)
@@ -73,14 +89,8 @@ export function createAlertIntake({
     return next
   }
 
-  const isRepeat = (known: Alert, alert: Alert): boolean =>
+  const isRepeat = (known: Open, alert: Alert): boolean =>
     alert.startsMs === undefined || known.startsMs === undefined || known.startsMs === alert.startsMs
-
-  const resolve = (known: Open, atMs: number): AlertRecord => {
-    const record: AlertRecord = { ...known.record, state: 'resolved', resolvedMs: atMs }
-    open.delete(record.alert.series)
-    return record
-  }
 
   return {
     take: async (message) => {
@@ -95,44 +105,61 @@ export function createAlertIntake({
       }
       const fresh: AlertRecord[] = []
       const resolved: AlertRecord[] = []
+      const ended = new Map<string, Open>()
       const repeats: Promise<void>[] = []
+      const resolve = (series: string, known: Open, atMs: number): void => {
+        const record = recordOf(known)
+        resolved.push({ ...record, state: 'resolved', resolvedMs: atMs })
+        if (record.state === 'queued') endedEarly.set(record.id, atMs)
+        open.delete(series)
+        ended.set(series, known)
+      }
       for (const alert of message.alerts) {
         const known = open.get(alert.series)
         if (alert.status === 'resolved') {
-          if (known && isRepeat(known.record.alert, alert)) resolved.push(resolve(known, alert.endsMs ?? now))
-        } else if (known && isRepeat(known.record.alert, alert)) repeats.push(known.kept)
+          if (known && isRepeat(known, alert)) resolve(alert.series, known, alert.endsMs ?? now)
+        } else if (known && isRepeat(known, alert)) repeats.push(known.kept)
         else {
-          if (known) resolved.push(resolve(known, now)) // it began anew, and its end was never told
-          fresh.push({ id: newId('alr-', now), receivedMs: now, alert, state: 'queued', decisions: [] })
-          open.set(alert.series, { record: fresh.at(-1) as AlertRecord, kept: Promise.resolve() })
+          if (known) resolve(alert.series, known, now) // it began anew, and its end was never told
+          const record = { id: newId('alr-', now), receivedMs: now, alert, state: 'queued' as const, decisions: [] }
+          fresh.push(record)
+          open.set(alert.series, openOf(record, Promise.resolve()))
         }
       }
       const groups = new Set(message.resolvedGroups)
       if (groups.size > 0) {
-        for (const known of [...open.values()]) {
-          if (groups.has(known.record.alert.group)) resolved.push(resolve(known, now))
-        }
+        for (const [series, known] of [...open]) if (groups.has(known.group)) resolve(series, known, now)
       }
       if (fresh.length + resolved.length > 0) {
-        const kept = save([...resolved, ...fresh])
+        // One may begin and end in the same message: the end is what is kept.
+        const kept = save([...fresh, ...resolved])
         kept.catch(() => undefined) // told to everybody who waits for it below
-        for (const record of fresh) {
-          if (open.get(record.alert.series)?.record === record) open.set(record.alert.series, { record, kept })
+        const own = (series: string, id: string): Open | undefined => {
+          const known = open.get(series)
+          return known?.id === id ? known : undefined
+        }
+        for (const { id, alert } of fresh) {
+          const known = own(alert.series, id)
+          if (known) open.set(alert.series, { ...known, kept })
         }
         try {
           await kept
         } catch (error) {
-          // Not on disk, so not known: the sender repeats it.
-          for (const record of fresh) {
-            if (open.get(record.alert.series)?.record.id === record.id) open.delete(record.alert.series)
+          // Not on disk, so not known, neither that they began nor that they ended: the sender repeats it.
+          for (const { id, alert } of fresh) if (own(alert.series, id)) open.delete(alert.series)
+          const began = new Set(fresh.map(({ id }) => id))
+          for (const [series, known] of ended) {
+            endedEarly.delete(known.id)
+            if (!began.has(known.id) && !open.has(series)) open.set(series, known)
           }
           throw error
         }
+        // Before what may still fail: they are on disk, and a repeat of them would be taken for known.
+        if (fresh.length > 0) onQueued(fresh)
+        if (resolved.length > 0) onResolved(resolved)
       }
       // A repeat must not be acknowledged before the first one is safe.
       await Promise.all(repeats)
-      if (fresh.length > 0) onQueued(fresh)
-      if (resolved.length > 0) onResolved(resolved)
       const told = (records: readonly AlertRecord[]) => records.map(({ id, alert }) => ({ id, name: alert.name }))
       return {
         accepted: told(fresh),
@@ -144,13 +171,13 @@ export function createAlertIntake({
     },
     replace: async (record, refusals) => {
       const known = open.get(record.alert.series)
-      // Resolved meanwhile: that stays.
-      const next =
-        known?.record.id === record.id
-          ? record
-          : { ...record, state: 'resolved' as const, resolvedMs: record.resolvedMs ?? nowMs() }
-      if (known?.record.id === record.id) known.record = record
+      const isOpen = known?.id === record.id
+      if (isOpen) known.text = JSON.stringify(record)
+      const resolvedMs = record.resolvedMs ?? endedEarly.get(record.id) ?? nowMs()
+      endedEarly.delete(record.id)
+      const next = isOpen ? record : { ...record, state: 'resolved' as const, resolvedMs }
       await save([next], refusals)
+      return next
     },
     resume: async () => {
       const now = nowMs()
@@ -159,7 +186,7 @@ export function createAlertIntake({
       for (const record of await catalog.unresolvedAlerts()) {
         if (record.receivedMs < now - forgetAfterMs) stale.push({ ...record, state: 'resolved' })
         else {
-          open.set(record.alert.series, { record, kept: Promise.resolve() })
+          open.set(record.alert.series, openOf(record, Promise.resolve()))
           if (record.state === 'queued') queued.push(record)
         }
       }

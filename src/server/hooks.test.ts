@@ -108,6 +108,22 @@ test('repeats of a firing capture nothing; its end closes the incident', async (
   expect(orders(agent)).toHaveLength(1)
 })
 
+test('what ended before anybody was asked about it is an incident that has ended', async () => {
+  await using server = await startTestServer()
+  const firing = alert()
+  // No agent yet: it is decided about when one is there.
+  await take(server, message(firing))
+  const endsAt = new Date().toISOString()
+  await take(server, message(alert({ ...firing, status: 'resolved', endsAt })))
+  const agent = await connectCart(server)
+  const order = await agent.nextOf('start-capture')
+  const { incident } = await until(
+    () => server.client.get('/api/v1/incidents/{id}', { params: { id: order.incidentId as string } }),
+    (detail) => detail.incident.endedMs !== undefined,
+  )
+  expect(incident).toMatchObject({ endedMs: Date.parse(endsAt), alerts: [{ resolvedMs: Date.parse(endsAt) }] })
+})
+
 test('within the cooldown a new firing is refused, which the ledger and the alert say', async () => {
   await using server = await startTestServer()
   const agent = await connectCart(server)
