@@ -1,5 +1,7 @@
 // E-mail over SMTP against the stand-in of test/receivers.ts: what arrives, and what a refusal means.
+import { once } from 'node:events'
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { type AddressInfo, createServer, type Socket } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { getCACertificates, setDefaultCACertificates } from 'node:tls'
@@ -105,6 +107,24 @@ test('over TLS the other side has to be who it says', async () => {
   setDefaultCACertificates(before)
   expect(server.mails).toMatchObject([{ isSecure: true, login: 'spikecam:sesame-open' }])
   rmSync(folder, { recursive: true })
+})
+
+test('a server that keeps talking and never begins is left when the program ends', async () => {
+  const endless = createServer((socket) => {
+    const talk = setInterval(() => socket.write('220-one moment\r\n'), 10)
+    socket.on('close', () => clearInterval(talk)).on('error', () => undefined)
+  })
+  endless.listen(0, '127.0.0.1')
+  await once(endless, 'listening')
+  const ending = new AbortController()
+  const { port } = endless.address() as AddressInfo
+  const sending = sendMail(receiverAt(port), message, { ...options, signal: ending.signal })
+  const [socket] = (await once(endless, 'connection')) as [Socket]
+  const isGone = once(socket, 'close')
+  ending.abort()
+  expect(await sending).toMatchObject({ isDelivered: false, isFinal: false })
+  await isGone
+  endless.close()
 })
 
 test('nobody there is certain, a cut after the message is not', async () => {

@@ -1,9 +1,13 @@
 // Messages by e-mail, over SMTP.
+import type { SendMailOptions } from 'nodemailer'
 import type { EmailReceiver } from '../../trigger/receiver.ts'
 import { type Delivery, deliverWithinMs, mostAnswer } from './delivery.ts'
 import type { NoticeMessage } from './message.ts'
 import type { SendOptions } from './post.ts'
 import { readSecret, withoutSecrets } from './secrets.ts'
+
+/** The timeouts below start anew with every line: a server that says one now and then would hold us for ever. */
+const mailWithinMs = 4 * deliverWithinMs
 
 /** @throws Failure BAD_CONFIG when the password is not where it should be */
 export async function sendMail(
@@ -28,10 +32,9 @@ export async function sendMail(
     disableFileAccess: true,
     disableUrlAccess: true,
   })
-  const end = (): void => transport.close()
-  signal?.addEventListener('abort', end)
+  const ends = AbortSignal.any([AbortSignal.timeout(mailWithinMs), ...(signal ? [signal] : [])])
   try {
-    const { response, rejected } = await transport.sendMail({
+    const letter: Mail = {
       from,
       to,
       subject: String(message.values.subject),
@@ -40,16 +43,20 @@ export async function sendMail(
       messageId: `<${message.id}@${domainOf(from)}>`,
       // No answers of absent people, please (RFC 3834 section 5).
       headers: { 'Auto-Submitted': 'auto-generated' },
-    })
+      signal: ends,
+    }
+    const { response, rejected } = await transport.sendMail(letter)
     const not = rejected.length > 0 ? `; not to ${rejected.join(', ')}` : ''
     return { isDelivered: true, answer: shorten(response + not) }
   } catch (error) {
     return failed(error as SmtpError, pass ? [pass, Buffer.from(pass).toString('base64')] : [])
   } finally {
-    signal?.removeEventListener('abort', end)
     transport.close()
   }
 }
+
+/** @types/nodemailer does not know the signal of nodemailer 10 yet. */
+type Mail = SendMailOptions & { readonly signal: AbortSignal }
 
 interface SmtpError extends Error {
   readonly code?: string

@@ -118,13 +118,13 @@ test('Slack gets text whose marks are ours alone', async () => {
     to: 'oncall',
   })
   await using server = await start(path)
-  const reason = '<!channel> & `rm` \u2028 0.98 cores'
+  const reason = '<!channel> & `rm` \u2028 @here a@hereby 0.98 cores'
   await deliverSpike(server, { trigger: { kind: 'spike', rule: 'cpu-level', reason } })
   await ended(server)
   expect(receiver.posted[0]?.path).toBe('/services/T0/B0/sesame-open')
   expect(JSON.parse(receiver.posted[0]!.body).text.split('\n')).toEqual([
     '*shop/cart-0/app*: *90.9 %* in `evilRegex`',
-    '&lt;!channel&gt; &amp; `rm` 0.98 cores',
+    '&lt;!channel&gt; &amp; `rm` @\u200bhere a@hereby 0.98 cores',
     'shop/statefulset/cart on node-1, began 03:04:15Z, noticed after 600 ms, evidence after 12 s',
     `<${publicUrl}/incidents/inc-1|Open the incident>`,
   ])
@@ -179,6 +179,17 @@ test.each([
   const detail = await server.client.get('/api/v1/incidents/{id}', { params })
   expect(detail.notices).toEqual([row])
   expect(await (await server.client.raw('/metrics')).text()).toContain('spikecam_notices{state="failed"} 1')
+})
+
+test('of an address that is a secret nothing is told on that comes after the host', async () => {
+  await using receiver = await startHttpReceiver(({ path }) => ({ status: 404, body: `nobody is at ${path}` }))
+  process.env.NOTIFY_TEST_URL = `${receiver.url}/hook/sesame-open?key=sesame-too`
+  const hook = { name: 'events', type: 'webhook', url: { env: 'NOTIFY_TEST_URL' } }
+  await using server = await start(rulesFile({ receivers: [hook] }))
+  const answer = await server.client.post('/api/v1/receivers/{name}/test', { params: { name: 'events' } })
+  expect(answer).toMatchObject({ delivered: false, answer: 'it answered 404: nobody is at ***' })
+  expect(JSON.stringify(server.logged)).not.toContain('sesame')
+  delete process.env.NOTIFY_TEST_URL
 })
 
 test('a test message says that it is one, and shows what the receiver answered, without secrets', async () => {

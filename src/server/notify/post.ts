@@ -32,7 +32,7 @@ export async function postWebhook(
       headers: { 'content-type': isText ? 'text/plain; charset=utf-8' : 'application/json', ...lower(own) },
       body: isText ? filled : JSON.stringify(filled),
       id: message.id,
-      secrets: [...secrets, ...(typeof url === 'string' ? [] : [address])],
+      secrets: [...secrets, ...(typeof url === 'string' ? [] : secretsIn(address))],
     },
     options,
   )
@@ -52,10 +52,16 @@ export async function postSlack(
       headers: { 'content-type': 'application/json' },
       body: JSON.stringify({ text: slackText(message) }),
       id: message.id,
-      secrets: [address, new URL(address).pathname],
+      secrets: secretsIn(address),
     },
     options,
   )
+}
+
+/** `https://hooks.example/T0/B1/xyz?key=abc`: receivers repeat of an address what comes after its host. */
+function secretsIn(address: string): string[] {
+  const { pathname, search } = new URL(address)
+  return [address, pathname + search, pathname, search.slice(1)]
 }
 
 /** Every field, and what people would be told. */
@@ -84,7 +90,10 @@ function slackText({ values, isTest, isUnsure }: NoticeMessage): string {
 
 /** The three characters that Slack reads as marks: `<!channel>` in the name of a pod must not ring everybody. */
 const slackEscape = (text: string | number | undefined): string =>
-  String(text ?? '').replace(/[&<>]/g, (char) => (char === '&' ? '&amp;' : char === '<' ? '&lt;' : '&gt;'))
+  String(text ?? '')
+    .replace(/[&<>]/g, (char) => (char === '&' ? '&amp;' : char === '<' ? '&lt;' : '&gt;'))
+    // Mattermost and Rocket.Chat ring everybody for the bare word; an invisible space in it makes it a word like others.
+    .replace(/@(?=(?:all|channel|everyone|here)\b)/gi, '@\u200b')
 
 const lower = (headers: Record<string, string>): Record<string, string> =>
   Object.fromEntries(Object.entries(headers).map(([name, value]) => [name.toLowerCase(), value]))
