@@ -4,7 +4,7 @@
 //   1  11 01  25 0e 13 05 03 1f 00 00    1: DW_TAG_compile_unit, has children; producer as strp, language as data2, …
 import { type ByteSource, readBytes } from './byte-source.ts'
 import { DwarfCursor } from './dwarf-cursor.ts'
-import { form, formBytes } from './dwarf-forms.ts'
+import { form, formBytes, type UnitShape } from './dwarf-forms.ts'
 
 export interface Abbreviation {
   readonly tag: number
@@ -28,12 +28,6 @@ const oneRowBytes = 128
 const maxBytes = 4 << 20
 /** Compilers count codes from 1; the largest table met has 2 600. */
 const maxCode = 1 << 16
-
-/** How wide some values are in a unit. */
-export interface UnitShape {
-  readonly version: number
-  readonly is64: boolean
-}
 
 /** @returns undefined when the table does not end, or is none */
 export function readAbbreviations(source: ByteSource, offset: number, shape: UnitShape): AbbreviationTable | undefined {

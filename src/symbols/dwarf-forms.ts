@@ -1,6 +1,11 @@
 // How values of attributes are written (DWARF 5 section 7.5.6).
-import type { UnitShape } from './dwarf-abbreviations.ts'
 import type { DwarfCursor } from './dwarf-cursor.ts'
+
+/** How wide some values are in a unit. */
+export interface UnitShape {
+  readonly version: number
+  readonly is64: boolean
+}
 
 /** DW_FORM_*; those of GNU are of dwz and of split DWARF before version 5. */
 export const form = {
