@@ -84,7 +84,7 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
   const { log, node } = options
   const clock = new WallClock()
   const startedMs = clock.nowMs()
-  const spool = await Spool.open(join(options.dataDir, 'spool'))
+  const spool = await Spool.open(join(options.dataDir, 'spool'), { onLoss: (what) => log.warn(what) })
   const spooled = spool.waiting().flatMap(({ message }) => (message.type === 'capture' ? [message.capture.id] : []))
   const orders = await openOrderBook(join(options.dataDir, 'orders.jsonl'), { known: spooled })
   if (spool.size > 0) log.info({ items: spool.size }, 'delivering what an earlier run left')
@@ -282,9 +282,20 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
     },
     nowMs: monotonicMs,
   })
+  let isBlind = false
+  /** A look that fails is followed by the next one: the recorder goes on in any case. */
+  const look = (): void => {
+    try {
+      scout.tick(monotonicMs(), clock.offsetMs)
+      isBlind = false
+    } catch (error) {
+      if (!isBlind) log.error({ err: error }, 'CPU usage could not be looked at; trying again')
+      isBlind = true
+    }
+  }
   const timers = [
     setInterval(() => memory.check(), statusEveryMs),
-    setInterval(() => scout.tick(monotonicMs(), clock.offsetMs), options.usageIntervalMs),
+    setInterval(look, options.usageIntervalMs),
     setInterval(report, statusEveryMs),
     setInterval(() => usageRing.sweep(clock.nowMs()), 60_000),
   ]

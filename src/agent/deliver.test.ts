@@ -1,3 +1,5 @@
+import { rmSync } from 'node:fs'
+import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { freshFolder } from '../../test/scratch.ts'
 import type { AgentMessage } from '../api/messages.ts'
@@ -57,6 +59,27 @@ test('what waits is sent in order, bytes before their document, and dependants l
   delivery.close()
   expect(steps).toEqual(['upload 1 after 0 documents'])
   expect(peer.sent).toEqual(['a', 'b'])
+})
+
+test('bytes that are gone from the spool are told of once, and hold up nothing', async () => {
+  const where = freshFolder('deliver')
+  const spool = await Spool.open(where)
+  for (const id of ['a', 'b'])
+    await spool.put(id, { type: 'artifact', artifact: artifact(id) }, { bytes: new Uint8Array([1]) })
+  rmSync(join(where, '0000000001.blob'))
+  const peer = server()
+  const problems: string[] = []
+  const delivery = startDelivery({
+    spool,
+    link: peer.link,
+    upload: async () => undefined,
+    onProblem: (problem, item) => problems.push(`${item.key}: ${problem.message}`),
+  })
+  peer.answer = (seq) => delivery.answered({ type: 'stored', seq })
+  await delivery.idle()
+  delivery.close()
+  expect(problems).toEqual(['a: x is gone from the spool'])
+  expect(peer.sent).toEqual(['b'])
 })
 
 test('without a connection nothing is sent; after it everything is, and an upload that fails is tried again', async () => {

@@ -57,7 +57,13 @@ export function startDelivery({ spool, link, upload, onProblem, answerMs = 10_00
   /** @returns true when the item is done with */
   const send = async (item: SpoolItem): Promise<boolean> => {
     if (item.message.type === 'artifact' && item.blob) {
-      await upload(await spool.readBlob(item), item.message.artifact.sha256)
+      const bytes = await spool.readBlob(item)
+      if (!bytes) {
+        // Behind it others wait.
+        onProblem(new Failure('DATA_NOT_WRITABLE', `${item.message.artifact.name} is gone from the spool`), item)
+        return true
+      }
+      await upload(bytes, item.message.artifact.sha256)
     }
     return new Promise<boolean>((resolve) => {
       const timer = setTimeout(() => answer('silent'), answerMs)

@@ -38,6 +38,9 @@ export class Episodes {
   readonly #options: EpisodesOptions
   readonly #open = new Map<string, Incident>()
   readonly #running = new Map<string, Run>()
+  /** Spikes whose incident is being opened, or captured. */
+  readonly #beginning = new Set<Promise<void>>()
+  #closed = false
 
   constructor(options: EpisodesOptions) {
     this.#options = options
@@ -48,7 +51,17 @@ export class Episodes {
     return this.#running.size
   }
 
-  async begin({ key, rule, target, spike }: Sighting): Promise<void> {
+  async begin(sighting: Sighting): Promise<void> {
+    const begun = this.#begin(sighting)
+    this.#beginning.add(begun)
+    try {
+      await begun
+    } finally {
+      this.#beginning.delete(begun)
+    }
+  }
+
+  async #begin({ key, rule, target, spike }: Sighting): Promise<void> {
     const { clock, node, lookBackMs, forMs } = this.#options
     const noticedMs = clock.nowMs()
     const incident: Incident = {
@@ -116,6 +129,7 @@ export class Episodes {
   /** Carries out an order; resolves when its evidence is in the spool. */
   async capture(order: CaptureOrder, key: string, { whenDone, whyGone }: CaptureHooks = {}): Promise<void> {
     const stop = new AbortController()
+    if (this.#closed) stop.abort() // it keeps the look-back
     const look = (): void => {
       const why = whyGone?.()
       if (why) stop.abort(new Failure('TARGET_GONE', why))
@@ -150,9 +164,10 @@ export class Episodes {
 
   /** Ends all captures early and resolves when their evidence is in the spool. */
   async close(): Promise<void> {
+    this.#closed = true
     const runs = [...this.#running.values()]
     for (const run of runs) run.stop.abort()
-    await Promise.allSettled(runs.map((run) => run.done))
+    await Promise.allSettled([...runs.map((run) => run.done), ...this.#beginning])
   }
 
   #latest(key: string, incident: Incident): Incident {

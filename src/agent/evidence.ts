@@ -99,6 +99,8 @@ export async function captureEvidence(
   }
   const put = (after: number[] = []): Promise<number> =>
     spool.put(`capture:${capture.id}`, { type: 'capture', capture }, { after })
+  /** What could not be written, and why: the rest is worth having without it. */
+  const unkept: string[] = []
   const keep = async (drafts: readonly Draft[]): Promise<number[]> => {
     const seqs: number[] = []
     for (const { name, mediaType, probe, bytes, fromMs = requestedMs } of drafts) {
@@ -114,7 +116,11 @@ export async function captureEvidence(
         probe,
         createdMs: clock.nowMs(),
       }
-      seqs.push(await spool.put(`artifact:${artifact.id}`, { type: 'artifact', artifact }, { bytes }))
+      try {
+        seqs.push(await spool.put(`artifact:${artifact.id}`, { type: 'artifact', artifact }, { bytes }))
+      } catch (error) {
+        unkept.push(`${artifact.name} is lost: ${asFailure(error).message}`)
+      }
     }
     return seqs
   }
@@ -141,15 +147,22 @@ export async function captureEvidence(
       ...draftsOf(ran),
     ])),
   )
-  const state = refusal ? { state: 'refused' as const, message: refusal.message } : endOf(order.kind, results, stop)
+  const state = refusal
+    ? { state: 'refused' as const, message: refusal.message }
+    : endOf(order.kind, results, { stop, unkept })
   capture = { ...capture, ...state, probes: results }
   return { capture, seq: await put(after) }
 }
 
 /** Ended early by a person it is whole as far as it goes; ended because the target is gone it is not. */
-function endOf(kind: string, results: readonly ProbeResult[], stop: AbortSignal): ReturnType<typeof stateOf> {
+function endOf(
+  kind: string,
+  results: readonly ProbeResult[],
+  { stop, unkept }: { stop: AbortSignal; unkept: readonly string[] },
+): ReturnType<typeof stateOf> {
   const { state, message } = stateOf(kind, results)
-  const why = stop.aborted && stop.reason instanceof Failure ? stop.reason.message : message
+  const ended = stop.aborted && stop.reason instanceof Failure ? stop.reason.message : message
+  const why = [ended, ...unkept].filter(Boolean).join('; ')
   return { state: state === 'complete' && why ? 'partial' : state, ...(why ? { message: why } : {}) }
 }
 

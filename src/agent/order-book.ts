@@ -7,7 +7,10 @@ import { dirname } from 'node:path'
 import { Failure } from '../model/errors.ts'
 
 export interface OrderBook {
-  /** Notes an order. @returns false when it was noted before; durable when it resolves */
+  /**
+   * Notes an order. @returns false when it was noted before; durable when it resolves, unless the disk takes nothing: then
+   * it is carried out all the same, and once more only if the agent is started anew meanwhile
+   */
   take(id: string): Promise<boolean>
 }
 
@@ -35,8 +38,12 @@ export async function openOrderBook(
     take: async (id) => {
       if (taken.has(id)) return false
       const atMs = nowMs()
+      for (const [each, takenMs] of taken) {
+        if (takenMs > atMs - rememberMs) break // in the order in which they came
+        taken.delete(each)
+      }
       taken.set(id, atMs) // before the next await: the same order may come twice at once
-      await write(path, 'a', line(id, atMs))
+      await write(path, 'a', line(id, atMs)).catch(() => undefined)
       return true
     },
   }

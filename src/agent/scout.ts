@@ -26,6 +26,7 @@ export interface ScoutOptions {
   readonly rule: SpikeRule
   /** Our own processes: a recorder that reports itself would never be quiet. */
   readonly ownPids: () => readonly number[]
+  /** Their times are ms since the epoch. */
   readonly events: ScoutEvents
 }
 
@@ -59,6 +60,7 @@ export class Scout {
   readonly #firedMs = new Map<string, number>()
   readonly #nodeRule: SpikeRule
   #contendedMs = Number.NEGATIVE_INFINITY
+  #wallOffsetMs = 0
 
   constructor(options: ScoutOptions) {
     this.#options = options
@@ -75,31 +77,34 @@ export class Scout {
   }
 
   /**
-   * One tick. @param monotonicMs clock of the readings; `wallOffsetMs` added to it gives ms since the epoch, which is
-   * what rings, rules and events carry
+   * One tick. Rules and cooldowns count on the clock of the readings, which nobody sets back.
+   * @param monotonicMs clock of the readings; `wallOffsetMs` added to it gives ms since the epoch, which is what the ring
+   * and the events carry
    */
   tick(monotonicMs: number, wallOffsetMs: number): void {
-    const { usage, ring, events } = this.#options
-    const nowMs = monotonicMs + wallOffsetMs
+    const { usage, ring } = this.#options
+    this.#wallOffsetMs = wallOffsetMs
     for (const reading of usage.tick(monotonicMs)) {
-      const point = {
-        fromMs: reading.fromMs + wallOffsetMs,
-        toMs: reading.toMs + wallOffsetMs,
-        cores: reading.cores,
-      }
-      this.#watch(reading, point)
-      ring.record(reading.key, point)
+      this.#watch(reading)
+      const { key, fromMs, toMs, cores } = reading
+      ring.record(key, { fromMs: fromMs + wallOffsetMs, toMs: toMs + wallOffsetMs, cores })
     }
     for (const [key, entry] of this.#watchers) {
-      if (nowMs - entry.seenMs < forgetAfterMs && (entry.seenMs === nowMs || usage.follows(key))) continue
+      const isRecent = monotonicMs - entry.seenMs < forgetAfterMs
+      if (isRecent && (entry.seenMs === monotonicMs || usage.follows(key))) continue
       const end = entry.watcher.finish(entry.seenMs)
-      if (end) events.end(key, end)
+      if (end) this.#end(key, end)
       this.#watchers.delete(key)
     }
   }
 
-  #watch(reading: UsageReading, point: { fromMs: number; toMs: number; cores: number }): void {
+  #end(key: string, end: SpikeEnd): void {
+    this.#options.events.end(key, { ...end, endedMs: end.endedMs + this.#wallOffsetMs })
+  }
+
+  #watch(reading: UsageReading): void {
     const { ring, rule, events, usage } = this.#options
+    const point: Point = { fromMs: reading.fromMs, toMs: reading.toMs, cores: reading.cores }
     const isMachine = reading.key === 'machine'
     let entry = this.#watchers.get(reading.key)
     if (!entry && point.cores < watchFromCores * smallestLimitCores) return
@@ -119,7 +124,7 @@ export class Scout {
     const event = entry.watcher.observe({ ...point, waitingCores: this.#waitingOf(reading.key, entry, point) })
     if (!event) return
     if (event.type === 'end') {
-      events.end(reading.key, event)
+      this.#end(reading.key, event)
       return
     }
     const target = usage.target(reading.key) ?? { kind: 'process', node: '' }
@@ -139,7 +144,9 @@ export class Scout {
     for (const [each, atMs] of this.#firedMs) if (point.toMs - atMs >= rule.cooldownMs) this.#firedMs.delete(each)
     this.#firedMs.set(workload, point.toMs)
     if (event.cause === 'contention') this.#contendedMs = point.toMs
-    events.start({ key: reading.key, rule: isMachine ? this.#nodeRule.name : rule.name, target, spike: event })
+    const offsetMs = this.#wallOffsetMs
+    const spike = { ...event, onsetMs: event.onsetMs + offsetMs, firedMs: event.firedMs + offsetMs }
+    events.start({ key: reading.key, rule: isMachine ? this.#nodeRule.name : rule.name, target, spike })
   }
 
   #isOwn(key: string): boolean {
@@ -165,16 +172,17 @@ export class Scout {
     return this.#history(this.#options.ring, key, beforeMs).some((point) => point.cores < watchFromCores)
   }
 
-  /** The last minute as one point a second. */
-  #history(ring: UsageRing, key: string, toMs: number): { fromMs: number; toMs: number; cores: number }[] {
-    const series = ring.slice(key, key, { fromMs: toMs - recallMs, toMs: toMs - 1 })
+  /** The last minute as one point a second, on the clock of the readings. */
+  #history(ring: UsageRing, key: string, toMs: number): Point[] {
+    const offsetMs = this.#wallOffsetMs
+    const series = ring.slice(key, key, { fromMs: toMs - recallMs + offsetMs, toMs: toMs - 1 + offsetMs })
     if (!series) return []
-    const points: { fromMs: number; toMs: number; cores: number }[] = []
+    const points: Point[] = []
     const perSecond = Math.max(1, Math.round(1000 / series.stepMs))
     for (let i = 0; i < series.cores.length; i += perSecond) {
       const known = series.cores.slice(i, i + perSecond).filter((value) => value !== null)
       if (known.length === 0) continue
-      const fromMs = series.startMs + i * series.stepMs
+      const fromMs = series.startMs + i * series.stepMs - offsetMs
       points.push({
         fromMs,
         toMs: Math.min(toMs, fromMs + perSecond * series.stepMs),

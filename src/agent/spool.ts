@@ -3,6 +3,7 @@
 import { mkdir, open, readdir, readFile, rename, rm, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { AgentMessage } from '../api/messages.ts'
+import { printBytes } from '../lib/units.ts'
 import { Failure } from '../model/errors.ts'
 
 /** Messages that change something; `status` and `hello` are never spooled. */
@@ -19,29 +20,43 @@ export interface SpoolItem {
   readonly blob?: string
 }
 
+export interface SpoolOptions {
+  readonly maxBytes?: number
+  readonly mostItems?: number
+  /** Told in a sentence whenever something is given up, or is only in memory. */
+  readonly onLoss?: (what: string) => void
+}
+
+/** With 3 KB each about as much memory as can be spared: days of incidents, at a server that is away for so long. */
+const mostItemsKept = 4000
+
 type Draft = SpooledMessage extends infer M ? (M extends { seq: number } ? Omit<M, 'seq'> : never) : never
 
 export class Spool {
   readonly #folder: string
   readonly #maxBytes: number
+  readonly #mostItems: number
+  readonly #onLoss: (what: string) => void
   readonly #items = new Map<number, SpoolItem>()
   readonly #blobBytes = new Map<string, number>()
   #nextSeq = 1
   #changed: () => void = () => undefined
-  /** Artifacts given up because the folder was full; shown in the agent's status. */
+  /** Items given up: the folder was full, or what was in it could not be read. */
   dropped = 0
 
-  private constructor(folder: string, maxBytes: number) {
+  private constructor(folder: string, { maxBytes, mostItems, onLoss }: SpoolOptions) {
     this.#folder = folder
-    this.#maxBytes = maxBytes
+    this.#maxBytes = maxBytes ?? 512 * 1024 * 1024
+    this.#mostItems = mostItems ?? mostItemsKept
+    this.#onLoss = onLoss ?? (() => undefined)
   }
 
   /**
    * Opens the folder and takes up what an earlier run left undelivered.
    * @throws Failure DATA_NOT_WRITABLE
    */
-  static async open(folder: string, { maxBytes = 512 * 1024 * 1024 } = {}): Promise<Spool> {
-    const spool = new Spool(folder, maxBytes)
+  static async open(folder: string, options: SpoolOptions = {}): Promise<Spool> {
+    const spool = new Spool(folder, options)
     try {
       await mkdir(folder, { recursive: true, mode: 0o700 })
     } catch (cause) {
@@ -50,9 +65,15 @@ export class Spool {
     const names = await readdir(folder)
     for (const name of names.filter((each) => each.endsWith('.tmp'))) await rm(join(folder, name))
     for (const name of names.filter((each) => each.endsWith('.json')).sort()) {
-      const item = JSON.parse(await readFile(join(folder, name), 'utf8')) as SpoolItem
-      spool.#items.set(item.seq, item)
-      spool.#nextSeq = Math.max(spool.#nextSeq, item.seq + 1)
+      const item = await readItem(join(folder, name))
+      const hasItsBlob = item && (item.blob === undefined || names.includes(item.blob))
+      if (item) spool.#nextSeq = Math.max(spool.#nextSeq, item.seq + 1)
+      if (item && hasItsBlob) spool.#items.set(item.seq, item)
+      else {
+        // A disk that failed must not keep the agent from starting, nor hold up what else waits.
+        spool.#lose(`${name} in ${folder} cannot be read, or its bytes are gone`)
+        await rm(join(folder, name))
+      }
     }
     for (const name of names.filter((each) => each.endsWith('.blob'))) {
       const used = [...spool.#items.values()].some((item) => item.blob === name)
@@ -86,8 +107,10 @@ export class Spool {
   }
 
   /**
-   * Writes an item to disk and resolves when it is durable.
+   * Writes an item to disk and resolves when it is durable. A document that the disk does not take is kept in memory: it
+   * is delivered all the same unless the agent ends before.
    * @returns its sequence number, for the `after` of others
+   * @throws Failure DISK_FULL | DATA_NOT_WRITABLE when bytes cannot be written
    */
   async put(
     key: string,
@@ -98,35 +121,49 @@ export class Spool {
     const blob = bytes ? `${String(seq).padStart(10, '0')}.blob` : undefined
     if (bytes && blob) {
       await this.#makeRoom(bytes.length)
-      await this.#write(blob, bytes)
+      await this.#writeBlob(blob, bytes)
       this.#blobBytes.set(blob, bytes.length)
     }
     const message = { ...draft, seq } as SpooledMessage
     const item: SpoolItem = { seq, key, message, after, ...(blob ? { blob } : {}) }
-    await this.#write(this.#itemName(seq), new TextEncoder().encode(JSON.stringify(item)))
+    try {
+      await this.#write(this.#itemName(seq), new TextEncoder().encode(JSON.stringify(item)))
+    } catch (error) {
+      this.#onLoss(`${key} is only in memory: ${(error as Error).message}`)
+    }
     for (const old of this.#items.values()) {
       if (old.key !== key || old.seq >= seq || old.blob) continue
       this.#items.delete(old.seq)
-      await rm(join(this.#folder, this.#itemName(old.seq)), { force: true })
+      await this.#remove(this.#itemName(old.seq))
     }
     this.#items.set(seq, item)
+    for (const old of this.waiting().slice(0, Math.max(0, this.size - this.#mostItems))) {
+      this.#lose(`${old.key} was given up: ${this.#mostItems} items wait for the server already`)
+      await this.done(old.seq)
+    }
     this.#changed()
     return seq
   }
 
-  async readBlob(item: SpoolItem): Promise<Uint8Array> {
-    return readFile(join(this.#folder, item.blob as string))
+  /** @returns undefined when the file is gone, as after somebody tidied up: it will not come back */
+  async readBlob(item: SpoolItem): Promise<Uint8Array | undefined> {
+    try {
+      return await readFile(join(this.#folder, item.blob as string))
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined
+      throw error
+    }
   }
 
-  /** The server has it: forget it. */
+  /** The server has it: forget it. Never rejects. */
   async done(seq: number): Promise<void> {
     const item = this.#items.get(seq)
     if (!item) return
     this.#items.delete(seq)
-    await rm(join(this.#folder, this.#itemName(seq)), { force: true })
+    await this.#remove(this.#itemName(seq))
     if (item.blob) {
       this.#blobBytes.delete(item.blob)
-      await rm(join(this.#folder, item.blob), { force: true })
+      await this.#remove(item.blob)
     }
     this.#changed()
   }
@@ -140,9 +177,39 @@ export class Spool {
     for (const item of this.waiting()) {
       if (this.bytes + neededBytes <= this.#maxBytes) return
       if (!item.blob) continue
-      this.dropped++
+      this.#lose(`${item.key} was given up: undelivered evidence fills ${printBytes(this.#maxBytes)}`)
       await this.done(item.seq)
     }
+  }
+
+  /** On a full disk what is newest is worth more than what could not be delivered for longest. */
+  async #writeBlob(name: string, bytes: Uint8Array): Promise<void> {
+    for (;;) {
+      try {
+        return await this.#write(name, bytes)
+      } catch (cause) {
+        const isFull = ['ENOSPC', 'EDQUOT'].includes((cause as NodeJS.ErrnoException).code ?? '')
+        const oldest = isFull ? this.waiting().find((item) => item.blob) : undefined
+        if (!oldest) {
+          const why = `${printBytes(bytes.length)} of evidence could not be kept in ${this.#folder}`
+          throw new Failure(isFull ? 'DISK_FULL' : 'DATA_NOT_WRITABLE', `${why}: ${(cause as Error).message}`, {
+            cause,
+          })
+        }
+        this.#lose(`${oldest.key} was given up: the disk of ${this.#folder} is full`)
+        await this.done(oldest.seq)
+      }
+    }
+  }
+
+  #lose(what: string): void {
+    this.dropped++
+    this.#onLoss(what)
+  }
+
+  /** A file that cannot be removed is delivered once more after a restart, which does no harm. */
+  async #remove(name: string): Promise<void> {
+    await rm(join(this.#folder, name), { force: true }).catch(() => undefined)
   }
 
   async #write(name: string, bytes: Uint8Array): Promise<void> {
@@ -151,6 +218,9 @@ export class Spool {
     try {
       await file.writeFile(bytes)
       await file.sync()
+    } catch (error) {
+      await this.#remove(`${name}.tmp`) // half a file fills the disk for nothing
+      throw error
     } finally {
       await file.close()
     }
@@ -161,5 +231,15 @@ export class Spool {
     } finally {
       await folder.close()
     }
+  }
+}
+
+async function readItem(path: string): Promise<SpoolItem | undefined> {
+  try {
+    const item = JSON.parse(await readFile(path, 'utf8')) as Partial<SpoolItem> | null
+    const isItem = typeof item?.seq === 'number' && typeof item.message?.type === 'string' && Array.isArray(item.after)
+    return isItem ? (item as SpoolItem) : undefined
+  } catch {
+    return undefined // cut short, or damaged
   }
 }

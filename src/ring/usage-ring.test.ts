@@ -47,3 +47,44 @@ test('targets that are long gone are forgotten', () => {
   usage.sweep(5200)
   expect(usage.size).toBe(1)
 })
+
+test('a series grows with what it holds, and holds what one of full length would', () => {
+  const usage = new UsageRing({ stepMs: 200, keepMs: 400_000 })
+  const firstSlot = 5_000_003
+  const value = (n: number): number => ((n - firstSlot) % 97) / 100
+  for (let n = firstSlot; n < firstSlot + 5000; n++) {
+    // Every seventh is not measured.
+    if (n % 7 === 0) continue
+    usage.record('a', { fromMs: n * 200, toMs: (n + 1) * 200, cores: value(n) })
+    const back = n - 40
+    const seen = usage.slice('a', 'a', { fromMs: back * 200, toMs: (n + 1) * 200 })?.cores
+    const wanted = Array.from({ length: 41 }, (_, i) => {
+      const slot = back + i
+      return slot < firstSlot || slot % 7 === 0 ? null : value(slot)
+    })
+    expect(seen).toEqual(wanted)
+  }
+  const whole = usage.slice('a', 'a', { fromMs: firstSlot * 200, toMs: (firstSlot + 5000) * 200 })!.cores
+  expect(whole.slice(0, 3000).every((cores) => cores === null)).toBe(true)
+  expect(whole.slice(3001).filter((cores) => cores === null).length).toBeLessThan(300)
+})
+
+test('a clock that was set back by an hour begins a new series instead of an hour without one', () => {
+  const usage = ring()
+  for (let t = 3_600_000; t < 3_602_000; t += 200) usage.record('a', { fromMs: t, toMs: t + 200, cores: 1 })
+  usage.record('a', { fromMs: 1000, toMs: 1200, cores: 0.5 })
+  expect(usage.slice('a', 'a', { fromMs: 800, toMs: 1200 })!.cores).toEqual([null, 0.5])
+})
+
+test('a storm of processes does not fill the memory: those that ended go first', () => {
+  const usage = new UsageRing({ stepMs: 200, keepMs: 360_000 })
+  usage.record('lives', { fromMs: 0, toMs: 200, cores: 0.25 })
+  for (let i = 0; i < 60_000; i++) {
+    const fromMs = Math.floor(i / 100) * 200
+    usage.record(`p:${i}:1`, { fromMs, toMs: fromMs + 200, cores: 1 })
+    if (i % 100 === 0) usage.record('lives', { fromMs, toMs: fromMs + 200, cores: 0.25 })
+  }
+  expect(usage.size).toBeLessThanOrEqual(50_000)
+  expect(usage.slice('lives', 'x', { fromMs: 119_000, toMs: 119_200 })!.cores).toEqual([0.25])
+  expect(usage.slice('p:59999:1', 'x', { fromMs: 119_800, toMs: 120_000 })!.cores).toEqual([1])
+})

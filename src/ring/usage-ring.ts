@@ -2,12 +2,19 @@
 import type { UsageSeries } from '../model/usage.ts'
 
 interface Slots {
-  /** Cores of slot number n at n % length; NaN = not measured. */
-  readonly cores: Float32Array
+  /** Cores of slot number n at n % its length, which grows to that of the ring; NaN = not measured. */
+  cores: Float32Array
   /** Number of the newest slot written. */
   last: number
   first: number
 }
+
+/** What lives for a few seconds, as most of a fork storm does, needs no room for minutes. */
+const firstSlots = 32
+/** Beyond this, tens of megabytes, those that have ended lately are forgotten: a node has far fewer that live. */
+const mostSeries = 50_000
+/** What has no reading for so long has ended. */
+const endedAfterMs = 30_000
 
 export class UsageRing {
   readonly #stepMs: number
@@ -29,18 +36,30 @@ export class UsageRing {
     const first = Math.round(fromMs / this.#stepMs)
     const last = Math.max(first, Math.round(toMs / this.#stepMs) - 1)
     let slots = this.#series.get(key)
-    if (!slots) {
-      slots = { cores: new Float32Array(this.#length).fill(Number.NaN), last: first - 1, first }
+    // A clock that was set back to before it all begins a new one.
+    if (!slots || last < slots.first - 1 || last <= slots.last - this.#length) {
+      if (!slots && this.#series.size >= mostSeries) this.#forgetBefore(first - Math.ceil(endedAfterMs / this.#stepMs))
+      slots = { cores: new Float32Array(Math.min(firstSlots, this.#length)).fill(Number.NaN), last: first - 1, first }
       this.#series.set(key, slots)
     }
+    if (last - slots.first >= slots.cores.length) this.#grow(slots, last)
+    const { length } = slots.cores
     // Slots skipped since the last reading were not measured; what stands there is minutes old.
-    for (let n = Math.max(slots.last + 1, first - this.#length); n < first; n++) {
-      slots.cores[modulo(n, this.#length)] = Number.NaN
-    }
-    for (let n = Math.max(first, last - this.#length + 1); n <= last; n++) {
-      slots.cores[modulo(n, this.#length)] = cores
-    }
+    for (let n = Math.max(slots.last + 1, first - length); n < first; n++) slots.cores[modulo(n, length)] = Number.NaN
+    for (let n = Math.max(first, last - length + 1); n <= last; n++) slots.cores[modulo(n, length)] = cores
     slots.last = Math.max(slots.last, last)
+  }
+
+  /** Makes room for slots up to `last`: four times as many, which is done a few times in a life. */
+  #grow(slots: Slots, last: number): void {
+    const old = slots.cores
+    if (old.length >= this.#length) return
+    let length = old.length
+    while (length < this.#length && last - slots.first >= length) length = Math.min(this.#length, length * 4)
+    slots.cores = new Float32Array(length).fill(Number.NaN)
+    for (let n = Math.max(slots.first, slots.last - old.length + 1); n <= slots.last; n++) {
+      slots.cores[modulo(n, length)] = old[modulo(n, old.length)] as number
+    }
   }
 
   /** The slots between two times, null where nothing was measured; undefined for a key never seen. */
@@ -52,7 +71,7 @@ export class UsageRing {
     const end = Math.ceil(toMs / this.#stepMs)
     for (let n = first; n < end; n++) {
       const known = n <= slots.last && n >= slots.first && n > slots.last - this.#length
-      const value = known ? (slots.cores[modulo(n, this.#length)] as number) : Number.NaN
+      const value = known ? (slots.cores[modulo(n, slots.cores.length)] as number) : Number.NaN
       cores.push(Number.isNaN(value) ? null : Math.round(value * 1000) / 1000)
     }
     return { name, startMs: first * this.#stepMs, stepMs: this.#stepMs, cores }
@@ -72,8 +91,11 @@ export class UsageRing {
 
   /** Forgets targets whose newest reading is older than what the ring keeps. */
   sweep(nowMs: number): void {
-    const oldest = Math.floor(nowMs / this.#stepMs) - this.#length
-    for (const [key, slots] of this.#series) if (slots.last < oldest) this.#series.delete(key)
+    this.#forgetBefore(Math.floor(nowMs / this.#stepMs) - this.#length)
+  }
+
+  #forgetBefore(slot: number): void {
+    for (const [key, slots] of this.#series) if (slots.last < slot) this.#series.delete(key)
   }
 }
 

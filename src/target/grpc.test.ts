@@ -92,6 +92,13 @@ test('what the server says is in the failure; an unknown method is told apart', 
   expect(isUnimplemented(error)).toBe(true)
 })
 
+test('a message that is not encoded as it should be is told as it is', async () => {
+  const path = await serve((stream) =>
+    stream.respond({ ':status': 200, 'grpc-status': '13', 'grpc-message': '100% broken' }, { endStream: true }),
+  )
+  await expect(connect(path).call('Hello')).rejects.toMatchObject({ message: 'Hello: 100% broken' })
+})
+
 test('nobody there, nobody answering, somebody else answering, and a connection that breaks', async () => {
   await expect(connect(join(dir, 'none.sock')).call('Hello')).rejects.toMatchObject({
     code: 'CRI_UNREACHABLE',

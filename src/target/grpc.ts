@@ -88,7 +88,7 @@ export class GrpcClient {
         else if (status['grpc-status'] === '0') resolve()
         else {
           const grpcStatus = String(status['grpc-status'])
-          const message = decodeURIComponent(String(status['grpc-message'] ?? ''))
+          const message = percentDecoded(String(status['grpc-message'] ?? ''))
           reject(
             new Failure('TOOL_FAILED', `${name}: ${message || `status ${grpcStatus}`}`, { details: { grpcStatus } }),
           )
@@ -130,6 +130,15 @@ export class GrpcClient {
     const cause = (error instanceof Error && error.cause) || error
     const why = cause instanceof Error ? ((cause as NodeJS.ErrnoException).code ?? cause.message) : String(cause)
     return new Failure('CRI_UNREACHABLE', `${method}: ${this.#socketPath} does not answer (${why})`, { cause })
+  }
+}
+
+/** What is not percent-encoded as it should be is taken as it is (grpc's PROTOCOL-HTTP2.md asks for that). */
+function percentDecoded(text: string): string {
+  try {
+    return decodeURIComponent(text)
+  } catch {
+    return text
   }
 }
 
