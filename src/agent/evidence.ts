@@ -43,7 +43,7 @@ export interface EvidenceOptions {
   readonly version: string
   readonly ringHz: number
   readonly recorder: Recorder
-  readonly spool: Spool
+  readonly spool: Pick<Spool, 'put'>
   readonly clock: WallClock
   readonly probes: Probes
   /** Usage of the target and of the machine over a span. */

@@ -111,6 +111,49 @@ test('on a calm machine quiet processes are read in turns, on a busy one at ever
   }
 })
 
+test('a moment of work on a calm machine makes one pass over all, work that goes on makes another', () => {
+  const proc = mkdtempSync(join(tmpdir(), 'spikecam-proc-'))
+  let machineTicks = 0
+  let processTicks = 0
+  /** At the end of a tick of 200 ms, in which the machine and the process used as many ticks of 10 ms. */
+  const work = (ticks: number): void => {
+    machineTicks += ticks
+    processTicks += ticks
+    writeFileSync(join(proc, 'stat'), `cpu  ${machineTicks} 0 0 100000 0 0 0 0 0 0\n`)
+    const fields = `S 1 79 79 0 -1 0 0 0 0 0 ${processTicks} 0 0 0 20 0 1 0 5000 0 0`
+    writeFileSync(join(proc, '79', 'stat'), `79 (app) ${fields}\n`)
+  }
+  try {
+    mkdirSync(join(proc, '79'))
+    writeFileSync(join(proc, '79', 'cgroup'), '0::/\n')
+    work(0)
+    const usage = new CpuUsage({ node: 'n', proc, cgroups: openCgroupView() })
+    let nowMs = 0
+    /** The mean of each tick that was read, by the time of its end; a pass is one that reads the quiet one. */
+    const run = (ticks: readonly number[]): Record<number, number> =>
+      Object.fromEntries(
+        ticks.flatMap((each) => {
+          work(each)
+          nowMs += 200
+          return usage.tick(nowMs).flatMap(({ key, toMs, cores }) => (key === 'machine' ? [] : [[toMs, cores]]))
+        }),
+      )
+    run([0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0])
+    expect(nowMs).toBe(2400)
+    // 60 ms of another process at 2600: everybody is read, and nobody again when it is over.
+    machineTicks += 6
+    expect(Object.keys(run([0, 0, 0]))).toEqual(['2600'])
+    run([0, 0, 0, 0])
+    // It began to burn in the middle of a tick: from the second one on it is measured alone.
+    const burning = run([10, 20, 20, 20, 20])
+    expect(Object.keys(burning)).toEqual(['4000', '4200', '4400', '4600', '4800'])
+    expect(burning[4200]).toBeCloseTo(1, 6)
+    usage.close()
+  } finally {
+    rmSync(proc, { recursive: true })
+  }
+})
+
 test('/proc is listed again once something was forked, and what has ended meanwhile is noticed by its descriptor', () => {
   const proc = mkdtempSync(join(tmpdir(), 'spikecam-proc-'))
   const add = (pid: number, ticks: number): void => {

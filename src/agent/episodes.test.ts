@@ -1,0 +1,93 @@
+import { expect, test } from 'vitest'
+import { freshFolder } from '../../test/scratch.ts'
+import { Failure } from '../model/errors.ts'
+import type { Incident } from '../model/incident.ts'
+import type { Frozen, Recorder } from '../ring/recorder.ts'
+import { defaultCaptureLimits } from '../trigger/limits.ts'
+import { WallClock } from './clock.ts'
+import { Episodes } from './episodes.ts'
+import type { Sighting } from './scout.ts'
+import { Spool } from './spool.ts'
+
+const frozen: Frozen = {
+  pprof: new Uint8Array([1, 2, 3]),
+  perfData: [],
+  quality: {
+    samples: 1,
+    lostSamples: 0,
+    truncatedStacks: 0,
+    unsymbolizedShare: 0,
+    event: 'cpu-clock',
+    eventFallback: false,
+    gaps: [],
+    notes: [],
+  },
+  samples: 1,
+  fromMs: 0,
+  toMs: 1,
+  boundaryMs: undefined,
+  deepHz: undefined,
+  partial: undefined,
+}
+
+const sighting: Sighting = {
+  key: 'p:1:1',
+  rule: 'cpu-spike',
+  target: { kind: 'process', node: 'n', comm: 'app' },
+  spike: {
+    type: 'start',
+    cause: 'level',
+    onsetMs: 1,
+    firedMs: 2,
+    cores: 1,
+    waitingCores: 0,
+    baselineCores: 0,
+    thresholdCores: 0.8,
+    heldMs: 600,
+  },
+}
+
+function episodes(spool: Pick<Spool, 'put'>, forMs: number): { it: Episodes; incidents: Incident[] } {
+  const incidents: Incident[] = []
+  const it = new Episodes({
+    node: 'n',
+    version: '0',
+    ringHz: 49,
+    recorder: {
+      beginDeep: async () => undefined,
+      endDeep: async () => undefined,
+      freeze: async () => frozen,
+    } as Partial<Recorder> as Recorder,
+    spool,
+    clock: new WallClock(),
+    probes: { plan: async () => ({ hasRing: true, steps: [], settled: [], notes: [] }), run: async () => [] },
+    lookBackMs: 1000,
+    forMs,
+    limits: defaultCaptureLimits,
+    series: () => [],
+    onIncident: (incident) => incidents.push(incident),
+  })
+  return { it, incidents }
+}
+
+test('an end while an incident is being opened keeps the evidence of before', async () => {
+  const spool = await Spool.open(freshFolder('episodes'))
+  const { it, incidents } = episodes(spool, 60_000)
+  void it.begin(sighting)
+  await it.close()
+  expect(incidents.map(({ state }) => state)).toEqual(['capturing', 'complete'])
+  expect(spool.waiting().map(({ message }) => message.type)).toEqual(['artifact', 'artifact', 'capture', 'incident'])
+})
+
+test('on a full disk the incident ends, and says what is lost', async () => {
+  const spool = await Spool.open(freshFolder('episodes'))
+  const full: Pick<Spool, 'put'> = {
+    put: (key, draft, options) =>
+      options?.bytes ? Promise.reject(new Failure('DISK_FULL', 'no space left')) : spool.put(key, draft, options),
+  }
+  const { it, incidents } = episodes(full, 0)
+  await it.begin(sighting)
+  expect(incidents.at(-1)).toMatchObject({ state: 'partial' })
+  expect(incidents.at(-1)?.message).toMatch(/usage\.json is lost: no space left; .*pb\.gz is lost: no space left$/)
+  expect(spool.waiting().map(({ message }) => message.type)).toEqual(['capture', 'incident'])
+})
