@@ -147,7 +147,11 @@ export const commands = {
     output: 'json|yaml|name',
     summary: 'Write something about an incident; without TEXT show what was written.',
     details: 'TEXT - is stdin. Notes are shown on the page of the incident, where they can be changed as well.',
-    examples: ['spikecam note inc-01k8 "the new regex of cart 2.3; rolled back"', 'spikecam note inc-01k8'],
+    examples: [
+      'spikecam note inc-01k8 "the new regex of cart 2.3; rolled back"',
+      'spikecam note inc-01k8',
+      'spikecam note inc-01k8 --edit last "it was 2.4"',
+    ],
   },
   stop: { group: 'ask', args: 'ID', count: [1, 1], summary: 'End a running capture early and keep what it has.' },
   ring: {
@@ -444,6 +448,20 @@ export const optionTable = {
     hint: 'NAME',
     help: 'Who says so, as it is shown beside pins, notes and paused rules. [the name of your account]',
     commands: ['pin', 'note', 'rules'],
+  },
+  editNote: {
+    flag: 'edit',
+    type: 'text',
+    hint: 'NOTE',
+    help: 'Write this note anew: its id (-o name prints them), the beginning of it, or last.',
+    commands: ['note'],
+  },
+  removeNote: {
+    flag: 'remove',
+    type: 'text',
+    hint: 'NOTE',
+    help: 'Take this note back, named as with --edit.',
+    commands: ['note'],
   },
   node: {
     flag: 'node',

@@ -1,4 +1,4 @@
-// `spikecam note`: writes something about an incident, or shows what was written.
+// `spikecam note`: writes something about an incident, changes it or takes it back, or shows what was written.
 import { readFileSync } from 'node:fs'
 import type { Config } from '../config.ts'
 import { Failure } from '../model/errors.ts'
@@ -12,21 +12,58 @@ export async function runNote({ args, options }: Config): Promise<number> {
   const output = readOutput(options.output, ['json', 'yaml', 'name'])
   const form = output && 'form' in output ? output.form : undefined
   const [word, ...words] = args
-  const client = connect(options)
-  const params = { id: await resolveIncident(client, word!) }
+  const { editNote, removeNote } = options
+  if (editNote !== undefined && removeNote !== undefined) {
+    throw new Failure('USAGE', 'a note is changed (--edit) or taken back (--remove), not both')
+  }
+  if (editNote !== undefined && words.length === 0) throw new Failure('USAGE', '--edit wants the new TEXT')
+  if (removeNote !== undefined && words.length > 0) throw new Failure('USAGE', '--remove takes no TEXT')
   const text = words.join(' ') === '-' ? readFileSync('/dev/stdin', 'utf8') : words.join(' ')
   if (words.length > 0 && text.trim() === '') throw new Failure('USAGE', 'the note is empty')
-  const isNew = words.length > 0
-  const { incident } = isNew
-    ? await client.post('/api/v1/incidents/{id}/notes', { params, body: { text, by: nameOf(options) } })
-    : await client.get('/api/v1/incidents/{id}', { params })
-  const notes = incident.notes ?? []
-  const shown = isNew ? notes.slice(-1) : notes
-  if (form === 'json' || form === 'yaml') await writeForm(isNew ? shown[0] : shown, form)
-  else if (form === 'name') await writeOut(shown.map(({ id }) => `${id}\n`).join(''))
-  else if (shown.length > 0) await writeOut(renderNotes(shown))
-  else note('Nobody wrote anything about it yet; spikecam note ID TEXT does.')
+  const client = connect(options)
+  const params = { id: await resolveIncident(client, word!) }
+  const show = async (notes: readonly Note[], isOne: boolean): Promise<void> => {
+    if (form === 'json' || form === 'yaml') await writeForm(isOne ? notes[0] : notes, form)
+    else if (form === 'name') await writeOut(notes.map(({ id }) => `${id}\n`).join(''))
+    else await writeOut(renderNotes(notes))
+  }
+  const known = async (): Promise<readonly Note[]> =>
+    (await client.get('/api/v1/incidents/{id}', { params })).incident.notes ?? []
+
+  const name = editNote ?? removeNote
+  if (name !== undefined) {
+    const old = noteNamed(await known(), name)
+    const path = '/api/v1/incidents/{id}/notes/{note}'
+    const named = { params: { ...params, note: old.id } }
+    if (editNote === undefined) {
+      await client.delete(path, named)
+      await show([old], true)
+      if (form === undefined) note('It is taken back.')
+    } else {
+      const { incident } = await client.put(path, { ...named, body: { text } })
+      await show(incident.notes?.filter(({ id }) => id === old.id) ?? [], true)
+    }
+  } else if (words.length > 0) {
+    const body = { text, by: nameOf(options) }
+    const { incident } = await client.post('/api/v1/incidents/{id}/notes', { params, body })
+    await show(incident.notes?.slice(-1) ?? [], true)
+  } else {
+    const notes = await known()
+    await show(notes, false)
+    if (notes.length === 0 && form === undefined) {
+      note('Nobody wrote anything about it yet; spikecam note ID TEXT does.')
+    }
+  }
   return 0
+}
+
+/** @param name an id, the beginning of one, or `last`. @throws Failure NOT_FOUND when no note or several are meant */
+export function noteNamed(notes: readonly Note[], name: string): Note {
+  const found = name === 'last' ? notes.slice(-1) : notes.filter(({ id }) => id.startsWith(name))
+  if (found.length === 1) return found[0]!
+  const ids = (found.length > 0 ? found : notes).map(({ id }) => id).join(', ') || 'none'
+  if (found.length > 0) throw new Failure('NOT_FOUND', `${found.length} notes begin with ${name}: ${ids}`)
+  throw new Failure('NOT_FOUND', `the incident has no note ${name}; there is: ${ids}`)
 }
 
 /** `2026-11-21 03:15:00Z ada: restarted cart`, further lines under the first. */
