@@ -32,15 +32,15 @@ export function readBytes(source: ByteSource, offset: number, length: number): U
 }
 
 /** Most names are read into this one and made text at once. */
-const nameBytes = new Uint8Array(usualNameBytes)
+const nameBytes = Buffer.alloc(usualNameBytes)
 
 /** @returns the NUL-terminated bytes at `offset` as text, at most `maxNameBytes` of them */
 export function readCString(source: ByteSource, offset: number): string {
   if (!(offset >= 0) || offset >= source.size) return ''
   const count = source.readInto(nameBytes, offset)
   const usualEnd = nameBytes.indexOf(0)
-  if (usualEnd >= 0 && usualEnd < count) return decodeName(nameBytes.subarray(0, usualEnd))
-  if (count < usualNameBytes) return decodeName(nameBytes.subarray(0, count))
+  if (usualEnd >= 0 && usualEnd < count) return nameBytes.toString('utf8', 0, usualEnd)
+  if (count < usualNameBytes) return nameBytes.toString('utf8', 0, count)
   for (let length = usualNameBytes * 8; ; length *= 8) {
     const bytes = readBytes(source, offset, Math.min(length, maxNameBytes))
     const end = bytes.indexOf(0)
@@ -49,17 +49,8 @@ export function readCString(source: ByteSource, offset: number): string {
   }
 }
 
-const utf8 = new TextDecoder()
-
-/** Names are ASCII nearly always; a loop over few characters costs less than the decoder's set-up. */
 export function decodeName(bytes: Uint8Array): string {
-  if (bytes.length > 64) return utf8.decode(bytes)
-  let text = ''
-  for (const byte of bytes) {
-    if (byte >= 0x80) return utf8.decode(bytes)
-    text += String.fromCharCode(byte)
-  }
-  return text
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString()
 }
 
 /** Value of an ASCII hex digit, -1 for anything else. */

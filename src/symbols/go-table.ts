@@ -186,6 +186,8 @@ class PcLineTable implements GoTable {
   private readonly steps: Float64Array
   private readonly end: number
   private readonly functions = new Map<number, GoFunction>()
+  /** The function that was found last: neighbouring addresses are asked for one after the other. */
+  private last: { func: GoFunction; entry: number; end: number } | undefined
 
   constructor(file: Elf, { header, detail }: { header: Header; detail: FrameDetail }) {
     this.file = file
@@ -233,6 +235,8 @@ class PcLineTable implements GoTable {
   }
 
   private functionAt(address: number): GoFunction | undefined {
+    const { last } = this
+    if (last && address >= last.entry && address < last.end) return last.func
     if (!(address < this.end)) return undefined
     let low = 0
     let high = this.steps.length
@@ -243,16 +247,20 @@ class PcLineTable implements GoTable {
     }
     if (low === 0) return undefined
     const first = (low - 1) * functionsPerStep
-    const rows = Math.min(functionsPerStep, this.header.functions - first)
-    const bytes = readBytes(this.source, this.header.functab + first * this.rowBytes, rows * this.rowBytes)
+    // The row behind the last one tells its end.
+    const wanted = Math.min(functionsPerStep, this.header.functions - first) * this.rowBytes
+    const bytes = readBytes(this.source, this.header.functab + first * this.rowBytes, wanted + this.rowBytes)
     const view = viewOf(bytes)
-    let row = -1
-    for (let p = 0; p + this.rowBytes <= bytes.length; p += this.rowBytes) {
-      if (this.entryIn(view, p) > address) break
-      row = p
+    let row = 0
+    let behind = Math.floor(Math.min(bytes.length, wanted) / this.rowBytes)
+    if (behind === 0) return undefined
+    while (behind - row > 1) {
+      const middle = (row + behind) >>> 1
+      if (this.entryIn(view, middle * this.rowBytes) <= address) row = middle
+      else behind = middle
     }
-    if (row < 0) return undefined
-    const offset = this.header.version >= 118 ? view.getUint32(row + 4, true) : u64(view, row + 8)
+    const p = row * this.rowBytes
+    const offset = this.header.version >= 118 ? view.getUint32(p + 4, true) : u64(view, p + 8)
     let func = this.functions.get(offset)
     if (!func) {
       func = this.readFunction(this.header.functionBase + offset)
@@ -260,6 +268,8 @@ class PcLineTable implements GoTable {
       if (this.functions.size >= maxDecoded) this.functions.clear()
       this.functions.set(offset, func)
     }
+    const next = p + this.rowBytes
+    if (next + 8 <= bytes.length) this.last = { func, entry: this.entryIn(view, p), end: this.entryIn(view, next) }
     return func
   }
 

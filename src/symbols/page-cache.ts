@@ -32,7 +32,7 @@ export class PageCache {
           const count = Math.min(target.length - done, (this.length[slot] as number) - from)
           if (count <= 0) break
           const start = slot * pageBytes + from
-          for (let i = 0; i < count; i++) target[done + i] = this.memory[start + i] as number
+          target.set(this.memory.subarray(start, start + count), done)
           done += count
         }
         return done
