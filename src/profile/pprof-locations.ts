@@ -57,8 +57,12 @@ class LocationReader implements MessageReader {
     // What a damaged predecessor left behind does not count.
     lines.length = this.lineOffsets[length] as number
     for (let at = start; at < end; at = last.next) {
-      const tag = readVarint(bytes, at, end)
-      at = last.next
+      let tag = bytes[at] as number
+      if (tag < 128) at++
+      else {
+        tag = readVarint(bytes, at, end)
+        at = last.next
+      }
       if (tag === 0x22) {
         const lineEnd = readLength(bytes, at, end)
         lines.read(last.next, lineEnd)
@@ -119,8 +123,12 @@ class LineReader implements MessageReader {
     let line = 0
     let column = 0
     for (let at = start; at < end; at = last.next) {
-      const tag = readVarint(bytes, at, end)
-      at = last.next
+      let tag = bytes[at] as number
+      if (tag < 128) at++
+      else {
+        tag = readVarint(bytes, at, end)
+        at = last.next
+      }
       if (tag > 0x18 || tag % 8 !== 0) {
         last.next = skipField(bytes, tag, { at, end })
         continue
@@ -154,10 +162,11 @@ class LineReader implements MessageReader {
 
   toTable(): LineTable {
     const { length } = this
+    // Not copied to size: memory that was never written costs nothing, a copy does.
     return {
-      function: this.fn.slice(0, length),
-      line: this.line.slice(0, length),
-      column: this.column.slice(0, length),
+      function: this.fn.subarray(0, length),
+      line: this.line.subarray(0, length),
+      column: this.column.subarray(0, length),
     }
   }
 

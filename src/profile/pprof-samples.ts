@@ -10,6 +10,7 @@ import { countLoss, type DecodeContext } from './pprof-context.ts'
 import type { IdTable } from './pprof-ids.ts'
 import type { MessageRuns } from './pprof-index.ts'
 import { LabelSets } from './pprof-labels.ts'
+import { leastPlainBytes, type PlainColumns, plainSampleReader } from './pprof-plain-samples.ts'
 import type { Label, SampleTable, StackTable } from './profile.ts'
 import { failAt, last, readLength, readVarint, skipField } from './protobuf.ts'
 
@@ -36,21 +37,21 @@ export function decodeSamples(
   return reader.finish()
 }
 
-class SampleReader {
+class SampleReader implements PlainColumns {
   private readonly context: DecodeContext
   private readonly locationIds: IdTable
-  private readonly columns: readonly BigInt64Array[]
+  readonly columns: readonly BigInt64Array[]
   /** The words of `columns`. */
   private readonly values: readonly Int32Array[]
-  private readonly stackOffsets: Uint32Array
+  readonly stackOffsets: Uint32Array
   private readonly labelColumn: Uint32Array
   private readonly labels: LabelSets
   /** For reading an id of up to four bytes at once. */
   private readonly view: DataView
   /** Location rows of all stacks so far, and how many there are. */
-  private locations: Uint32Array
-  private locationCount = 0
-  private sampleCount = 0
+  locations: Uint32Array
+  locationCount = 0
+  sampleCount = 0
 
   constructor(
     context: DecodeContext,
@@ -72,6 +73,8 @@ class SampleReader {
   readRun(start: number, end: number): void {
     const { bytes, salvage } = this.context
     const isFast = this.locationIds.isDense && !salvage
+    const plain = isFast && end - start >= leastPlainBytes ? plainSampleReader(this.columns.length) : undefined
+    if (plain) start = plain.read(bytes, { start, end, known: this.locationIds.length }, this)
     for (let at = start; at < end; ) {
       if (isFast) at = this.readPlainSamples(at, end)
       if (at === end) return
@@ -82,7 +85,7 @@ class SampleReader {
   }
 
   /** Makes room for the locations of a sample of this many bytes. */
-  private reserve(more: number): void {
+  reserve(more: number): void {
     const needed = this.locationCount + more
     if (needed <= this.locations.length) return
     const larger = new Uint32Array(Math.max(needed, this.locations.length * 1.5))
@@ -98,7 +101,7 @@ class SampleReader {
   }
 
   /**
-   * The hot path: samples as writers make them, of a file whose location ids are 1, 2, 3, ... (row = id - 1). One long
+   * The hot path in JavaScript: samples as writers make them, of a file whose location ids are 1, 2, 3, ... (row = id - 1). One long
    * function, because what it counts with then stays in registers.
    * @returns the first byte of the first sample that is not like that, or damaged; `readAnySample` says what it is
    */

@@ -27,8 +27,12 @@ class ValueTypeReader implements MessageReader {
     let type = 0
     let unit = 0
     for (let at = start; at < end; ) {
-      const tag = readVarint(bytes, at, end)
-      at = last.next
+      let tag = bytes[at] as number
+      if (tag < 128) at++
+      else {
+        tag = readVarint(bytes, at, end)
+        at = last.next
+      }
       if (tag === 0x08) type = checkString(this.context, readVarint(bytes, at, end), at)
       else if (tag === 0x10) unit = checkString(this.context, readVarint(bytes, at, end), at)
       else last.next = skipField(bytes, tag, { at, end })
@@ -61,8 +65,12 @@ class MappingReader implements MessageReader {
     const { bytes, strings } = context
     fields.fill(0n)
     for (let at = start; at < end; ) {
-      const tag = readVarint(bytes, at, end)
-      at = last.next
+      let tag = bytes[at] as number
+      if (tag < 128) at++
+      else {
+        tag = readVarint(bytes, at, end)
+        at = last.next
+      }
       if (tag >= 0x08 && tag <= 0x50 && tag % 8 === 0) {
         readVarint(bytes, at, end)
         words[tag / 4] = last.low
@@ -118,8 +126,12 @@ class FunctionReader implements MessageReader {
     let filename = 0
     let startLine = 0
     for (let at = start; at < end; at = last.next) {
-      const tag = readVarint(bytes, at, end)
-      at = last.next
+      let tag = bytes[at] as number
+      if (tag < 128) at++
+      else {
+        tag = readVarint(bytes, at, end)
+        at = last.next
+      }
       if (tag > 0x28 || tag % 8 !== 0) {
         last.next = skipField(bytes, tag, { at, end })
         continue

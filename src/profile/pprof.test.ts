@@ -5,8 +5,9 @@ import { gunzipSync } from 'node:zlib'
 import { describe, expect, test } from 'vitest'
 import { Failure } from '../model/errors.ts'
 import { ProfileBuilder } from './builder.ts'
-import { decodePprof, matchesPprof } from './pprof-decode.ts'
+import { decodePprof, matchesPprof, readPprof } from './pprof-decode.ts'
 import { encodePprof } from './pprof-encode.ts'
+import { leastPlainBytes } from './pprof-plain-samples.ts'
 import type { Profile } from './profile.ts'
 import { ProtobufWriter } from './protobuf-writer.ts'
 
@@ -132,6 +133,40 @@ describe('encode, then decode', () => {
 })
 
 describe('decode', () => {
+  test('large files are read by WebAssembly up to the first sample that is not plain, then by JavaScript: no seam', () => {
+    const builder = new ProfileBuilder([
+      { type: 'samples', unit: 'count' },
+      { type: 'cpu', unit: 'nanoseconds' },
+    ])
+    const locations = Array.from({ length: 20_000 }, (_, i) => builder.internLocation({ address: BigInt(i + 1) }))
+    const labels = builder.internLabels([{ key: 'pod', str: 'cart-0' }])
+    for (let i = 0; i < 9000; i++) {
+      const stack = Array.from({ length: i % 40 }, (_, depth) => locations[(i * 7919 + depth * 104_729) % 20_000]!)
+      builder.addSample(builder.internStack(stack), [1, i * 10_000_000], i === 6000 ? { labels } : {})
+    }
+    const profile = builder.build()
+    const bytes = encodePprof(profile)
+    expect(bytes.length).toBeGreaterThan(3 * leastPlainBytes)
+    const again = decodePprof(bytes)
+    expect(again.losses).toEqual([])
+    expect(again.samples.values).toEqual(profile.samples.values)
+    expect(again.samples.labels).toEqual(profile.samples.labels)
+    const stacksOf = ({ samples, stacks, locations: { address } }: Profile): string[] =>
+      Array.from(samples.stack, (stack) =>
+        Array.from(
+          stacks.locations.subarray(stacks.offsets[stack], stacks.offsets[stack + 1]),
+          (location) => address[location],
+        ).join(),
+      )
+    expect(stacksOf(again)).toEqual(stacksOf(profile))
+    // Damage is found where it is, whoever reads there.
+    const damaged = bytes.slice()
+    const place = bytes.length - 5000
+    damaged.fill(0xff, place, place + 12)
+    expect(() => decodePprof(damaged)).toThrow(expect.objectContaining({ code: 'MALFORMED' }))
+    expect(readPprof(damaged).samples.length).toBeGreaterThan(8000)
+  })
+
   test('takes unpacked fields, sparse ids, and tables in any order', () => {
     const writer = new ProtobufWriter()
     const message = (field: number, fields: [number, bigint][]): void => {
