@@ -30,7 +30,7 @@ export function Sandwich({ tree, selected, onSelect }: SandwichProps) {
   const name = readableName(tree.frames.name[selected] ?? '')
   const list = (title: string, of: typeof callers, restName: string) => (
     <div className="neighbours">
-      <h3>{title}</h3>
+      <h2>{title}</h2>
       <ul>
         {of.rest > 0 && <Row share={printShare(of.rest, of.total)} name={restName} />}
         {of.neighbours.slice(0, most).map((each) => (
