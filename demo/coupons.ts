@@ -41,7 +41,7 @@ export async function showCoupons(stage: Stage, watch: Watch): Promise<string> {
   const { detail, beganMs } = await catchSpike(watch, async () => (await fetch(`${url}?code=attack`)).text(), {
     isMeant: ({ target }) => target.pid === pid,
   })
-  await printIncident(watch, detail, beganMs)
+  printIncident(watch, detail, beganMs)
   await keepIncident(watch, detail)
   return detail.incident.id
 }

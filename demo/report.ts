@@ -3,6 +3,7 @@ import { mkdirSync, writeFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import type { IncidentDetail } from '../src/api/shapes.ts'
 import { printDurationMs } from '../src/lib/units.ts'
+import type { Incident } from '../src/model/incident.ts'
 import { printTarget } from '../src/model/target.ts'
 import { say } from './stage.ts'
 import type { Watch } from './watch.ts'
@@ -11,7 +12,7 @@ export const root = resolve(import.meta.dirname, '..')
 const out = join(root, 'demo', 'out')
 
 /** @param beganMs when the load began that made it spike */
-export async function printIncident(watch: Watch, detail: IncidentDetail, beganMs: number): Promise<void> {
+export function printIncident(watch: Watch, detail: IncidentDetail, beganMs: number): void {
   const { incident, captures } = detail
   const { target } = incident
   const at = (ms: number): string => new Date(ms).toISOString().slice(11, 23)
@@ -33,7 +34,7 @@ export async function printIncident(watch: Watch, detail: IncidentDetail, beganM
     say(`  container          ${target.container} (${target.containerId?.slice(0, 12)})`)
   } else say(`  process            ${printTarget(target)}`)
   if (alert?.because) say(`  found              ${alert.because}`)
-  await printThreads(watch, incident.id)
+  printThreads(incident)
   const quality = captures[0]?.quality
   if (quality) say(`  samples            ${quality.samples}, ${quality.lostSamples} lost, event ${quality.event}`)
   say('\nBusiest functions during the spike, share of its CPU:')
@@ -44,18 +45,10 @@ export async function printIncident(watch: Watch, detail: IncidentDetail, beganM
   say(`go tool pprof -top '${watch.url}/api/v1/incidents/${incident.id}/pprof?phase=during'`)
 }
 
-const mostThreads = 3
-/** The rest of a program's threads did some thousandths each. */
-const leastShare = 0.01
-
-async function printThreads({ client }: Watch, id: string): Promise<void> {
-  const answer = await client.get('/api/v1/incidents/{id}/threads', { params: { id }, query: { phase: 'during' } })
-  const rows = answer.rows.filter((row) => row.isTarget)
-  const whole = rows.reduce((sum, row) => sum + row.value, 0)
-  const busy = rows.filter((row) => row.value >= whole * leastShare).slice(0, mostThreads)
-  for (const [i, { thread, tid, pid, value }] of busy.entries()) {
-    const who = `${thread}, thread ${tid} of process ${pid}`
-    say(`  ${(i === 0 ? 'busiest threads' : '').padEnd(19)}${who}: ${((value / whole) * 100).toFixed(0)} %`)
+function printThreads({ threads = [] }: Incident): void {
+  for (const [i, { name, tid, pid, share }] of threads.entries()) {
+    const what = i === 0 ? 'busiest threads' : ''
+    say(`  ${what.padEnd(19)}${name}, thread ${tid} of process ${pid}: ${(share * 100).toFixed(0)} %`)
   }
 }
 

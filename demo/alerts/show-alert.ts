@@ -62,7 +62,7 @@ export async function showAlert(
     },
     { isMeant, why: () => whyNothing(watch, () => whereAlertsAre(monitoring)) },
   )
-  await printIncident(watch, detail, beganMs)
+  printIncident(watch, detail, beganMs)
   const { incident } = detail
   const wrong = burner.whyNotIt(incident.target)
   if (wrong) throw new DemoFailure(`the incident is of somebody else: ${wrong}`)

@@ -12,7 +12,7 @@ export async function showPods(watch: Watch, redis: RedisPods): Promise<string> 
   const { detail, beganMs } = await catchSpike(watch, () => redis.spike(driven.name), {
     isMeant: ({ target }) => target.namespace === driven.namespace,
   })
-  await printIncident(watch, detail, beganMs)
+  printIncident(watch, detail, beganMs)
   const { pod, container } = detail.incident.target
   if (pod !== driven.name || container !== 'redis-exporter') {
     throw new DemoFailure(`the incident names ${pod}/${container}, but ${driven.name}/redis-exporter was driven`)
