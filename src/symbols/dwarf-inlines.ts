@@ -1,5 +1,5 @@
 // Calls that compilers of C, C++ and Rust inlined, from the debug information of a file. Nothing is read before an
-// address is asked for, then the first entries of all units once, one unit's functions, and the function's own entries.
+// address is asked for, then only which unit it belongs to, that unit's functions, and the entries of its function.
 import type { SymbolFrame } from '../profile/symbolizer.ts'
 import { readBytes, readCString } from './byte-source.ts'
 import { demangle } from './demangle.ts'

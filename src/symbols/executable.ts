@@ -78,6 +78,7 @@ class ElfExecutable implements Executable {
   private stubs: readonly NamedTable[] | undefined
   private go: GoTable | undefined
   private calls: InlinedCalls | undefined
+  private unreadBefore = 0
   /** Where the symbol begins that was found last. */
   private symbolStart = Number.NEGATIVE_INFINITY
   /** Whether all but the table of symbols was read. */
@@ -116,7 +117,7 @@ class ElfExecutable implements Executable {
   }
 
   get unread(): number {
-    return this.calls?.unread ?? 0
+    return Math.max(this.unreadBefore, this.calls?.unread ?? 0)
   }
 
   framesAt(offset: number, isReturn = false): readonly SymbolFrame[] {
@@ -139,6 +140,7 @@ class ElfExecutable implements Executable {
     this.embedded = undefined
     this.stubs = undefined
     this.go = undefined
+    this.unreadBefore = this.unread
     this.calls = undefined
     this.isRead = false
     this.isOpened = false

@@ -92,6 +92,10 @@ describe.skipIf(!hasGo)('a Go program', () => {
       expect(ours).toEqual(frames.slice(i, i + ours.length).map(({ text }) => text))
     })
     expect(found.map((ours) => ours.length)).toContain(3)
+    for (const { pc } of frames) {
+      const atCall = program.framesAt(offsetOfAddress(file, pc - shift - 1)!)
+      expect(program.framesAt(offsetOfAddress(file, pc - shift)!, true)).toEqual(atCall)
+    }
   })
 
   test('names and lines of 2 000 addresses are those of go tool addr2line', () => {
