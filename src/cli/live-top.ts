@@ -37,11 +37,13 @@ export async function runLiveTop({ args, options }: Config): Promise<number> {
   try {
     while (!ended) {
       const answer = await ask()
-      const room = Math.max(1, (process.stdout.rows ?? 24) - headLines(answer))
+      // A terminal that nobody told its size, as under `docker exec -t`, says that it has none.
+      const { rows, columns } = process.stdout
+      const room = Math.max(1, (rows || 24) - headLines(answer))
       const silent = describeSilent(answer).map((line) => `${line}\n`)
       // Home, the new table line by line over the old one, and away with what is left below it: no flicker.
       const text = `${renderUsage(answer, Math.min(options.limit, room))}${silent.join('')}`
-      await writeOut(`\x1b[H${cutLines(text, process.stdout.columns).replaceAll('\n', '\x1b[K\n')}\x1b[J`)
+      await writeOut(`\x1b[H${cutLines(text, columns || 80).replaceAll('\n', '\x1b[K\n')}\x1b[J`)
       if (ended) break
       await new Promise<void>((resolve) => {
         const timer = setTimeout(resolve, refreshMs)
@@ -60,7 +62,7 @@ export async function runLiveTop({ args, options }: Config): Promise<number> {
 /** Titles, the lines of the nodes, and one for the cursor. */
 const headLines = ({ nodes, silent }: UsageAnswer): number => nodes.length + silent.length + 3
 
-const cutLines = (text: string, columns = 80): string =>
+const cutLines = (text: string, columns: number): string =>
   text
     .split('\n')
     .map((line) => line.slice(0, columns))
