@@ -27,7 +27,7 @@ export const failures = {
   MALFORMED: { status: 422, exit: 2, advice: 'The file is damaged beyond what could be read; record it again.' },
   TOO_LARGE: { status: 413, exit: 2, advice: 'Raise the limit named in the message, or cut the input.' },
   INCOMPATIBLE: { status: 422, exit: 2, advice: 'Merge and diff take profiles of the same sample types.' },
-  REFUSED: { status: 429, exit: 3, advice: 'The message names the guard and the setting that would change it.' },
+  REFUSED: { status: 429, exit: 3, advice: 'Wait for what is running, or change the setting that the message names.' },
   OVERLOADED: { status: 503, exit: 3, advice: 'Send it again; Alertmanager does so by itself.' },
   METHOD_NOT_ALLOWED: { status: 405, exit: 2, advice: 'See /api/v1/openapi.json for what this route takes.' },
   RANGE_NOT_SATISFIABLE: { status: 416, exit: 2, advice: 'Ask for a range within the size that the message names.' },
