@@ -12,7 +12,9 @@ const process = (cmdline: string, rest: Partial<Target> = {}): Target => ({
 test('a process is called what people call it', () => {
   expect(commandName(process('/usr/bin/redis-server 127.0.0.1:6379'))).toBe('redis-server')
   expect(commandName(process('/opt/node/bin/node --perf-basic-prof /app/server.js --port 1'))).toBe('node server.js')
-  expect(commandName(process('node --conditions development -C node /app/worker.js'))).toBe('node worker.js')
+  expect(commandName(process('node --conditions development -C node --cpu-prof-interval 300 /app/worker.js'))).toBe(
+    'node worker.js',
+  )
   expect(commandName(process('node -e function() {}'))).toBe('node -e')
   expect(commandName(process('python3.12 -X perf app/main.py'))).toBe('python3.12 main.py')
   expect(commandName(process('java -Xmx2g -jar /srv/cart.jar'))).toBe('java -jar cart.jar')

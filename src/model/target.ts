@@ -37,7 +37,7 @@ const interpreters =
 
 /** Options of interpreters whose value is the next word: `python -X perf`, `node -C production`, `java -cp lib/*`. */
 const takesValue =
-  /^(-X|-W|-r|--require|--import|--(experimental-)?loader|-C|--conditions|--env-file|-cp|-classpath|--class-path|-p|--module-path|-I)$/
+  /^(-X|-W|-r|--require|--import|--(experimental-)?loader|-C|--conditions|--env-file|--(cpu|heap)-prof-[a-z]+|-cp|-classpath|--class-path|-p|--module-path|-I)$/
 
 /**
  * What people call the process: `node server.js`, `java -jar cart.jar`, `redis-server`. The comm alone will not do:
