@@ -101,8 +101,8 @@ class SampleReader implements PlainColumns {
   }
 
   /**
-   * The hot path in JavaScript: samples as writers make them, of a file whose location ids are 1, 2, 3, ... (row = id - 1). One long
-   * function, because what it counts with then stays in registers.
+   * The hot path in JavaScript: samples as writers make them, with labels, of a file whose location ids are 1, 2, 3, ...
+   * (row = id - 1). One long function, because what it counts with then stays in registers.
    * @returns the first byte of the first sample that is not like that, or damaged; `readAnySample` says what it is
    */
   private readPlainSamples(start: number, end: number): number {
