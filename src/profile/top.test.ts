@@ -19,6 +19,19 @@ test('recursion counts once in the total, modules of one name are one row', () =
   expect([total, unit]).toEqual([10, 'count'])
 })
 
+test('the module is that of the samples that are counted, not of others that have the name elsewhere', () => {
+  const profile = drawProfile(`
+    start@/usr/lib/libc.so.6;serve 5
+    start@/srv/static;spin 3
+  `)
+  const modulesOf = (filter?: (sample: number) => boolean): (string | undefined)[] =>
+    topFunctions(profile, filter ? { filter } : {})
+      .functions.filter((row) => row.function === 'start')
+      .map((row) => row.module)
+  expect(modulesOf()).toEqual(['libc.so.6'])
+  expect(modulesOf((sample) => sample === 1)).toEqual(['static'])
+})
+
 test('a difference counts its magnitude', () => {
   const { functions, total } = topFunctions(drawProfile('a 5\nb -7'))
   expect(functions.map((row) => [row.function, row.self])).toEqual([

@@ -6,7 +6,7 @@ import type { Profile } from './profile.ts'
 
 export interface TopFunction {
   readonly function: string
-  /** Of its first appearance; a name that lies in several modules is one row, as in pprof. */
+  /** Of its first appearance in what is counted; a name that lies in several modules is one row, as in pprof. */
   readonly module: string
   readonly kind: FrameKind
   /** In the unit of the sample type, exact up to 2^53. */
@@ -33,11 +33,13 @@ export interface TopOptions {
 export function topFunctions(profile: Profile, { sampleType = profile.defaultType, filter }: TopOptions = {}): Top {
   const { samples, stacks } = profile
   const { keys, offsets, rows } = framesOf(profile)
-  const { rowOf, first } = mergeByName(keys.name)
-  const self = new Float64Array(first.length)
-  const total = new Float64Array(first.length)
+  const { rowOf, length } = mergeByName(keys.name)
+  const self = new Float64Array(length)
+  const total = new Float64Array(length)
+  /** Frame that it was counted as first, plus one: other processes of the node may have the name in another module. */
+  const seenAs = new Uint32Array(length)
   /** The sample that counted a function last, plus one: recursion counts once. */
-  const countedBy = new Uint32Array(first.length)
+  const countedBy = new Uint32Array(length)
   const words = wordsOf(samples.values[sampleType] ?? new BigInt64Array(samples.length))
   let sum = 0
   for (let sample = 0; sample < samples.length; sample++) {
@@ -52,20 +54,22 @@ export function topFunctions(profile: Profile, { sampleType = profile.defaultTyp
       const location = stacks.locations[at] as number
       const end = offsets[location + 1] as number
       for (let row = offsets[location] as number; row < end; row++) {
-        const fn = rowOf[rows[row] as number] as number
+        const frame = rows[row] as number
+        const fn = rowOf[frame] as number
         // The innermost function of the leaf is the one that ran.
         if (at === from && row === offsets[location]) self[fn] = (self[fn] as number) + value
         if (countedBy[fn] === sample + 1) continue
         countedBy[fn] = sample + 1
+        if (seenAs[fn] === 0) seenAs[fn] = frame + 1
         total[fn] = (total[fn] as number) + value
       }
     }
   }
   const functions: TopFunction[] = []
-  for (let fn = 0; fn < first.length; fn++) {
+  for (let fn = 0; fn < length; fn++) {
     // What cancels out in a difference is no row, as in pprof.
     if (self[fn] === 0 && total[fn] === 0) continue
-    const row = first[fn]!
+    const row = seenAs[fn]! - 1
     functions.push({
       function: keys.name[row]!,
       module: keys.module[row]!,
@@ -83,17 +87,13 @@ export function topFunctions(profile: Profile, { sampleType = profile.defaultTyp
   return { functions, total: sum, unit: profile.sampleTypes[sampleType]?.unit ?? '' }
 }
 
-/** Rows of the same name become one; `first` has the row that it was met at. */
-function mergeByName(names: readonly string[]): { rowOf: Uint32Array; first: number[] } {
+/** Rows of the same name become one; `length` is how many they are then. */
+function mergeByName(names: readonly string[]): { rowOf: Uint32Array; length: number } {
   const ids = new Map<string, number>()
-  const first: number[] = []
-  const rowOf = Uint32Array.from(names, (name, row) => {
-    let id = ids.get(name)
-    if (id === undefined) {
-      id = first.push(row) - 1
-      ids.set(name, id)
-    }
+  const rowOf = Uint32Array.from(names, (name) => {
+    const id = ids.get(name) ?? ids.size
+    ids.set(name, id)
     return id
   })
-  return { rowOf, first }
+  return { rowOf, length: ids.size }
 }
