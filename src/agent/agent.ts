@@ -119,7 +119,7 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
   void closeLeftInspectors(opened).then((swept) => {
     for (const { isClosed, message } of swept) log[isClosed ? 'info' : 'warn'](message)
   })
-  const annotationsOf = ({ pid }: Target): Readonly<Record<string, string>> | undefined =>
+  const annotationsOf = ({ pid }: Pick<Target, 'pid'>): Readonly<Record<string, string>> | undefined =>
     pid === undefined ? undefined : inventory.containerOf({ pid })?.pod.annotations
   const episodes = new Episodes({
     node,
@@ -186,6 +186,7 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
       keysOf: (each) => seriesKeys(each, inventory),
       nowMs: () => clock.nowMs(),
       monotonicMs,
+      annotationsOf,
     })
 
   /** Ended by a person while the order was still being noted. */

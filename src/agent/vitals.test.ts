@@ -1,3 +1,5 @@
+import { once } from 'node:events'
+import { type AddressInfo, createServer } from 'node:net'
 import { availableParallelism } from 'node:os'
 import { expect, test } from 'vitest'
 import type { Target } from '../model/target.ts'
@@ -39,6 +41,23 @@ test('what it uses now, what is usual for it, and what it is', () => {
   expect(vitals.memoryBytes).toBeLessThan(1e10)
   expect(vitals.node.memoryAvailableShare).toBeGreaterThan(0)
   expect(vitals.node.memoryAvailableShare).toBeLessThanOrEqual(1)
+})
+
+test('what its pod says of pprof counts where it is who listens there', async () => {
+  const listener = createServer().listen(0, '127.0.0.1')
+  await once(listener, 'listening')
+  const { port } = listener.address() as AddressInfo
+  const ring = new UsageRing({ stepMs: 200, keepMs: 360_000 })
+  const annotated = (pprofPort: number) =>
+    readVitals(own, {
+      ...sources(ring),
+      annotationsOf: ({ pid }) => (pid === own.pid ? { 'spikecam.dev/pprof-port': String(pprofPort) } : undefined),
+    }).hasPprof
+  expect(annotated(port)).toBe(true)
+  listener.close()
+  await once(listener, 'close')
+  expect(annotated(port)).toBeUndefined()
+  expect(readVitals(own, sources(ring))).not.toHaveProperty('hasPprof')
 })
 
 test('of what is younger than a minute nobody knows what is usual', () => {

@@ -4,6 +4,8 @@
 //   /proc/PID/status    RssAnon:      18260 kB (proc_pid_status(5)): memory that no other process has
 import { readFileSync } from 'node:fs'
 import { processesOf } from '../capture/context-processes.ts'
+import { annotatedPprof } from '../capture/go-pprof-annotations.ts'
+import { isAnnotatedPlace } from '../capture/go-pprof-find.ts'
 import type { Vitals } from '../model/inventory.ts'
 import type { Target } from '../model/target.ts'
 import type { UsageRing } from '../ring/usage-ring.ts'
@@ -22,6 +24,8 @@ export interface VitalsSources {
   nowMs(): number
   /** Of the usage readings. */
   monotonicMs(): number
+  /** Of the pod that a process belongs to. */
+  readonly annotationsOf?: (process: { readonly pid: number }) => Readonly<Record<string, string>> | undefined
   readonly proc?: string
 }
 
@@ -32,13 +36,14 @@ const pastMs = 15 * 60_000
 const minuteMs = 60_000
 
 export function readVitals(target: Target, sources: VitalsSources): Vitals {
-  const { ring, usage, cgroups, cpus, proc = '/proc' } = sources
+  const { ring, usage, cgroups, cpus, annotationsOf, proc = '/proc' } = sources
   const keys = sources.keysOf(target)
   const toMs = sources.nowMs()
   const past = ring.sum(keys, 'past', { fromMs: toMs - pastMs, toMs })
   const [first] = keys
   const limits = keys.length === 1 && first !== undefined ? usage.limits(first, sources.monotonicMs()) : {}
   const { pids } = target.kind === 'node' ? { pids: [] } : processesOf(target, cgroups, proc)
+  const hasPprof = pids.some((pid) => isAnnotatedPlace(pid, annotatedPprof(annotationsOf?.({ pid }) ?? {})))
   const baselineCores = past && quietestMean(past.cores, Math.round(minuteMs / past.stepMs))
   return {
     cores: past ? (meanOf(past.cores.slice(-Math.ceil(currentMs / past.stepMs))) ?? 0) : 0,
@@ -46,6 +51,7 @@ export function readVitals(target: Target, sources: VitalsSources): Vitals {
     ...(baselineCores === undefined ? {} : { baselineCores }),
     ...(pids.length > 0 ? { memoryBytes: pids.reduce((sum, pid) => sum + privateBytes(pid, proc), 0) } : {}),
     runtimes: [...new Set(pids.map((pid) => detectRuntime(pid, proc).runtime))],
+    ...(hasPprof ? { hasPprof } : {}),
     node: { cpus, cores: usage.machineCores, memoryAvailableShare: availableShare(proc) },
   }
 }

@@ -131,6 +131,8 @@ export const Vitals = z.object({
   /** Private memory of all its processes. */
   memoryBytes: z.number().optional(),
   runtimes: z.array(z.enum(runtimes)),
+  /** Its pod says by annotation where it serves pprof, and it listens there: then it has profiles whatever it is written in. */
+  hasPprof: z.literal(true).optional(),
   node: z.object({ cpus: z.number().int(), cores: z.number(), memoryAvailableShare: z.number() }),
 })
 export type Vitals = z.infer<typeof Vitals>

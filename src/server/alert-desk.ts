@@ -194,10 +194,14 @@ export function createAlertDesk(options: AlertDeskOptions): AlertDesk {
     const { rule, because, found } = look
     for (const situation of found) {
       const joined = await join(record, { rule, because }, situation)
-      const decision = joined ?? decideSteps(rule, situation, { limiter, nowMs: nowMs(), ...severityOf(record.alert) })
-      decisions.push({ ...decision, because })
-      if (decision.outcome === 'refused') {
-        refusals.push(refusalEntry(decision, rule, { situation, trigger: triggerOf(record, rule.name) }))
+      if (joined) {
+        decisions.push({ ...joined, because })
+        continue
+      }
+      const decided = decideSteps(rule, situation, { limiter, nowMs: nowMs(), ...severityOf(record.alert) })
+      decisions.push({ ...decided.decision, because })
+      if (decided.decision.outcome === 'refused') {
+        refusals.push(refusalEntry(decided, situation.target, triggerOf(record, rule.name)))
       }
     }
     return { record: withDecisions(record, decisions), refusals }

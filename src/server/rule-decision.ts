@@ -37,7 +37,9 @@ export async function situationOf(
     return undefined
   })
   if (rule.when === 'firing') return { target, source, vitals, whyNot: undefined }
-  const now: CpuNow | undefined = vitals && (spike ? { ...vitals, ...spike } : vitals)
+  // Who waits without having been starved into it wants no more than it gets.
+  const waitingCores = spike?.cause === 'contention' ? spike.waitingCores : undefined
+  const now: CpuNow | undefined = vitals && (spike ? { ...vitals, ...spike, waitingCores } : vitals)
   const whyNot = now ? whyNotBusy(rule.when, now) : `how busy it is could not be asked: ${silence}`
   return { target, source, vitals, whyNot }
 }
@@ -51,24 +53,26 @@ export interface Deciding {
   readonly incidentId?: string
 }
 
+export interface Decided {
+  readonly decision: RuleDecision
+  /** What it is about: the first that would be captured, else the first that a guard forbids. */
+  readonly kind: string
+}
+
 /** Takes the places that it needs at the limiter. */
 export function decideSteps(
   rule: Rule,
   { target, source, vitals, whyNot }: Situation,
   { limiter, nowMs, severity, incidentId = newId('inc-', nowMs) }: Deciding,
-): RuleDecision {
-  const decide = (outcome: RuleDecision['outcome'], why: string, more: Partial<RuleDecision> = {}): RuleDecision => ({
-    atMs: nowMs,
-    rule: rule.name,
-    target,
-    outcome,
-    message: `${printTarget(target)}: ${why}`,
-    steps: [],
-    ...more,
-  })
-  if (whyNot) return decide('skipped', whyNot)
+): Decided {
   const plan = planSteps(rule, vitals, source)
   const [first] = plan.steps
+  const kind = (first ?? plan.left.find((each) => each.guard) ?? rule.do[0])?.kind ?? 'cpu'
+  const decide = (outcome: RuleDecision['outcome'], why: string, more: Partial<RuleDecision> = {}): Decided => {
+    const message = `${printTarget(target)}: ${why}`
+    return { decision: { atMs: nowMs, rule: rule.name, target, outcome, message, steps: [], ...more }, kind }
+  }
+  if (whyNot) return decide('skipped', whyNot)
   if (!first) {
     const guard = plan.left.find((each) => each.guard)?.guard
     return guard ? decide('refused', printPlan(plan), { guard }) : decide('skipped', `nothing ${printPlan(plan)}`)
@@ -89,12 +93,10 @@ export function decideSteps(
 
 /** The row of the ledger about a decision that refused. */
 export function refusalEntry(
-  { atMs, guard, message }: RuleDecision,
-  rule: Rule,
-  { situation: { target, vitals, source }, trigger }: { readonly situation: Situation; readonly trigger: Trigger },
+  { decision: { atMs, guard, message }, kind }: Decided,
+  target: Target,
+  trigger: Trigger,
 ): LedgerEntry {
-  const { steps, left } = planSteps(rule, vitals, source)
-  const kind = (steps[0] ?? left.find((each) => each.guard) ?? rule.do[0])?.kind ?? 'cpu'
   const id = newId('trg-', atMs)
   return {
     id,

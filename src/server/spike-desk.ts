@@ -76,14 +76,15 @@ export function createSpikeDesk(options: SpikeDeskOptions): SpikeDesk {
     const { rule } = choice
     const situation = await situationOf(agents, rule, { target, spike: trigger.spike ?? unknownSpike })
     const severity = trigger.spike?.cores
-    const decision = decideSteps(rule, situation, {
+    const decided = decideSteps(rule, situation, {
       limiter,
       nowMs: nowMs(),
       incidentId: id,
       ...(severity === undefined ? {} : { severity }),
     })
+    const { decision } = decided
     return decision.outcome === 'refused'
-      ? { decision, refusal: refusalEntry(decision, rule, { situation, trigger: triggerOf(incident, rule) }) }
+      ? { decision, refusal: refusalEntry(decided, target, triggerOf(incident, rule)) }
       : { decision }
   }
 

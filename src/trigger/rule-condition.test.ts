@@ -24,6 +24,14 @@ test.each<[CpuNow, string | undefined]>([
   expect(whyNotBusy(when, now)).toBe(why)
 })
 
+test('of a program that neighbours starve the wait counts as what it wants to use', () => {
+  expect(whyNotBusy({ above: 0.8 }, { cores: 0.35, waitingCores: 0.6 })).toBeUndefined()
+  expect(whyNotBusy({ risesBy: 0.5 }, { cores: 0.35, waitingCores: 0.6, baselineCores: 0.1 })).toBeUndefined()
+  expect(whyNotBusy({ above: 0.8 }, { cores: 0.35, waitingCores: 0.3 })).toBe(
+    'it uses 35 % of its one core and waits for 30 %, above is 80 %',
+  )
+})
+
 test('a rise alone', () => {
   expect(whyNotBusy({ risesBy: 0.2 }, { cores: 0.3, baselineCores: 0.05 })).toBeUndefined()
   expect(whyNotBusy({ risesBy: 0.2 }, { cores: 0.3, baselineCores: 0.15 })).toContain('15 % is usual')

@@ -34,6 +34,11 @@ export type CpuCondition = z.infer<typeof CpuCondition>
 /** CPU of a target now, in cores. */
 export interface CpuNow {
   readonly cores: number
+  /**
+   * Of a spike by contention: the time that it was ready to run and got no CPU. It counts as use: on a full node a program
+   * that would burn a core gets a third of one, and that is what the rule is to see.
+   */
+  readonly waitingCores?: number | undefined
   readonly limitCores?: number | undefined
   readonly requestCores?: number | undefined
   /** What is usual for it; absent for one that nobody has known for long. */
@@ -50,14 +55,17 @@ export function measureOf({ limitCores, requestCores }: CpuNow): { cores: number
 /** @returns why the condition does not hold, or undefined when it does */
 export function whyNotBusy(when: CpuCondition, now: CpuNow): string | undefined {
   const measure = measureOf(now)
-  const uses = `it uses ${printShare(now.cores, measure.cores)} of its ${measure.name}`
-  const share = now.cores / measure.cores
+  const { waitingCores = 0 } = now
+  const waits = waitingCores > 0 ? ` and waits for ${printShare(waitingCores, measure.cores)}` : ''
+  const uses = `it uses ${printShare(now.cores, measure.cores)} of its ${measure.name}${waits}`
+  const wanted = now.cores + waitingCores
+  const share = wanted / measure.cores
   if (when.orAbove !== undefined && share >= when.orAbove) return undefined
   const or = when.orAbove === undefined ? '' : `, orAbove ${percent(when.orAbove)}`
   if (when.above !== undefined && share < when.above) return `${uses}, above is ${percent(when.above)}${or}`
   if (when.risesBy === undefined) return undefined
   if (now.baselineCores === undefined) return `${uses}, and what is usual for it is not known yet (risesBy)${or}`
-  if ((now.cores - now.baselineCores) / measure.cores >= when.risesBy) return undefined
+  if ((wanted - now.baselineCores) / measure.cores >= when.risesBy) return undefined
   const usual = printShare(now.baselineCores, measure.cores)
   return `${uses}, and ${usual} is usual for it; risesBy is ${percent(when.risesBy)}${or}`
 }

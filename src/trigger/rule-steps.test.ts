@@ -12,6 +12,15 @@ const vitals = (other: Partial<Vitals> = {}): Vitals => ({
 })
 const rule = (steps: string[], guards: object = {}) => Rule.parse({ name: 'a', do: steps, guards })
 
+test('who serves pprof where its pod says so has what is read there, whatever it is written in', () => {
+  const some = rule(['heap', 'mutex', 'goroutines', 'threads'])
+  const why = (kind: string, of: string) => `without ${kind}: it is of ${of}, and this is native`
+  expect(printPlan(planSteps(some, vitals({ runtimes: ['native'], hasPprof: true }), 'alert'))).toBe(
+    ['heap, mutex', why('goroutines', 'go'), why('threads', 'jvm, python')].join('; '),
+  )
+  expect(planSteps(some, vitals({ runtimes: ['native'] }), 'alert').steps).toEqual([])
+})
+
 test('what the language does not have is left out, as far as it is known', () => {
   const some = rule(['context', 'threads', 'goroutines', 'cpu 20s'])
   expect(printPlan(planSteps(some, vitals(), 'alert'))).toBe(

@@ -64,7 +64,9 @@ function whyLeftOut(kind: CaptureKind, { guards, vitals, source }: Situation): O
     return source === 'spike' ? { why: 'the capture that the agent takes itself has it' } : undefined
   const fits = runtimesOfKind[kind]
   const found = vitals?.runtimes ?? []
-  if (fits && found.length > 0 && !found.some((runtime) => fits.includes(runtime))) {
+  // An annotated endpoint is asked as that of a Go program is (docs/probes.md), except for what only Go has.
+  const isServed = vitals?.hasPprof === true && kind !== 'goroutines' && fits?.includes('go') === true
+  if (fits && !isServed && found.length > 0 && !found.some((runtime) => fits.includes(runtime))) {
     return { why: `it is of ${fits.join(', ')}, and this is ${found.join(', ')}` }
   }
   if (source === 'spike' && kind === 'threads' && found.length > 0 && found.every((runtime) => runtime === 'jvm')) {
