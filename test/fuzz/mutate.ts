@@ -1,5 +1,6 @@
-// Damages good files in the ways that files are damaged: bits, numbers, cuts, repeats, pieces of one in another. The
-// same seed gives the same damage.
+// Damages good files in the ways that files are damaged: bits, numbers, cuts, repeats, pieces of one in another. And in
+// the ways that a reader is attacked: lengths that fit what they measure while the content does not, numbers that point
+// to the file's own end, values of another type. The same seed gives the same damage.
 
 /** xorshift32: fast, and good enough to spread damage. */
 export class Random {
@@ -26,7 +27,10 @@ export class Random {
 /** Mutants grow no larger than this, so that thousands are tried in a second. */
 export const maxMutantBytes = 262_144
 /** Numbers at the edges of types; as bytes of either order, and as text. */
-const edges = [0n, 1n, 0x7fn, 0x80n, 0xffn, 0x7fffn, 0xffffn, 0x7fffffffn, 0xffffffffn, 2n ** 63n - 1n, 2n ** 64n - 1n]
+const edges = [
+  ...[0n, 1n, 0x7fn, 0x80n, 0xffn, 0x7fffn, 0x8000n, 0xffffn, 0x7fffffffn, 0x80000000n, 0xffffffffn, 0x100000000n],
+  ...[2n ** 53n - 1n, 2n ** 53n, 2n ** 63n - 1n, 2n ** 63n, 2n ** 64n - 1n],
+]
 
 type Damage = (bytes: Uint8Array, random: Random, others: readonly Uint8Array[]) => Uint8Array
 
@@ -46,7 +50,7 @@ const gentle: readonly Damage[] = [
     if (bytes.length < size) return bytes
     const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length)
     const at = random.below(bytes.length - size + 1)
-    const value = random.pick(edges)
+    const value = interesting(bytes, at, random)
     const isLittle = random.below(2) === 0
     if (size === 2) view.setUint16(at, Number(value & 0xffffn), isLittle)
     else if (size === 4) view.setUint32(at, Number(value & 0xffffffffn), isLittle)
@@ -63,7 +67,110 @@ const gentle: readonly Damage[] = [
     const edge = new TextEncoder().encode(String(random.pick(edges) * sign))
     return joined(bytes.subarray(0, from), edge, bytes.subarray(to))
   },
+  function copyNumber(bytes, random) {
+    // An id, an offset or a size where another one stood.
+    const size = random.pick([1, 2, 4, 8])
+    if (bytes.length < 2 * size) return bytes
+    const from = random.below(bytes.length - size + 1)
+    bytes.copyWithin(random.below(bytes.length - size + 1), from, from + size)
+    return bytes
+  },
+  function resizeMeasured(bytes, random) {
+    // Less or more of what a length measures, and the length says so: the parts behind stay where readers look for them.
+    const field = findMeasured(bytes, random)
+    if (!field) return bytes
+    const { at, width, start, size } = field
+    const [from, to] = range(bytes.subarray(start, start + size), random)
+    const kept = bytes.subarray(start, start + size)
+    const content =
+      random.below(2) === 0
+        ? joined(kept.subarray(0, from), kept.subarray(to))
+        : joined(kept.subarray(0, to), kept.subarray(from, to), kept.subarray(to))
+    const length = width === 0 ? varint(BigInt(content.length)) : fixed(content.length, width)
+    return joined(bytes.subarray(0, at), length, content, bytes.subarray(start + size))
+  },
+  function setVarint(bytes, random) {
+    const at = random.below(bytes.length + 1)
+    let end = at
+    while (end < bytes.length && bytes[end]! > 127) end++
+    return joined(bytes.subarray(0, at), varint(interesting(bytes, at, random)), bytes.subarray(end + 1))
+  },
+  function setValue(bytes, random) {
+    // What stands behind a colon, up to the next comma or bracket: JSON, headers, thread dumps.
+    const start = random.below(bytes.length + 1)
+    const colon = bytes.indexOf(0x3a, start)
+    if (colon < 0) return bytes
+    let end = colon + 1
+    while (end < bytes.length && ![0x2c, 0x5d, 0x7d, 0x0a].includes(bytes[end]!)) end++
+    const value = new TextEncoder().encode(random.pick(values))
+    return joined(bytes.subarray(0, colon + 1), value, bytes.subarray(end))
+  },
 ]
+
+/** JSON of every type, and numbers that are none. */
+const values = [
+  'null',
+  'true',
+  '{}',
+  '[]',
+  '[[[[]]]]',
+  '""',
+  '"\\u0000"',
+  '-1',
+  '0.5',
+  '1e308',
+  '1e999',
+  '-0',
+  ' ',
+  '{"a":[{}]}',
+]
+
+/** Numbers at the edges of types, or around what a position and a size in this very file are. */
+function interesting(bytes: Uint8Array, at: number, random: Random): bigint {
+  const own = [bytes.length, bytes.length - at, at].flatMap((number) => [number - 1, number, number + 1])
+  return random.below(3) > 0 ? random.pick(edges) : BigInt(Math.max(0, random.pick(own)))
+}
+
+/** A number that may be the size of what follows it: `at` where it stands; `width` in bytes, 0 = a varint. */
+interface Measured {
+  readonly at: number
+  readonly width: number
+  readonly start: number
+  readonly size: number
+}
+
+/** Numbers that fit into the file are sizes often enough: of protobuf's fields, of JFR's events, of perf's records. */
+function findMeasured(bytes: Uint8Array, random: Random): Measured | undefined {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length)
+  for (let tries = 0; tries < 32; tries++) {
+    const at = random.below(bytes.length)
+    const width = random.pick([0, 0, 2, 4])
+    if (at + Math.max(width, 2) > bytes.length) continue
+    const first = bytes[at]!
+    const isLong = width === 0 && first > 127
+    const start = at + (width || (isLong ? 2 : 1))
+    const size =
+      width === 0
+        ? isLong
+          ? (first & 127) | (bytes[at + 1]! << 7)
+          : first
+        : width === 2
+          ? view.getUint16(at, true)
+          : view.getUint32(at, true)
+    if (size > 1 && start + size <= bytes.length) return { at, width, start, size }
+  }
+  return undefined
+}
+
+function varint(value: bigint): Uint8Array {
+  const bytes: number[] = []
+  for (; value > 127n; value >>= 7n) bytes.push(Number(value & 127n) | 128)
+  return Uint8Array.of(...bytes, Number(value))
+}
+
+function fixed(value: number, width: number): Uint8Array {
+  return Uint8Array.from({ length: width }, (_, i) => Math.floor(value / 256 ** i) & 255)
+}
 
 const isDigit = (byte: number | undefined): boolean => byte !== undefined && byte >= 0x30 && byte <= 0x39
 
@@ -96,11 +203,28 @@ const rough: readonly Damage[] = [
     const at = random.below(bytes.length + 1)
     return joined(bytes.subarray(0, at), other.subarray(from, to), bytes.subarray(at))
   },
+  function crossOver(bytes, random, others) {
+    // The beginning of one and the end of another, at the same place: tables and heads of one, content of the other.
+    const other = random.pick(others)
+    const at = random.below(Math.min(bytes.length, other.length) + 1)
+    return joined(bytes.subarray(0, at), other.subarray(at))
+  },
+  function moveLines(bytes, random, others) {
+    // Some lines of a text, of this or another file, where they do not belong.
+    const other = random.pick(others)
+    const from = lineStart(other, random.below(other.length + 1))
+    const to = lineStart(other, Math.min(other.length, from + random.below(500)))
+    const at = lineStart(bytes, random.below(bytes.length + 1))
+    return joined(bytes.subarray(0, at), other.subarray(from, Math.max(from, to)), bytes.subarray(at))
+  },
   function swapRanges(bytes, random) {
     const [from, to] = range(bytes, random)
     return joined(bytes.subarray(to), bytes.subarray(from, to), bytes.subarray(0, from))
   },
 ]
+
+/** Where the line begins that `at` is in. */
+const lineStart = (bytes: Uint8Array, at: number): number => (at === 0 ? 0 : bytes.lastIndexOf(0x0a, at - 1) + 1)
 
 /** A range that is short more often than long. */
 function range(bytes: Uint8Array, random: Random): [number, number] {
@@ -129,6 +253,8 @@ export function mutate(files: readonly Uint8Array[], random: Random): Uint8Array
   // Not slice(): that of a Buffer shares its memory, and the good file would be damaged for good.
   let bytes: Uint8Array = new Uint8Array(random.pick(files))
   const kinds = random.below(2) === 0 ? gentle : [...gentle, ...rough]
-  for (let i = random.below(4); i >= 0; i--) bytes = random.pick(kinds)(bytes, random, files)
+  // One in eight is damaged in many places.
+  for (let i = random.below(random.below(8) === 0 ? 32 : 4); i >= 0; i--)
+    bytes = random.pick(kinds)(bytes, random, files)
   return bytes
 }

@@ -3,7 +3,9 @@
 // under test/fixtures.
 import { readdirSync, readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
+import { isDeepStrictEqual } from 'node:util'
 import { gunzipSync, gzipSync, zstdCompressSync } from 'node:zlib'
+import { makePprof } from '../../bench/made-profile.ts'
 import { Failure } from '../../src/model/errors.ts'
 import { buildCallTree } from '../../src/profile/call-tree.ts'
 import { classHistogramProfile, parseClassHistogram } from '../../src/profile/class-histogram.ts'
@@ -92,8 +94,27 @@ const formatParsers: readonly Parser[] = formats.map((format) =>
   }),
 )
 
+/** Both ways through the samples must come to the same. */
+function isSame(one: Profile, other: Profile): boolean {
+  const columnsOf = ({ samples, stacks }: Profile) => [
+    ...[samples.labels, stacks.offsets, stacks.locations, ...samples.values],
+    ...(samples.offsetMs ? [samples.offsetMs] : []),
+  ]
+  const others = columnsOf(other)
+  return columnsOf(one).every((column, i) => isDeepStrictEqual(column, others[i]))
+}
+
 export const parsers: readonly Parser[] = [
   ...formatParsers,
+  parser({
+    // Large enough for WebAssembly; what salvages is JavaScript alone.
+    name: 'pprof-plain',
+    files: () => [makePprof({ samples: 3000, functions: 300, depth: [5, 50], seed: 1 })],
+    parse(bytes) {
+      const profile = decodePprof(bytes)
+      if (!isSame(profile, decodePprof(bytes, { salvage: true }))) throw new Error('JavaScript reads something else')
+    },
+  }),
   parser({
     // As the agent does: named, forgotten in part, and written again.
     name: 'perf-data-live',

@@ -198,7 +198,8 @@ export const symbolParsers: readonly Parser[] = [
         { length: 4_000 },
         (_, i) => `${(0xffffffff81000000n + BigInt(i * 16)).toString(16)} t f${i}\n`,
       )
-      return [bytes(text), bytes(text.repeat(50)), bytes(long.join('') + text)]
+      // And one that is cut off within the address of its last line.
+      return [bytes(text), bytes(text.repeat(50)), bytes(long.join('') + text), bytes(`${long.join('')}ffff`)]
     },
     parse: parseKallsyms,
     use(symbols) {
