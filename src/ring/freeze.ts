@@ -8,6 +8,7 @@ import type { ToProfileOptions } from '../profile/perf-data/to-profile.ts'
 import { encodePprof } from '../profile/pprof-encode.ts'
 import type { Profile } from '../profile/profile.ts'
 import { assignSpans, type Span } from './coverage.ts'
+import { markOwners, type TimedProfile } from './mark-owners.ts'
 import { type FreezeRequest, type Frozen, onlyRing } from './recorder.ts'
 import type { SampleStream } from './sample-stream.ts'
 
@@ -32,16 +33,18 @@ export function freezeStreams({ deep, ring, eventFallback, notes }: FreezeSource
   const firstNs = Math.min(...[...ring, ...deep].map((stream) => stream.fromNs))
   const beginNs = Math.min(wanted.toNs, Math.max(wanted.fromNs, firstNs))
   const { assigned, gaps } = assignSpans({ ...wanted, fromNs: beginNs }, [...deep, ...ring])
-  const family = request.family && familyOf([...deep, ...ring], request.family, { wanted, toNs })
-  const parts: Profile[] = []
+  const forks = ForkLog.merge([...deep, ...ring].map((stream) => stream.forks))
+  const family = request.family && familyOf(forks, request.family, { wanted, toNs })
+  const timed: TimedProfile[] = []
   const perfData: Frozen['perfData'][number][] = []
   for (const { fromNs, toNs: untilNs, source } of assigned) {
     const part = source.profile({ fromNs, toNs: untilNs }, wallOffsetMs, family)
     if (!part) continue
-    parts.push(part)
+    timed.push({ profile: part, fromNs })
     const bytes = source.perfData(fromNs, untilNs)
     if (bytes) perfData.push({ hz: source.hz, fromMs: toMs(fromNs), bytes })
   }
+  const parts = markOwners(timed, forks)
   const holes = gaps.filter((gap) => gap.toNs - gap.fromNs > seamNs)
   const firstDeep = assigned.find((each) => deep.includes(each.source))
   const died = [...deep, ...ring].find((stream) => stream.failure && stream.toNs > beginNs)?.failure
@@ -91,11 +94,10 @@ export function freezeStreams({ deep, ring, eventFallback, notes }: FreezeSource
 
 /** By all streams together: a child may have been forked, or its PID been somebody else's, before the deep one began. */
 function familyOf(
-  streams: readonly SampleStream[],
+  forks: ForkLog,
   { pid, startedMs }: NonNullable<FreezeRequest['family']>,
   { wanted, toNs }: { wanted: Span; toNs(ms: number): number },
 ): NonNullable<ToProfileOptions['family']> {
-  const forks = ForkLog.merge(streams.map((stream) => stream.forks))
   const startNs = startedMs === undefined ? undefined : toNs(startedMs)
   return { of: pid, has: forks.family({ pid, startNs }, wanted.fromNs) }
 }
