@@ -70,6 +70,33 @@ test('somebody else who had the PID of the target before is not it, also where t
   expect(rows.filter(({ pid }) => pid === 10)).toHaveLength(2)
 })
 
+test('of a neighbour whose PID was given again one owner is shown, and both are listed', () => {
+  const recycled = drawProfile(
+    [
+      'main;earlier 1 {pid=50 tid=50 comm=old owner=1}',
+      'main;later 1 {pid=50 tid=50 comm=new owner=2}',
+      'main;later;deeper 1 {pid=50 tid=51 comm=new owner=2}',
+      'main;app 1 {pid=10 tid=10 family=10}',
+    ].join('\n'),
+    ['samples/count'],
+  )
+  const target = { kind: 'process', node: 'vm1', pid: 10 } as const
+  const request = (who: Who): ViewRequest => ({
+    captureId: 'cap-1',
+    artifactId: 'art-1',
+    who,
+    range: { fromMs: 0, toMs: 1 },
+  })
+  const functions = (who: Who): string[] =>
+    topView(recycled, request(who), 9)
+      .rows.map((row) => row.function)
+      .sort()
+  expect(functions({ kind: 'process', pid: 50 })).toEqual(['deeper', 'later', 'main'])
+  expect(functions({ kind: 'thread', pid: 50, tid: 50 })).toEqual(['later', 'main'])
+  const { rows } = threadsView(recycled, request({ kind: 'all' }), target)
+  expect(rows.filter(({ pid, tid }) => pid === 50 && tid === 50).map(({ comm }) => comm)).toEqual(['old', 'new'])
+})
+
 test('a target that says nothing of itself has no samples, rather than those of the whole node', () => {
   expect(() => functionsOf({ kind: 'container', pod: 'cart-0' })).toThrow('no sample of the target')
 })

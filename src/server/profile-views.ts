@@ -113,7 +113,8 @@ export function threadsView(profile: Profile, request: ViewRequest, target: Targ
     const tid = Number(labelText(labels, 'tid') ?? pid)
     const cgroup = labelText(labels, 'cgroup')
     // A PID is used again: two containers, or two processes, may have had it within one recording.
-    const key = `${pid}/${tid}/${cgroup ?? ''}/${labelText(labels, 'family') ?? ''}`
+    const owner = `${labelText(labels, 'family') ?? ''}/${labelText(labels, 'owner') ?? ''}`
+    const key = `${pid}/${tid}/${cgroup ?? ''}/${owner}`
     let row = rows.get(key)
     if (!row) {
       const comm = labelText(labels, 'comm') ?? ''
@@ -249,10 +250,26 @@ function isMarked(profile: Profile, pid: number): boolean {
   })
 }
 
-/** The process that the capture was of where it is asked for by its PID, and not who had the number besides. */
+/**
+ * One process, and not who had its number besides: the one that the capture was of, of a neighbour's number that was given
+ * again (`owner` of ring/mark-owners.ts) the one that was sampled most.
+ */
 function processLabels(profile: Profile, pid: number): LabelFilter {
   const own = { pid: String(pid) }
-  return isMarked(profile, pid) ? { ...own, family: String(pid) } : own
+  if (isMarked(profile, pid)) return { ...own, family: String(pid) }
+  const owner = busiestOwner(profile, own.pid)
+  return owner === undefined ? own : { ...own, owner }
+}
+
+function busiestOwner({ labelSets, samples }: Profile, pid: string): string | undefined {
+  const owners = labelSets.map((labels) => (labelText(labels, 'pid') === pid ? labelText(labels, 'owner') : undefined))
+  if (owners.every((owner) => owner === undefined)) return undefined
+  const counts = new Map<string, number>()
+  for (const set of samples.labels) {
+    const owner = owners[set]
+    if (owner !== undefined) counts.set(owner, (counts.get(owner) ?? 0) + 1)
+  }
+  return [...counts].sort((a, b) => b[1] - a[1])[0]?.[0]
 }
 
 /** Whether a label set belongs to `who`. */
