@@ -1,6 +1,6 @@
 // Spikecam as the demo runs it, and waiting for what it notices.
 import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { availableParallelism, loadavg, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { type Client, createClient } from '../src/api/client.ts'
@@ -89,5 +89,10 @@ export async function catchSpike(
   }
   const seen = noticed ? 'an incident was opened but its evidence did not arrive' : 'no incident was opened'
   const known = why ? `: ${await why()}` : ''
-  throw new DemoFailure(`${seen} within ${printDurationMs(incidentTimeoutMs)}${known}`)
+  const { incidents } = await client.get('/api/v1/incidents')
+  const others = incidents.filter(({ id }) => !before.has(id) && id !== noticed?.id)
+  const instead =
+    others.length > 0 ? `; there were those of ${others.map(({ target }) => printTarget(target)).join(', ')}` : ''
+  const load = `the load of this machine is ${loadavg()[0]?.toFixed(1)} on ${availableParallelism()} CPUs`
+  throw new DemoFailure(`${seen} within ${printDurationMs(incidentTimeoutMs)}${known}${instead}; ${load}`)
 }
