@@ -10,6 +10,8 @@ const maxArtifactBytes = 2 * 1024 ** 3
 
 export function mountArtifacts(app: App, { store, log }: ServerContext): void {
   const { catalog, blobs, guard } = store
+  /** By sha256, what uploads that are under way have announced: what is free now is not free for the next one. */
+  const expected = new Map<string, { readonly bytes: number }>()
   const require = async (id: string) => {
     const artifact = await catalog.artifact(id)
     if (!artifact) throw new Failure('NOT_FOUND', `there is no artifact ${id}`)
@@ -38,7 +40,11 @@ export function mountArtifacts(app: App, { store, log }: ServerContext): void {
         `an artifact of ${printBytes(sizeBytes)} is more than the ${limit} that may be kept`,
       )
     }
-    await guard.require(Math.max(0, sizeBytes - offset))
+    const own = { bytes: Math.max(0, sizeBytes - offset) }
+    // An earlier attempt at the same one ends when this begins.
+    const others = [...expected].filter(([other]) => other !== sha256)
+    await guard.require(others.reduce((sum, [, { bytes }]) => sum + bytes, own.bytes))
+    expected.set(sha256, own)
     const body = c.req.raw.body ?? new ReadableStream({ start: (controller) => controller.close() })
     try {
       const { complete, ...state } = await blobs.append(sha256, body as unknown as AsyncIterable<Uint8Array>, {
@@ -53,6 +59,8 @@ export function mountArtifacts(app: App, { store, log }: ServerContext): void {
         throw new Failure('BAD_REQUEST', 'the upload broke off; continue it', { cause: error })
       }
       throw error
+    } finally {
+      if (expected.get(sha256) === own) expected.delete(sha256)
     }
   })
 }

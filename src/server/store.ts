@@ -66,8 +66,13 @@ export async function openStore(options: StoreOptions): Promise<Store> {
     const dropAged: Store['dropAged'] = async (nowMs = Date.now()) => {
       if (maxAgeMs !== undefined) await drop({ oldestMs: nowMs - maxAgeMs })
     }
+    const lookForAged = async (): Promise<void> => {
+      await dropAged()
+      const uploads = await blobs.dropAbandoned(Date.now())
+      if (uploads > 0) log.info({ uploads }, 'dropped unfinished uploads that nobody continued')
+    }
     const timer = setInterval(() => {
-      dropAged().catch((error) => log.error({ err: error }, 'old evidence could not be dropped'))
+      lookForAged().catch((error) => log.error({ err: error }, 'old evidence could not be dropped'))
     }, lookForAgedEveryMs)
     timer.unref()
     return {

@@ -1,5 +1,6 @@
 // Uploads over HTTP: cut in half and continued, wrong bytes, the same bytes twice; and what the budget drops.
-import { request } from 'node:http'
+import { once } from 'node:events'
+import { type IncomingMessage, request } from 'node:http'
 import { expect, test } from 'vitest'
 import { makeArtifact, makeCapture, makeIncident } from '../../test/nouns.ts'
 import { PlayedAgent } from '../../test/played-agent.ts'
@@ -52,6 +53,36 @@ test('an upload whose connection is cut at half goes on from what arrived', asyn
   expect([rest.status, await rest.json()]).toEqual([200, { offset: bytes.length, complete: true }])
   expect((await head()).headers.get('upload-complete')).toBe('?1')
   expect((await server.client.get('/api/v1/status')).data).toMatchObject({ blobs: 1, blobBytes: bytes.length })
+})
+
+test('what others have announced is not free any more', async () => {
+  const space = { freeBytes: 3_000_000, totalBytes: 10_000_000 }
+  const diskLimits = { minFreeShare: 0.1, minFreeBytes: 1e9 }
+  await using server = await startTestServer({ measureDisk: async () => space, diskLimits })
+  const bytes = someBytes(1_200_000, 1)
+  const other = someBytes(1_200_000, 2)
+  const sending = request(server.url + path(sha256Of(bytes)), {
+    method: 'PATCH',
+    headers: {
+      'content-type': 'application/offset+octet-stream',
+      'content-length': bytes.length,
+      'upload-offset': '0',
+      'upload-length': String(bytes.length),
+    },
+  })
+  sending.write(bytes.subarray(0, 1000))
+  const head = () => fetch(server.url + path(sha256Of(bytes)), { method: 'HEAD' })
+  await until(
+    async () => (await head()).headers.get('upload-offset'),
+    (offset) => offset === '1000',
+  )
+  const refused = await patch(server, sha256Of(other), 0, other.length, other)
+  expect([refused.status, await refused.json()]).toMatchObject([507, { code: 'DISK_FULL' }])
+  sending.end(bytes.subarray(1000))
+  const [answer] = (await once(sending, 'response')) as [IncomingMessage]
+  expect(answer.statusCode).toBe(200)
+  answer.resume()
+  expect((await patch(server, sha256Of(other), 0, other.length, other)).status).toBe(200)
 })
 
 test('bytes that are not those of the sha256 are dropped', async () => {

@@ -28,6 +28,17 @@ test('a new start keeps what can be continued and removes the rest', async () =>
   expect((await blobs.list()).map(({ sha256 }) => sha256)).toEqual([whole])
 })
 
+test('an upload that nobody continues goes, also while the server runs', async () => {
+  const path = join(folder, 'abandoned')
+  const blobs = await openFolderBlobs(path)
+  for (const n of [1, 2]) writeFileSync(join(path, 'incoming', sha256Of(someBytes(10, n))), 'half')
+  const anHourAgo = Date.now() / 1000 - 3600
+  utimesSync(join(path, 'incoming', sha256Of(someBytes(10, 1))), anHourAgo, anHourAgo)
+  expect(await blobs.dropAbandoned(Date.now() + 82_000_000)).toBe(0)
+  expect(await blobs.dropAbandoned(Date.now() + 86_400_000 - 1_800_000)).toBe(1)
+  expect(readdirSync(join(path, 'incoming'))).toEqual([sha256Of(someBytes(10, 2))])
+})
+
 test('a file in place of the folder is DATA_NOT_WRITABLE', async () => {
   const path = join(folder, 'file')
   writeFileSync(path, '')

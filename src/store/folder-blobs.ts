@@ -17,6 +17,8 @@ const sha256Pattern = /^[0-9a-f]{64}$/
 export interface FolderBlobs extends Blobs {
   /** Unfinished files removed when the folder was opened. */
   readonly cleaned: number
+  /** Removes uploads that nobody continued for a day. @returns how many */
+  dropAbandoned(nowMs: number): Promise<number>
 }
 
 /**
@@ -30,12 +32,11 @@ export async function openFolderBlobs(folder: string, { nowMs = Date.now() } = {
   } catch (cause) {
     throw new Failure('DATA_NOT_WRITABLE', `cannot keep artifacts in ${folder}: ${(cause as Error).message}`, { cause })
   }
-  let cleaned = 0
+  // What `put` and `delete` left can never be continued; an upload can, as long as its agent is likely to come back.
+  let cleaned = await dropUploads(incoming, nowMs)
   for (const name of await readdir(incoming)) {
-    const path = join(incoming, name)
-    // What `put` left can never be continued; an upload can, as long as its agent is likely to come back.
-    if (sha256Pattern.test(name) && nowMs - (await stat(path)).mtimeMs < abandonedMs) continue
-    await rm(path, { force: true })
+    if (sha256Pattern.test(name)) continue
+    await rm(join(incoming, name), { force: true })
     cleaned++
   }
   const total = { blobs: 0, bytes: 0 }
@@ -57,6 +58,10 @@ class Folder implements FolderBlobs {
     this.#folder = folder
     this.#total = total
     this.cleaned = cleaned
+  }
+
+  dropAbandoned(nowMs: number): Promise<number> {
+    return dropUploads(join(this.#folder, 'incoming'), nowMs)
   }
 
   async progress(sha256: Sha256): Promise<UploadProgress> {
@@ -189,6 +194,18 @@ class Folder implements FolderBlobs {
   #incoming(name: string): string {
     return join(this.#folder, 'incoming', name)
   }
+}
+
+async function dropUploads(incoming: string, nowMs: number): Promise<number> {
+  let dropped = 0
+  for (const name of (await readdir(incoming)).filter((each) => sha256Pattern.test(each))) {
+    const path = join(incoming, name)
+    const found = await stat(path).catch(() => undefined) // it has just become a blob
+    if (!found || nowMs - found.mtimeMs < abandonedMs) continue
+    await rm(path, { force: true })
+    dropped++
+  }
+  return dropped
 }
 
 async function listFolder(folder: string): Promise<BlobInfo[]> {
