@@ -88,6 +88,13 @@ describe('with a token', () => {
     expect((await fetch(`${server.url}/login?token=wrong`, { redirect: 'manual' })).status).toBe(401)
   })
 
+  test('a cookie that is no escaped text is a wrong token, and no fault of ours', async () => {
+    await using server = await startTestServer({ token })
+    const headers = { cookie: 'spikecam_token=%zz' }
+    expect((await fetch(`${server.url}/api/v1/status`, { headers })).status).toBe(401)
+    expect(server.logged.filter(({ level }) => Number(level) >= 50)).toEqual([])
+  })
+
   test('a browser is shown where to enter it', async () => {
     await using server = await startTestServer({ token })
     const page = await fetch(`${server.url}/incidents/x`, { headers: { accept: 'text/html' } })

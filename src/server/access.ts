@@ -112,7 +112,16 @@ function givenToken(request: AccessRequest): string | undefined {
   const bearer = /^Bearer (.+)$/i.exec(request.header('authorization') ?? '')?.[1]
   if (bearer) return bearer
   const cookie = new RegExp(`(?:^|;\\s*)${tokenCookie}=([^;]*)`).exec(request.header('cookie') ?? '')?.[1]
-  return cookie === undefined ? undefined : decodeURIComponent(cookie)
+  return cookie === undefined ? undefined : (decodedUri(cookie) ?? cookie)
+}
+
+/** @returns undefined for what is no escaped text: `%zz` */
+export function decodedUri(text: string): string | undefined {
+  try {
+    return decodeURIComponent(text)
+  } catch {
+    return undefined
+  }
 }
 
 /** In the same time whatever differs: hashes are equally long, and their comparison does not stop early. */

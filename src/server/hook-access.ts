@@ -22,14 +22,15 @@ const freshMs = 5 * 60_000
 
 export interface HookRequest {
   header(name: string): string | undefined
-  readonly body: Uint8Array
+  /** Only asked for where a signature has to be held against it: who shows nothing keeps nobody busy with a body. */
+  readBody(): Promise<Uint8Array>
 }
 
 /**
  * One of the ways that are set has to fit; nothing set: everybody who can reach the address.
  * @throws Failure UNAUTHORIZED saying which ways there are
  */
-export function requireHookAccess(request: HookRequest, options: HookAccessOptions): void {
+export async function requireHookAccess(request: HookRequest, options: HookAccessOptions): Promise<void> {
   const { token, basic, secret } = options
   if (!token && !basic && !secret) return
   const given = request.header('authorization') ?? ''
@@ -39,7 +40,7 @@ export function requireHookAccess(request: HookRequest, options: HookAccessOptio
   if (basic && credentials && isSameSecret(Buffer.from(credentials, 'base64').toString('utf8'), basic)) return
   const signature = request.header(signatureHeader)
   if (secret && signature) {
-    const why = whyNotSigned(request, signature, { ...options, secret })
+    const why = await whyNotSigned(request, signature, { ...options, secret })
     if (why === undefined) return
     throw new Failure('UNAUTHORIZED', why)
   }
@@ -52,11 +53,11 @@ export function requireHookAccess(request: HookRequest, options: HookAccessOptio
 }
 
 /** Hex HMAC-SHA256 of the body, or of `<unix seconds>:<body>` (Grafana documentation, "Webhook notifier", HMAC). */
-function whyNotSigned(
-  { header, body }: HookRequest,
+async function whyNotSigned(
+  { header, readBody }: HookRequest,
   signature: string,
   { secret, timestampHeader, nowMs = Date.now }: HookAccessOptions & { secret: string },
-): string | undefined {
+): Promise<string | undefined> {
   const hmac = createHmac('sha256', secret)
   if (timestampHeader) {
     const stamp = header(timestampHeader.toLowerCase())
@@ -64,7 +65,7 @@ function whyNotSigned(
     if (Math.abs(nowMs() - Number(stamp) * 1000) > freshMs) return 'the signature is not of now: check the clocks'
     hmac.update(`${stamp}:`)
   }
-  const wanted = hmac.update(body).digest()
+  const wanted = hmac.update(await readBody()).digest()
   const given = Buffer.from(signature, 'hex')
   return given.length === wanted.length && timingSafeEqual(given, wanted)
     ? undefined

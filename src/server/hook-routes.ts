@@ -16,14 +16,15 @@ const senders: Record<string, 'alertmanager' | 'grafana'> = {
 
 export function mountHooks(app: App, { store, alerts, rules, hookAccess }: ServerContext): void {
   const take = async (request: Request, sender?: string): Promise<HookAnswer> => {
-    const body = new Uint8Array(await request.arrayBuffer())
-    requireHookAccess({ body, header: (name) => request.headers.get(name) ?? undefined }, hookAccess)
+    let body: Promise<Uint8Array> | undefined
+    const readBody = () => (body ??= request.arrayBuffer().then((buffer) => new Uint8Array(buffer)))
+    await requireHookAccess({ readBody, header: (name) => request.headers.get(name) ?? undefined }, hookAccess)
     const expected = sender === undefined ? undefined : senders[sender]
     if (sender !== undefined && !expected) {
       throw new Failure('NOT_FOUND', `there is no /hooks/${sender}; there is: ${Object.keys(senders).join(', ')}`)
     }
     const mapping = rules.rules.alertMapping
-    const message = readAlertMessage(new TextDecoder().decode(body), {
+    const message = readAlertMessage(new TextDecoder().decode(await readBody()), {
       ...(expected ? { expected } : {}),
       ...(mapping ? { mapping } : {}),
     })

@@ -1,6 +1,8 @@
 // Alerts from the request to the order that an agent gets, over a real server.
 import { createHmac } from 'node:crypto'
+import { once } from 'node:events'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { type IncomingMessage, request } from 'node:http'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
@@ -281,6 +283,16 @@ describe('the door', () => {
     expect(await status({ 'x-grafana-alerting-signature': sign(body) })).toBe(202)
     expect(await status({ 'x-grafana-alerting-signature': sign(`${body} `) })).toBe(401)
     expect(await status({ 'x-grafana-alerting-signature': 'zz' })).toBe(401)
+  })
+
+  test('who shows nothing is refused before the body has come', async () => {
+    await using server = await startTestServer({ token: 'tok', hooks: { secret: 'key' } })
+    const sending = request(`${server.url}/hooks`, { method: 'POST', headers: { 'content-length': 1000 } })
+    sending.on('error', () => undefined) // the connection is closed with the answer
+    sending.write('{')
+    const [answer] = (await once(sending, 'response')) as [IncomingMessage]
+    expect(answer.statusCode).toBe(401)
+    sending.destroy()
   })
 
   test('a signature with a time is good for minutes only', async () => {

@@ -2,6 +2,7 @@
 //
 //   GET /stacks/2026-11-21/shop/cart-5d8f7c9b6d-x2x7p-app-05-30-12.log
 import { Failure } from '../model/errors.ts'
+import { decodedUri } from './access.ts'
 import type { App, ServerContext } from './context.ts'
 import { artifactAnswer } from './file-answer.ts'
 
@@ -13,7 +14,8 @@ export function mountStacks(app: App, { store }: ServerContext): void {
   const { catalog, blobs } = store
   app.get('/stacks', (c) => c.redirect('/stacks/', 301))
   app.get('/stacks/*', async (c) => {
-    const path = decodeURIComponent(c.req.path.slice(1))
+    const path = decodedUri(c.req.path.slice(1))
+    if (path === undefined) throw missing(c.req.path.slice(1))
     const parts = path.slice(root.length).split('/')
     if (parts.length > deepest || parts.some((part) => part.startsWith('.'))) throw missing(path)
     const found = await catalog.artifactsNamed(path)

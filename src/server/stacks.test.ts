@@ -39,4 +39,5 @@ test('by date, namespace and pod, with the file at its path', async () => {
   expect((await read('/stacks/2026-11-21/shop/cart-0-app')).status).toBe(404)
   expect((await read('/stacks/%2e%2e/%2e%2e/etc')).status).toBe(404)
   expect((await read('/stacks/"name":"/')).status).toBe(404)
+  expect((await read('/stacks/%zz')).status).toBe(404)
 })

@@ -3,6 +3,7 @@ import { readFile, stat } from 'node:fs/promises'
 import { extname, join, normalize, sep } from 'node:path'
 import { promisify } from 'node:util'
 import { gzip } from 'node:zlib'
+import { decodedUri } from './access.ts'
 
 const types: Record<string, string> = {
   '.html': 'text/html; charset=utf-8',
@@ -82,12 +83,8 @@ export function createStaticFiles(folder: string | undefined): StaticFiles {
 
   return {
     answer: async (path, request) => {
-      let decoded: string
-      try {
-        decoded = decodeURIComponent(path)
-      } catch {
-        return undefined // `%zz`: no file has such a name
-      }
+      const decoded = decodedUri(path)
+      if (decoded === undefined) return undefined // `%zz`: no file has such a name
       if (decoded !== '/' && !decoded.includes('\0')) {
         const file = await load(decoded)
         if (file) return respond(decoded, file, request)
