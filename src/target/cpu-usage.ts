@@ -114,10 +114,12 @@ export class CpuUsage {
     const readings: UsageReading[] = []
     const before = this.#machineCores
     this.#readMachine(nowMs, readings)
-    // Who stops to burn is read anyway.
-    const changed = this.#machineCores - before >= changeCores
-    // The pass at a change still averages over the quiet time, the one after it tells who burns, if anybody still does.
-    const isWanted = changed || (this.#followUp && this.#machineCores >= calmCores)
+    const isCalm = this.#machineCores < calmCores
+    // A machine that has become calm has nobody left to look for; one that is busy may only have changed who burns.
+    const rise = this.#machineCores - before
+    const changed = rise >= changeCores || (rise <= -changeCores && !isCalm)
+    // The pass after a change measures few ticks; the one at the change still averages over the quiet time.
+    const isWanted = changed || (this.#followUp && !isCalm)
     const mayPass = nowMs - this.#fullMs >= Math.min(fullPassMs, this.#passCostMs / maxPassShare)
     const full = nowMs - this.#fullMs >= fullPassMs || (isWanted && mayPass)
     this.#followUp = full ? changed : isWanted
