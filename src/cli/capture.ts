@@ -23,7 +23,17 @@ import { hasStacks, topOf } from './capture-top.ts'
 import { connect } from './connect.ts'
 import { renderCapture, renderTopRows } from './get.ts'
 import { printCores } from './inventory-text.ts'
-import { isFolder, note, type Output, readOutput, requireWritable, writeBytes, writeForm, writeOut } from './output.ts'
+import {
+  forTerminal,
+  isFolder,
+  note,
+  type Output,
+  readOutput,
+  requireWritable,
+  writeBytes,
+  writeForm,
+  writeOut,
+} from './output.ts'
 import { parseTarget } from './parse-target.ts'
 
 /** Often enough to feel immediate, seldom enough not to be seen in the profile. */
@@ -207,7 +217,7 @@ class Progress {
         : state
     if (text === this.#shown) return
     this.#shown = text
-    process.stderr.write(process.stderr.isTTY ? `\r\x1b[K${this.#id} ${text}` : `${this.#id} ${text}\n`)
+    process.stderr.write(process.stderr.isTTY ? `\r\x1b[K${this.#id} ${forTerminal(text)}` : `${this.#id} ${text}\n`)
   }
 
   end(state: string): void {

@@ -7,7 +7,7 @@ import type { UsageRow } from '../model/inventory.ts'
 import { commandName } from '../model/target.ts'
 import { connect } from './connect.ts'
 import { describeSilent, printCores, printNumber } from './inventory-text.ts'
-import { note, readOutput, renderTable, writeForm, writeOut } from './output.ts'
+import { forTerminal, note, readOutput, renderTable, writeAsIs, writeForm, writeOut } from './output.ts'
 import { parseSelector } from './parse-target.ts'
 
 /** As top(1) at its fastest readable; the numbers are means over a second. */
@@ -43,7 +43,7 @@ export async function runLiveTop({ args, options }: Config): Promise<number> {
       const silent = describeSilent(answer).map((line) => `${line}\n`)
       // Home, the new table line by line over the old one, and away with what is left below it: no flicker.
       const text = `${renderUsage(answer, Math.min(options.limit, room))}${silent.join('')}`
-      await writeOut(`\x1b[H${cutLines(text, columns || 80).replaceAll('\n', '\x1b[K\n')}\x1b[J`)
+      await writeAsIs(`\x1b[H${cutLines(forTerminal(text), columns || 80).replaceAll('\n', '\x1b[K\n')}\x1b[J`)
       if (ended) break
       await new Promise<void>((resolve) => {
         const timer = setTimeout(resolve, refreshMs)

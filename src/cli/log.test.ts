@@ -9,4 +9,8 @@ test('one readable line per event', () => {
   expect(renderLine({ level: 50, time, msg: 'lost', err: { message: 'no', stack: 'Error: no\n    at x' } })).toBe(
     '03:04:05 error lost\nError: no\n    at x',
   )
+  const evil = 'x\n03:04:05 error\x1b]0;pwned\x07'
+  expect(renderLine({ level: 30, time, msg: evil, alert: evil })).toBe(
+    '03:04:05 info  x 03:04:05 error\ufffd]0;pwned\ufffd  alert=x 03:04:05 error\ufffd]0;pwned\ufffd',
+  )
 })

@@ -1,5 +1,6 @@
 // The log on stderr: one JSON line per event for machines, one readable line in a terminal.
 import { type DestinationStream, destination, type Logger, pino } from 'pino'
+import { forTerminal } from './output.ts'
 
 /** @param level least important level to write, as in the option table */
 export function createLog(level: string): Logger {
@@ -20,15 +21,18 @@ function readable(): DestinationStream {
   }
 }
 
+/** Of what somebody else named no line end begins a line of its own, and nothing is obeyed. */
 export function renderLine({ level, time, msg, err, ...rest }: Record<string, unknown>): string {
   const clock = new Date(time as number).toTimeString().slice(0, 8)
   const fields = Object.entries(rest).map(
-    ([key, value]) => `${key}=${typeof value === 'string' ? value : JSON.stringify(value)}`,
+    ([key, value]) => `${key}=${typeof value === 'string' ? oneLine(value) : JSON.stringify(value)}`,
   )
   const error = err as { message?: string; stack?: string } | undefined
   const text = [
-    `${clock} ${levelNames[level as number] ?? level} ${msg ?? ''}`,
+    `${clock} ${levelNames[level as number] ?? level} ${oneLine(String(msg ?? ''))}`,
     ...(fields.length > 0 ? [fields.join(' ')] : []),
   ].join('  ')
-  return error?.stack ? `${text}\n${error.stack}` : text
+  return error?.stack ? `${text}\n${forTerminal(error.stack)}` : text
 }
+
+const oneLine = (text: string): string => forTerminal(text.replaceAll('\n', ' '))

@@ -35,14 +35,27 @@ export function readOutput(text: string | undefined, allowed: readonly Form[], {
   )
 }
 
-/** Waits until the reader has taken it, so that a slow pipe does not fill memory. */
+/**
+ * What a terminal obeys instead of showing it: escape sequences (ECMA-48), and marks that turn the direction of writing.
+ * Names of threads, alerts and functions are whatever somebody made them.
+ */
+const obeyed = /(?![\t\n])[\p{Cc}\u202a-\u202e\u2066-\u2069]/gu
+
+export const forTerminal = (text: string): string => text.replace(obeyed, '\ufffd')
+
+/** Text to a terminal is made harmless; pipes and files get it as it is. */
 export async function writeOut(data: string | Uint8Array): Promise<void> {
+  await writeAsIs(typeof data === 'string' && process.stdout.isTTY ? forTerminal(data) : data)
+}
+
+/** Waits until the reader has taken it, so that a slow pipe does not fill memory. */
+export async function writeAsIs(data: string | Uint8Array): Promise<void> {
   if (!process.stdout.write(data)) await once(process.stdout, 'drain')
 }
 
 /** One line about the work, never part of the answer. */
 export function note(text: string): void {
-  process.stderr.write(`${text}\n`)
+  process.stderr.write(`${process.stderr.isTTY ? forTerminal(text) : text}\n`)
 }
 
 /** `-` is stdout. A file appears whole or not at all: temporary name, fsync, rename. */
