@@ -40,12 +40,12 @@ export function messageOf(incident: Incident, options: MessageOptions): NoticeMe
     subject,
     target: who,
     workload: workloadOf(target),
-    namespace: target.namespace,
-    pod: target.pod,
-    container: target.container,
-    node,
+    namespace: lineOf(target.namespace),
+    pod: lineOf(target.pod),
+    container: lineOf(target.container),
+    node: oneLine(node),
     trigger: trigger.kind,
-    rule: trigger.rule,
+    rule: oneLine(trigger.rule),
     reason: oneLine(trigger.reason),
     alerts: alerts.length > 0 ? alerts.map(({ name }) => oneLine(name)).join(', ') : undefined,
     state,
@@ -105,9 +105,14 @@ function workloadOf(target: Target): string {
 const nameOf = (name: string): string => oneLine(readableName(name))
 const printIso = (ms: number): string => new Date(ms).toISOString()
 
-/** Command lines and names of functions are whatever somebody made them: no line ends, no control characters, no novels. */
+const lineOf = (text: string | undefined): string | undefined => (text === undefined ? undefined : oneLine(text))
+
+/**
+ * Command lines and names of functions are whatever somebody made them: no line ends, no control characters, none that
+ * turn the direction of writing, no novels.
+ */
 function oneLine(text: string): string {
-  const clean = text.replace(/[\p{Cc}\s]+/gu, ' ').trim()
+  const clean = text.replace(/[\p{Cc}\s\u202a-\u202e\u2066-\u2069]+/gu, ' ').trim()
   return clean.length > mostCharacters ? `${clean.slice(0, mostCharacters - 1)}…` : clean
 }
 

@@ -181,6 +181,15 @@ test.each([
   expect(await (await server.client.raw('/metrics')).text()).toContain('spikecam_notices{state="failed"} 1')
 })
 
+test('what a gateway says leaves open whether it arrived', async () => {
+  await using receiver = await startHttpReceiver((_, index) => ({ status: index === 0 ? 504 : 200 }))
+  const path = rulesFile({ receivers: [{ name: 'events', type: 'webhook', url: receiver.url }], to: 'events' })
+  await using server = await start(path, 1)
+  await deliverSpike(server)
+  expect(await ended(server)).toMatchObject([{ state: 'sent', attempts: 2, unsure: true }])
+  expect(JSON.parse(receiver.posted[1]!.body).mayBeRepeat).toBe(true)
+})
+
 test('of an address that is a secret nothing is told on that comes after the host', async () => {
   await using receiver = await startHttpReceiver(({ path }) => ({ status: 404, body: `nobody is at ${path}` }))
   process.env.NOTIFY_TEST_URL = `${receiver.url}/hook/sesame-open?key=sesame-too`

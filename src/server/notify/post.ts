@@ -109,6 +109,8 @@ interface Post {
 
 /** Too early, too many, or not now; everything else between 300 and 500 is about the message or the address. */
 const passing = new Set([408, 425, 429])
+/** Said by what stands before the receiver, which may have taken it (RFC 9110 sections 15.6.3 and 15.6.5). */
+const ofGateways = new Set([502, 504])
 
 async function post({ address, method, headers, body, id, secrets }: Post, options: SendOptions): Promise<Delivery> {
   const { version, signal } = options
@@ -142,7 +144,7 @@ async function post({ address, method, headers, body, id, secrets }: Post, optio
     isDelivered: false,
     why: `it answered ${answer}`,
     isFinal: status < 500 && !passing.has(status),
-    isUnsure: false,
+    isUnsure: ofGateways.has(status),
     ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
   }
 }
