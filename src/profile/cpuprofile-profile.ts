@@ -18,7 +18,7 @@ export const collector = '(garbage collector)'
  * V8 knows where each sample was, not where each call. Collections stand on the stack that they interrupted.
  * @throws Failure TOO_LARGE when the tree means more frames than such a file may
  */
-export function v8CpuProfile({ profiles, sizeBytes, lostBytes, comments = [], losses = [] }: V8File): Profile {
+function v8CpuProfile({ profiles, sizeBytes, lostBytes, comments = [], losses = [] }: V8File): Profile {
   const builder = new ProfileBuilder([
     { type: 'samples', unit: 'count' },
     { type: 'wall', unit: 'nanoseconds' },

@@ -122,7 +122,7 @@ function total(chunk: JfrChunk, event: string, field: string): number {
 }
 
 /** How many events of each kind there are, most first. Checkpoints and metadata count as events, as in `jfr summary`. */
-export function countEvents(chunks: readonly JfrChunk[]): JfrEventCount[] {
+function countEvents(chunks: readonly JfrChunk[]): JfrEventCount[] {
   const counts = new Map<string, { count: number; sizeBytes: number }>()
   for (const chunk of chunks) {
     for (const [id, { count, sizeBytes }] of chunk.counts) {

@@ -18,7 +18,7 @@ const chunkBytes = 65_536
 export const leastPlainBytes = 2 * chunkBytes
 /** Go's heap profiles have four values, others fewer. */
 const mostColumns = 4
-/** Two bytes each of tags and lengths of sample, ids and values, less one, and a byte of value. */
+/** Tag and length of the sample, of no ids and of the values, and a value. */
 const leastSampleBytes = 7
 const mostRows = Math.ceil(chunkBytes / leastSampleBytes)
 
