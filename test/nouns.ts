@@ -1,6 +1,7 @@
-// Incidents, captures and artifacts for tests: valid ones, of which a test changes what it is about.
+// Incidents, captures, artifacts and a context for tests: valid ones, of which a test changes what it is about.
 import { createHash } from 'node:crypto'
 import { type Artifact, type Capture, captureVersion, mediaTypes } from '../src/model/capture.ts'
+import type { TargetContext } from '../src/model/context.ts'
 import { type Incident, incidentVersion } from '../src/model/incident.ts'
 import type { Target } from '../src/model/target.ts'
 import type { Trigger } from '../src/model/trigger.ts'
@@ -19,6 +20,59 @@ export const cart: Target = {
   workload: 'statefulset/cart',
 }
 export const someTrigger: Trigger = { kind: 'spike', rule: 'cpu-level', reason: '0.98 cores for 600 ms' }
+
+/** Of a container that its limits hold back. */
+export const someContext: TargetContext = {
+  version: 1,
+  atMs: 0,
+  windowMs: 1000,
+  scope: 'container',
+  processes: [
+    {
+      pid: 4242,
+      containerPid: 1,
+      parent: 1,
+      comm: 'node',
+      cmdline: 'node cart.js',
+      runtime: 'node',
+      state: 'R',
+      threads: 11,
+      cores: 0.97,
+      cpuSeconds: 12,
+      rssBytes: 9e7,
+      swapBytes: 0,
+      ageSeconds: 60,
+    },
+  ],
+  processCount: 2,
+  threads: [{ pid: 4242, tid: 4242, name: 'MainThread', state: 'R', cores: 0.96, systemCores: 0.01 }],
+  threadCount: 31,
+  limits: {},
+  cgroup: {
+    version: 'v2',
+    path: '/kubepods/pod1/c1',
+    cpu: { cores: 0.5, limitCores: 0.5, periods: 10, throttledPeriods: 9, throttledSeconds: 0.42 },
+    memory: { usageBytes: 130e6, workingSetBytes: 120e6, limitBytes: 128e6, limitHits: 3, oomKills: 1 },
+    pressure: { cpu: { some10s: 0.62, some60s: 0.1 }, io: { some10s: 0, some60s: 0 } },
+  },
+  sockets: {
+    listening: [{ address: '0.0.0.0', port: 8080, backlog: 12 }],
+    tcp: { ESTAB: 40 },
+    udp: 0,
+    unix: 2,
+    peers: [],
+  },
+  node: {
+    kernel: '6.1.0',
+    cpus: 2,
+    busyCores: 1.2,
+    load: [1.5, 0.8, 0.4],
+    memoryBytes: 8e9,
+    memoryAvailableBytes: 6e9,
+    pressure: {},
+  },
+  notes: [],
+}
 
 export function makeIncident(change: Partial<Incident> & { id: string }): Incident {
   return {

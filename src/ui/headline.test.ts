@@ -52,6 +52,7 @@ test('with a profile: who, how much, which function, through what, compared with
     did: 'burned 1.00 core for 6.1 s',
     function: { name: 'regex', module: 'app.js', share: '91.8 %' },
     nameless: undefined,
+    mostly: undefined,
     through: ['onRequest', 'checkCoupon', 'isWellFormed'],
     compared: '40× its normal 0.03 cores',
   })
@@ -71,6 +72,19 @@ test('the busiest threads are named with their shares', () => {
   expect(headlineOf(one, undefined).threads).toBe('in thread worker-1 98 %')
   const two = { ...incident, threads: [thread(4243, 'worker-1', 0.51), thread(4244, 'worker-2', 0.49)] }
   expect(headlineOf(two, undefined).threads).toBe('in threads worker-1 51 %, worker-2 49 %')
+})
+
+test('in a flat profile the last function that still holds a third says where the time went', () => {
+  const leaves = Array.from({ length: 5 }, (_, i) => `main;serve;handle;leaf${i} ${0.1 * second} 0`)
+  const flat = headlineOf(
+    incident,
+    slice([...leaves, `main;gc;scan ${0.15 * second} 0`, `main;idle ${0.15 * second} 0`]),
+  )
+  expect(flat).toMatchObject({ function: { share: '18.8 %' }, mostly: '62.5 % below handle', through: [] })
+})
+
+test('a spike of which there are no samples is told as the watcher saw it', () => {
+  expect(headlineOf(incident, { ...slice(['main 0 0']), samples: 0 }).did).toBe('burned 1.10 cores for 6.1 s')
 })
 
 test('what waited for its neighbours says how much more it wanted', () => {

@@ -18,6 +18,8 @@ export interface Headline {
   readonly function: { readonly name: string; readonly module: string; readonly share: string } | undefined
   /** Why the function has no name, and what would give it one; undefined where it has. */
   readonly nameless: string | undefined
+  /** `36 % below net/http.serve`: where most of it is, when no single function has much of it. */
+  readonly mostly: string | undefined
   /** Functions that lead to it, outermost first, at most three. */
   readonly through: readonly string[]
   /** `in thread hot-1 51 %, hot-2 49 %`; undefined without samples of its threads. */
@@ -28,8 +30,14 @@ export interface Headline {
 
 /** @param slice of the incident's own target over the whole spike, or what a probe saw of it */
 export function headlineOf(incident: Incident, slice: Slice | undefined): Headline {
-  if (slice && !slice.isOfNode) return { ...headlineOf(incident, undefined), ...functionOf(incident, slice) }
+  if (slice && !slice.isOfNode) {
+    const own = headlineOf(incident, undefined)
+    // Of what burned, the CPU stacks have told already; what a probe saw of it is looked at below.
+    return incident.asked === undefined && own.function ? own : { ...own, ...functionOf(incident, slice) }
+  }
   const { spike } = incident.trigger
+  // The recording began after it was over, or none of its samples came through: the watcher saw it all the same.
+  if (spike && slice?.samples === 0) return headlineOf(incident, undefined)
   const cores = slice ? coresOf(slice.tree.total[0] ?? 0, slice.tree.unit, slice.duringMs) : spike?.cores
   const base = slice?.tree.base?.total[0]
   // What somebody asked for, or a schedule, began with no rise.
@@ -61,13 +69,33 @@ function printThreads({ threads = [] }: Incident): string | undefined {
   return `in ${threads.length === 1 ? 'thread' : 'threads'} ${each.join(', ')}`
 }
 
-function functionOf(incident: Incident, slice: Slice | undefined): Pick<Headline, 'function' | 'nameless' | 'through'> {
+function functionOf(
+  incident: Incident,
+  slice: Slice | undefined,
+): Pick<Headline, 'function' | 'nameless' | 'mostly' | 'through'> {
   // All that wait are in the same function of Go's scheduler; where most of them began tells them apart.
   if (incident.asked === 'goroutines') {
-    return { function: slice && commonRoot(slice), nameless: undefined, through: [] }
+    return { function: slice && commonRoot(slice), nameless: undefined, mostly: undefined, through: [] }
   }
   const top = (slice && heaviest(slice)) ?? fromIncident(incident.top[0])
-  return { function: top, nameless: top && whyNameless(top), through: slice ? callersOf(slice, top?.name) : [] }
+  const mostly = slice && mostlyOf(slice)
+  return {
+    function: top,
+    nameless: top && whyNameless(top),
+    mostly,
+    through: slice && !mostly ? callersOf(slice, top?.name) : [],
+  }
+}
+
+/** A function with more of the time than this is the answer; else it is the last of the hottest way with that much. */
+const muchShare = 1 / 3
+
+function mostlyOf({ tree }: Slice): string | undefined {
+  const whole = tree.total[0] ?? 0
+  const nameOf = (node: number): string => readableName(tree.frames.name[tree.frame[node]!]!)
+  if (functionColumns(tree).self.some((self) => self >= whole * muchShare)) return undefined
+  const node = hotPath(tree).findLast((at) => tree.total[at]! >= whole * muchShare && !nameOf(at).startsWith('['))
+  return node === undefined ? undefined : `${printShare(tree.total[node]!, whole)} below ${nameOf(node)}`
 }
 
 /** `[jit]`, or `[libcrypto.so.3]` for what lies in that file. */

@@ -38,6 +38,7 @@ export function IncidentHead({ detail: { incident }, capture, headline }: HeadPr
                 <span className="share">{headline.function.share}</span>{' '}
                 <code title={headline.function.name}>{headline.function.name}</code>
                 {headline.nameless && <small>{headline.nameless}</small>}
+                {headline.mostly && <small>{headline.mostly}</small>}
                 {headline.through.length > 0 && (
                   <small title={headline.through.join(' → ')}>called through {headline.through.join(' → ')}</small>
                 )}

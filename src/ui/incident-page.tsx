@@ -3,6 +3,7 @@ import { useCallback, useMemo } from 'react'
 import type { IncidentDetail } from '../api/shapes.ts'
 import { printDurationMs } from '../lib/units.ts'
 import { printTarget } from '../model/target.ts'
+import { CapturePicker } from './capture-picker.tsx'
 import { Downloads } from './downloads.tsx'
 import { isStacks, shortName } from './evidence-file.ts'
 import { FlamePanel } from './flame-panel.tsx'
@@ -80,6 +81,16 @@ function Incident({ detail }: { detail: IncidentDetail }) {
           )}
         </p>
       </section>
+      {capture && (
+        <CapturePicker
+          captures={detail.captures}
+          shown={capture}
+          onCapture={({ id }) =>
+            changeView({ capture: id, file: undefined, range: undefined, zoom: undefined, selected: undefined })
+          }
+        />
+      )}
+      {profile.isLoading && <p className="wait">Opening the profile…</p>}
       {profile.error && <Trouble error={profile.error} doing="Opening the profile" />}
       {slice.error && <Trouble error={slice.error} doing="Slicing the profile" />}
       {(!artifact || artifact.evictedMs !== undefined) && <NoProfile capture={capture} artifact={artifact} />}

@@ -62,3 +62,9 @@ test('a share that is almost nothing is not printed as nothing', () => {
 test('a capture that has no quality yet says nothing', () => {
   expect(qualityFacts(makeCapture({ id: 'cap-1' }))).toEqual([])
 })
+
+test('what the capture counts and the profile says too is said once', () => {
+  const cut = { what: 'samples whose stack was cut at the depth limit', count: 12 }
+  expect(texts({}, [cut])).toEqual(texts({}))
+  expect(texts({}, [{ ...cut, count: 13 }])).toContain(`! 13 ${cut.what}`)
+})

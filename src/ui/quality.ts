@@ -64,7 +64,11 @@ export function qualityFacts(capture: Capture, losses: readonly Loss[] = []): Qu
     const reasons = [...new Set(quality.gaps.map(({ reason }) => reason))].join('; ')
     say(`${printDurationMs(gapMs)} not recorded`, `${reasons}. What happened then is not in the picture.`, true)
   }
-  for (const { what, count } of losses)
+  const told: Readonly<Record<string, number>> = {
+    'samples lost by the kernel': quality.lostSamples,
+    'samples whose stack was cut at the depth limit': quality.truncatedStacks,
+  }
+  for (const { what, count } of losses.filter((loss) => told[loss.what] !== loss.count))
     say(`${printNumber(count)} ${what}`, 'Counted while the profile was read.', true)
   for (const note of quality.notes) say(note, 'Noted by the recorder.', false)
   return facts

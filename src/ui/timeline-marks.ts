@@ -91,6 +91,7 @@ export function mark(chart: UPlot, props: TimelineMarks, ink: Ink): void {
           { ms: incident.noticedMs, text: incident.trigger.kind === 'spike' ? 'noticed' : incident.trigger.kind },
           ...(incident.endedMs === undefined ? [] : [{ ms: incident.endedMs, text: 'over' }]),
         ]
+  moments.sort((a, b) => a.ms - b.ms)
   // A name that would reach the next line, or the edge, stands before its own; what still overlaps takes a second row.
   const rightEdge = [0, 0]
   for (const [i, { ms, text }] of moments.entries()) {

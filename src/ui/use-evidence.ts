@@ -1,8 +1,8 @@
 // Everything that an incident's page shows, asked for as the view wants it: capture, profile, slices, processes, usage.
 import { useMemo } from 'react'
 import type { IncidentDetail } from '../api/shapes.ts'
-import type { Capture } from '../model/capture.ts'
-import { fileToDraw, isStacks } from './evidence-file.ts'
+import type { Artifact, Capture } from '../model/capture.ts'
+import { fileToDraw, isDrawable, isStacks } from './evidence-file.ts'
 import { useProcesses, useProfile, useSeries, useSlice } from './queries.ts'
 import { rangesOf } from './ranges.ts'
 import type { SliceRequest } from './slice.ts'
@@ -10,8 +10,11 @@ import type { View } from './view-state.ts'
 
 export function useEvidence({ incident, captures, artifacts }: IncidentDetail, view: View) {
   const filesOf = (capture: Capture) => artifacts.filter(({ captureId }) => captureId === capture.id)
-  const hasStacks = (capture: Capture): boolean => filesOf(capture).some(isStacks)
-  const capture = captures.find(({ id }) => id === view.capture) ?? captures.find(hasStacks) ?? captures[0]
+  // Newest first, as the server lists them: the oldest is the one that the incident began with.
+  const oldestWith = (isOne: (file: Artifact) => boolean): Capture | undefined =>
+    captures.findLast((capture) => filesOf(capture).some(isOne))
+  const capture =
+    captures.find(({ id }) => id === view.capture) ?? oldestWith(isStacks) ?? oldestWith(isDrawable) ?? captures.at(-1)
   const files = capture ? filesOf(capture) : []
   const artifact = fileToDraw(files, view.file)
   const profile = useProfile(artifact)

@@ -6,8 +6,7 @@ import type { Browser, Page } from 'playwright-core'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { uploadBytes } from '../../src/agent/upload.ts'
 import { type Artifact, mediaTypes } from '../../src/model/capture.ts'
-import type { TargetContext } from '../../src/model/context.ts'
-import { makeArtifact, makeCapture, makeIncident } from '../nouns.ts'
+import { makeArtifact, makeCapture, makeIncident, someContext, someMs } from '../nouns.ts'
 import type { PlayedAgent } from '../played-agent.ts'
 import type { TestServer } from '../running-server.ts'
 import { soon, watchPage, whyNoBrowser } from './browser.ts'
@@ -35,50 +34,6 @@ const heap = {
   },
   samples: [{ size: 4_000_000, nodeId: 2, ordinal: 1 }],
 }
-const context: TargetContext = {
-  version: 1,
-  atMs: 0,
-  windowMs: 1000,
-  scope: 'container',
-  processes: [
-    {
-      pid: 4242,
-      containerPid: 1,
-      parent: 1,
-      comm: 'node',
-      cmdline: 'node cart.js',
-      runtime: 'node',
-      state: 'R',
-      threads: 11,
-      cores: 0.97,
-      cpuSeconds: 12,
-      rssBytes: 9e7,
-      swapBytes: 0,
-      ageSeconds: 60,
-    },
-  ],
-  processCount: 1,
-  threads: [{ pid: 4242, tid: 4242, name: 'MainThread', state: 'R', cores: 0.96, systemCores: 0.01 }],
-  threadCount: 11,
-  limits: {},
-  cgroup: {
-    version: 'v2',
-    path: '/kubepods/pod1/c1',
-    cpu: { cores: 0.5, limitCores: 0.5, periods: 10, throttledPeriods: 9, throttledSeconds: 0.42 },
-    pressure: {},
-  },
-  node: {
-    kernel: '6.1.0',
-    cpus: 2,
-    busyCores: 1.2,
-    load: [1.5, 0.8, 0.4],
-    memoryBytes: 8e9,
-    memoryAvailableBytes: 6e9,
-    pressure: {},
-  },
-  notes: [],
-}
-
 const capture = makeCapture({
   id: 'cap-heap',
   incidentId: 'inc-heap',
@@ -106,7 +61,7 @@ beforeAll(async () => {
   ;({ uiDir, server, agent, browser } = stage)
   await agent.deliver({ type: 'incident', incident })
   await deliver('art-heap', 'heapprofile', mediaTypes.heapprofile, heap)
-  await deliver('art-context', 'context.json', mediaTypes.context, context)
+  await deliver('art-context', 'context.json', mediaTypes.context, someContext)
   await agent.deliver({ type: 'capture', capture })
 })
 afterAll(async () => {
@@ -151,6 +106,25 @@ test.skipIf(whyNoBrowser !== undefined)('a heap is drawn, and every probe says h
   expect(problems).toEqual([])
   await page.setViewportSize({ width: 390, height: 800 })
   expect(await page.evaluate('document.documentElement.scrollWidth')).toBe(390)
+  await page.close()
+})
+
+test.skipIf(whyNoBrowser !== undefined)('of several captures each can be looked at', async () => {
+  const probes = [{ probe: 'go-pprof', outcome: 'skipped', message: 'it serves none' }] as const
+  const second = makeCapture({ id: 'cap-more', incidentId: 'inc-heap', kind: 'allocs', state: 'failed' })
+  await agent.deliver({ type: 'capture', capture: { ...second, requestedMs: someMs + 60_000, probes: [...probes] } })
+  const page = await browser.newPage({ viewport: { width: 390, height: 800 } })
+  const { problems } = watchPage(page, server.url)
+  await page.goto(`${server.url}/incidents/inc-heap`)
+  await page.locator('.functions').getByText('keepAll').first().waitFor()
+  const shown = page.getByRole('navigation', { name: 'Captures' }).getByRole('button', { pressed: true })
+  await soon(() => shown.textContent()).toContain('heap')
+  await page.getByRole('button', { name: /^allocs .*failed$/ }).click()
+  await page.getByText('it serves none').waitFor()
+  await soon(() => shown.textContent()).toContain('allocs')
+  await page.goBack()
+  await page.locator('.functions').getByText('keepAll').first().waitFor()
+  expect(problems).toEqual([])
   await page.close()
 })
 
