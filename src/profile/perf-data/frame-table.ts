@@ -23,6 +23,9 @@ export const unknownPlace = 0
 /** First room. Small: growing early, before code is compiled for good, spares compiling it twice. */
 const firstPlaces = 64
 
+/** In the high word of the offset of a return address: what was inlined there is that of the call before it. */
+const returnBit = 1 << 30
+
 /** How long an answer "no name" stands: the next process of the same file may still have it open. */
 const retrySeconds = 10
 
@@ -30,6 +33,8 @@ const retrySeconds = 10
 interface Question {
   readonly range: MappedRange
   readonly ips: number[]
+  /** 1 = a return address. */
+  readonly returns: number[]
   readonly rows: number[]
 }
 
@@ -51,17 +56,20 @@ export class FrameTable {
     this.reset()
   }
 
-  /** Row of the place that an address is; its name is asked for by `askNames`. */
-  rowOf(range: MappedRange, address: number, second: number): number {
+  /**
+   * Row of the place that an address is; its name is asked for by `askNames`.
+   * @param isReturn it is what a call returns to, and not what ran
+   */
+  rowOf(range: MappedRange, address: number, { second, isReturn }: { second: number; isReturn: boolean }): number {
     const { file } = range
     const offset = file.isAbsolute ? address : address - range.start + range.pageOffset
     const { key, index } = this
     key[0] = offset | 0
-    key[1] = Math.floor(offset / 4294967296)
+    key[1] = Math.floor(offset / 4294967296) | (isReturn && !file.isAbsolute ? returnBit : 0)
     let row = index.intern(key, 0, 2, file.id)
     if (index.wasNew) {
       this.put(row, { file, offset, frames: noFrames, askedAt: second })
-      this.ask(range, address, row)
+      this.ask(range, address, { row, isReturn })
     } else {
       const place = this.places[row] as CodePlace
       if (
@@ -74,7 +82,7 @@ export class FrameTable {
           this.put(row, { file, offset, frames: noFrames, askedAt: second })
         }
         ;(this.places[row] as CodePlace).askedAt = second
-        this.ask(range, address, row)
+        this.ask(range, address, { row, isReturn })
       }
     }
     return row
@@ -83,11 +91,11 @@ export class FrameTable {
   /** Asks for the names of all rows that were made since the last call. */
   askNames(symbolizer: Symbolizer): void {
     for (const [file, questions] of this.questions) {
-      for (const { range, ips, rows } of questions) {
+      for (const { range, ips, returns, rows } of questions) {
         const mapping = file.buildId && !range.buildId ? { ...range, buildId: file.buildId } : range
         const answers = file.onlyFunction
           ? rows.map(() => [{ name: file.onlyFunction as string }])
-          : symbolizer.symbolize(mapping, Float64Array.from(ips))
+          : symbolizer.symbolize(mapping, Float64Array.from(ips), Uint8Array.from(returns))
         rows.forEach((row, i) => {
           this.name(row, answers[i] ?? [])
         })
@@ -146,7 +154,7 @@ export class FrameTable {
     this.jit[row] = place.file?.isJit ? 1 : 0
   }
 
-  private ask(range: MappedRange, address: number, row: number): void {
+  private ask(range: MappedRange, address: number, { row, isReturn }: { row: number; isReturn: boolean }): void {
     const { file } = range
     let questions = this.questions.get(file)
     if (!questions) {
@@ -158,11 +166,12 @@ export class FrameTable {
       const { start, pageOffset, length } = question.range
       if (file.isAbsolute ? question.range === range : pageOffset === range.pageOffset && length === range.length) {
         question.ips.push(start + (address - range.start))
+        question.returns.push(isReturn ? 1 : 0)
         question.rows.push(row)
         return
       }
     }
-    questions.push({ range, ips: [address], rows: [row] })
+    questions.push({ range, ips: [address], returns: [isReturn ? 1 : 0], rows: [row] })
   }
 
   private name(row: number, frames: readonly SymbolFrame[]): void {

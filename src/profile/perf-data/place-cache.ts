@@ -24,14 +24,15 @@ export class PlaceCache {
     this.mask = size - 1
   }
 
+  /** @param rangeRow the number of the mapping, `~` of it for a return address */
   rowOf(range: MappedRange, rangeRow: number, low: number, high: number): number {
-    const { entries } = this
+    const { entries, second } = this
     const hash = Math.imul(low ^ Math.imul(high ^ Math.imul(rangeRow, 0x9e3779b1), 0x85ebca6b), 0xc2b2ae35)
     const at = ((hash ^ (hash >>> 15)) & this.mask) << 2
     if (entries[at] === low && entries[at + 1] === high && entries[at + 2] === rangeRow && entries[at + 3] !== 0) {
       return (entries[at + 3] as number) - 1
     }
-    const row = this.table.rowOf(range, high * 4294967296 + (low >>> 0), this.second)
+    const row = this.table.rowOf(range, high * 4294967296 + (low >>> 0), { second, isReturn: rangeRow < 0 })
     entries[at] = low
     entries[at + 1] = high
     entries[at + 2] = rangeRow

@@ -110,6 +110,8 @@ export class PlaceStacks {
     let space = startsInKernel ? kernel : user
     let isFirstOfUser = true
     let isDeferred = false
+    // The first address behind a marker is where it ran, the others are where calls return to.
+    let isReturn = false
     let length = 0
     /** First frame that cannot be an address, as long as no code follows it. */
     let nonsense = -1
@@ -123,20 +125,21 @@ export class PlaceStacks {
       if (isMarker(low, high)) {
         space = isKernelMarker(low) ? kernel : user
         isDeferred = low === context.userDeferred
+        isReturn = false
         tail = ((at - from) >> 1) + 1
         continue
       }
       if (isDeferred) continue
       let row: number
-      if (at >= shared && space === user) row = last.rows[((at - from) >> 1) + toLast] as number
+      if (at >= shared && space === user && isReturn) row = last.rows[((at - from) >> 1) + toLast] as number
       else {
-        const { key } = space
+        const key = isReturn ? -space.key : space.key
         const hash = Math.imul(low ^ Math.imul(high ^ Math.imul(key, 0x9e3779b1), 0x85ebca6b), 0xc2b2ae35)
         const entry = ((hash ^ (hash >>> 15)) & cacheMask) << 2
         if (cache[entry] === low && cache[entry + 1] === high && cache[entry + 2] === key) {
           row = cache[entry + 3] as number
         } else {
-          row = this.rowOf(space, low, high)
+          row = this.rowOf(space, addressOf(low, high), isReturn)
           this.cached++
           cache[entry] = low
           cache[entry + 1] = high
@@ -151,6 +154,7 @@ export class PlaceStacks {
         if (user.isInsideExec) user.settleAt(addressOf(low, high))
       }
       rows[length++] = row
+      isReturn = true
     }
     this.remember(words, from, to, { length, key: user.key, tail: space === user && !isDeferred ? tail : -1 })
     // So many frames and markers as the kernel wrote; those that are not places are few.
@@ -175,7 +179,8 @@ export class PlaceStacks {
     if (last.user !== user) return to
     let at = to
     let other = 2 * last.frames
-    const end = 2 * last.tail
+    // Not its first, which is no return address.
+    const end = 2 * (last.tail + 1)
     while (
       at > from &&
       other > end &&
@@ -206,12 +211,11 @@ export class PlaceStacks {
     for (let i = tail, row = first; i < last.frames; i++, row++) last.rows[i] = rows[row] as number
   }
 
-  private rowOf(space: AddressSpace, low: number, high: number): number {
-    const address = addressOf(low, high)
+  private rowOf(space: AddressSpace, address: number, isReturn: boolean): number {
     const range = space.find(address)
     if (range === undefined) return unknownPlace
     this.ranges.add(range)
-    return this.frames.rowOf(range, address, oneMoment)
+    return this.frames.rowOf(range, address, { second: oneMoment, isReturn })
   }
 }
 

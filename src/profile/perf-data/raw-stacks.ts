@@ -147,12 +147,16 @@ export class RawStacks {
     const block = this.arena.block(id)
     let word = this.arena.start(id)
     const end = word + this.arena.length(id)
+    // The first address behind a marker is where it ran, the others are where calls return to.
+    let isReturn = false
     for (let bound = end; word < end; word += 2, bound++) {
       const row = block[bound] as number
       if (row >= 0) {
-        rows[at++] = places.rowOf(ranges[row] as MappedRange, row, block[word] as number, block[word + 1] as number)
+        const key = isReturn ? ~row : row
+        rows[at++] = places.rowOf(ranges[row] as MappedRange, key, block[word] as number, block[word + 1] as number)
       } else if (row === unmapped) rows[at++] = unknownPlace
       else if (row === garbage) break
+      isReturn = row !== marker
     }
     rows[at] = -1
     return at + 1
