@@ -39,13 +39,14 @@ const program = {
  * The first lines of the program: the shell starts Node by them, JavaScript takes them for a text and a comment.
  * glibc keeps what was freed, per thread and, once something large was freed, however large: two arenas instead of eight
  * per core, and large blocks always mapped, save 35 MB of the agent. Commands, which live for a second, only pay for
- * mapping blocks, and for a small space of new objects: together a tenth of what a small flame graph takes.
+ * mapping blocks, and for a small space of new objects: together a tenth of what a small flame graph takes. A compiler in
+ * another thread costs a thirtieth more, where only short-run.ts, which comes later, ends it.
  */
 const launcher = `#!/bin/sh
 ":" //; export MALLOC_ARENA_MAX="\${MALLOC_ARENA_MAX:-2}" MALLOC_TRIM_THRESHOLD_="\${MALLOC_TRIM_THRESHOLD_:-65536}"; \
 case " $* " in *" up "*|*" agent "*|*" server "*) \
 export MALLOC_MMAP_THRESHOLD_="\${MALLOC_MMAP_THRESHOLD_:-32768}"; exec node --max-semi-space-size=4 "$0" "$@";; esac; \
-exec node --min-semi-space-size=8 --max-semi-space-size=8 "$0" "$@"
+exec node --no-concurrent-recompilation --min-semi-space-size=8 --max-semi-space-size=8 "$0" "$@"
 `
 
 /** `node_modules/@hono/node-server/dist/index.mjs` -> `@hono/node-server` */

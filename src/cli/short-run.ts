@@ -11,8 +11,9 @@ interface Flags {
 const flags: Readonly<Record<string, Flags>> = {
   24: {
     command: [
-      // Beside the program a compiler may still be at work when it ends.
+      // Beside the program a compiler may still be at work when it ends; and waking its thread costs more than it does.
       '--no-concurrent-recompilation',
+      '--no-concurrent-sparkplug',
       // Ten times V8's own choices: a recording of half a minute stays below, one of 600 000 samples is soon above.
       '--invocation-count-for-turbofan=30000',
       '--invocation-count-for-osr=5000',
