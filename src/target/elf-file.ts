@@ -74,10 +74,19 @@ export class ElfFile {
     return !this.segments.some((segment) => segment.type === segmentTypes.interpreter)
   }
 
-  /** At most `size` bytes from an offset; fewer at the end of the file. */
+  /** At most `size` bytes from an offset; fewer at the end of the file, and none from where no file reaches. */
   read(offset: number, size: number): Buffer {
     const bytes = Buffer.alloc(Math.max(0, Math.min(size, maxReadBytes)))
-    return bytes.subarray(0, readSync(this.#fd, bytes, 0, bytes.length, offset))
+    return bytes.subarray(0, this.#readInto(bytes, bytes.length, offset))
+  }
+
+  /** The headers are whatever somebody in a container wrote there, and no reason to fail. */
+  #readInto(bytes: Buffer, length: number, offset: number): number {
+    try {
+      return readSync(this.#fd, bytes, 0, length, offset)
+    } catch {
+      return 0 // EINVAL or ERR_OUT_OF_RANGE: an offset of 2^60
+    }
   }
 
   /** Bytes at an address of the program's memory, as far as the file holds them. */
@@ -113,7 +122,7 @@ export class ElfFile {
       // Chunks overlap by what a match may need, so none is cut in two.
       const size = Math.min(part.size, maxScanBytes)
       for (let at = 0; at < size; at += scanChunk - 128) {
-        const length = readSync(this.#fd, chunk, 0, Math.min(scanChunk, size - at), part.offset + at)
+        const length = this.#readInto(chunk, Math.min(scanChunk, size - at), part.offset + at)
         if (length === 0) break // the file is shorter than its headers say
         const bytes = chunk.subarray(0, length)
         for (let i = bytes.indexOf(wanted); i >= 0; i = bytes.indexOf(wanted, i + 1)) {
