@@ -2,7 +2,7 @@
 // so the same function in a thousand processes is one row. Rows that no stack refers to can be forgotten.
 import type { SymbolFrame, Symbolizer } from '../symbolizer.ts'
 import type { MappedFile, MappedRange } from './mapped-file.ts'
-import { RowArena } from './row-arena.ts'
+import { PlaceIndex } from './place-index.ts'
 
 /** One row; `frames` empty = no name is known. */
 export interface CodePlace {
@@ -10,9 +10,7 @@ export interface CodePlace {
   readonly file: MappedFile | undefined
   /** In the file, or the absolute address where the file has none (kernel, run-time code). */
   readonly offset: number
-  frames: readonly SymbolFrame[]
-  /** Second in which the name was looked up last. */
-  askedAt: number
+  readonly frames: readonly SymbolFrame[]
 }
 
 const noFrames: readonly SymbolFrame[] = []
@@ -20,11 +18,14 @@ const noFrames: readonly SymbolFrame[] = []
 /** Row 0: an address outside of every mapping. */
 export const unknownPlace = 0
 
+/** Files have ids from 1 on. */
+const noFile = 0
+
 /** First room. Small: growing early, before code is compiled for good, spares compiling it twice. */
 const firstPlaces = 64
 
-/** In the high word of the offset of a return address: what was inlined there is that of the call before it. */
-const returnBit = 1 << 30
+/** Added to the offset of a return address: what was inlined there is that of the call, not of what follows it. */
+const returnOffset = 2 ** 52
 
 /** How long an answer "no name" stands: the next process of the same file may still have it open. */
 const retrySeconds = 10
@@ -39,14 +40,16 @@ interface Question {
 }
 
 export class FrameTable {
-  readonly places: (CodePlace | undefined)[] = []
   private readonly keepsAddresses: boolean
+  // Columns: a large recording has a hundred thousand places, and as objects they would keep the garbage collector busy.
+  private files: (MappedFile | undefined)[] = []
+  private names: (readonly SymbolFrame[])[] = []
+  private offsets = new Float64Array(firstPlaces)
+  /** Second in which the name was looked up last. */
+  private askedAt = new Float64Array(firstPlaces)
   /** Row that stands for all places of the same function; itself when places are kept apart. */
   private same = new Int32Array(firstPlaces)
-  private jit = new Uint8Array(firstPlaces)
-  /** Rows [offset low, offset high] under the file's id; the number is the row of `places`. */
-  private readonly index = new RowArena()
-  private readonly key = new Int32Array(2)
+  private readonly index = new PlaceIndex()
   /** From file and function to the place that stands for it. */
   private readonly functions = new Map<MappedFile | undefined, Map<string, number>>()
   private readonly questions = new Map<MappedFile, Question[]>()
@@ -63,29 +66,22 @@ export class FrameTable {
   rowOf(range: MappedRange, address: number, { second, isReturn }: { second: number; isReturn: boolean }): number {
     const { file } = range
     const offset = file.isAbsolute ? address : address - range.start + range.pageOffset
-    const { key, index } = this
-    key[0] = offset | 0
-    key[1] = Math.floor(offset / 4294967296) | (isReturn && !file.isAbsolute ? returnBit : 0)
-    let row = index.intern(key, 0, 2, file.id)
-    if (index.wasNew) {
-      this.put(row, { file, offset, frames: noFrames, askedAt: second })
+    const row = this.index.intern(file.id, isReturn && !file.isAbsolute ? offset + returnOffset : offset)
+    if (this.index.wasNew) {
+      this.put(row, file, offset, second)
       this.ask(range, address, { row, isReturn })
-    } else {
-      const place = this.places[row] as CodePlace
-      if (
-        place.askedAt !== second &&
-        (file.isJit || (place.frames.length === 0 && place.askedAt + retrySeconds < second))
-      ) {
-        if (file.isJit && place.frames.length > 0) {
-          // Run-time code may have another name by now: a new row, so that stacks of before keep theirs.
-          row = index.renew(row)
-          this.put(row, { file, offset, frames: noFrames, askedAt: second })
-        }
-        ;(this.places[row] as CodePlace).askedAt = second
-        this.ask(range, address, { row, isReturn })
-      }
+      return row
     }
-    return row
+    const asked = this.askedAt[row] as number
+    if (asked === second) return row
+    const isNamed = (this.names[row] as readonly SymbolFrame[]).length > 0
+    if (!file.isJit && (isNamed || asked + retrySeconds >= second)) return row
+    // Run-time code may have another name by now: a new row, so that stacks of before keep theirs.
+    const now = file.isJit && isNamed ? this.index.renew(file.id, offset) : row
+    if (now !== row) this.put(now, file, offset, second)
+    this.askedAt[row] = second
+    this.ask(range, address, { row: now, isReturn })
+    return now
   }
 
   /** Asks for the names of all rows that were made since the last call. */
@@ -111,7 +107,25 @@ export class FrameTable {
 
   /** Run-time code: its name may be another one later. */
   isJit(row: number): boolean {
-    return this.jit[row] === 1
+    return this.files[row]?.isJit ?? false
+  }
+
+  placeOf(row: number): CodePlace {
+    return {
+      file: this.files[row],
+      offset: this.offsets[row] as number,
+      frames: this.names[row] as readonly SymbolFrame[],
+    }
+  }
+
+  /** Files that places lie in. */
+  usedFiles(): Set<MappedFile | undefined> {
+    return new Set(this.files)
+  }
+
+  /** One above the largest row. */
+  get limit(): number {
+    return this.index.limit
   }
 
   get size(): number {
@@ -121,37 +135,49 @@ export class FrameTable {
   /** Forgets rows that are not kept. */
   retain(isKept: (row: number) => boolean): void {
     const kept = (row: number): boolean => row === unknownPlace || isKept(row)
-    this.index.retain(kept)
-    for (let row = 0; row < this.places.length; row++) if (!kept(row)) this.places[row] = undefined
-    this.places.length = this.index.limit
     for (const [file, rows] of this.functions) {
       for (const [name, row] of rows) if (!kept(row)) rows.delete(name)
       if (rows.size === 0) this.functions.delete(file)
     }
-    // A place whose stand-in went away stands for itself again.
-    this.places.forEach((place, row) => {
-      if (place && this.places[this.same[row] as number] === undefined) this.same[row] = row
-    })
+    for (let row = 0; row < this.limit; row++) {
+      if (!kept(row)) this.forget(row)
+      // A place whose stand-in goes away stands for itself again.
+      else if (!kept(this.same[row] as number)) this.same[row] = row
+    }
+    this.index.retain(kept)
+    this.files.length = this.limit
+    this.names.length = this.limit
   }
 
   private reset(): void {
-    this.key.fill(0)
-    this.index.intern(this.key, 0, 2, 0)
-    this.put(unknownPlace, { file: undefined, offset: 0, frames: [], askedAt: Number.POSITIVE_INFINITY })
+    this.put(this.index.intern(noFile, 0), undefined, 0, Number.POSITIVE_INFINITY)
   }
 
-  private put(row: number, place: CodePlace): void {
-    if (row >= this.same.length) {
-      const same = new Int32Array(this.same.length * 2)
-      same.set(this.same)
-      this.same = same
-      const jit = new Uint8Array(same.length)
-      jit.set(this.jit)
-      this.jit = jit
-    }
-    this.places[row] = place
+  private put(row: number, file: MappedFile | undefined, offset: number, second: number): void {
+    if (row >= this.same.length) this.grow()
+    this.files[row] = file
+    this.names[row] = noFrames
+    this.offsets[row] = offset
+    this.askedAt[row] = second
     this.same[row] = row
-    this.jit[row] = place.file?.isJit ? 1 : 0
+  }
+
+  private forget(row: number): void {
+    this.files[row] = undefined
+    this.names[row] = noFrames
+  }
+
+  private grow(): void {
+    const rows = this.same.length * 2
+    const same = new Int32Array(rows)
+    same.set(this.same)
+    this.same = same
+    const offsets = new Float64Array(rows)
+    offsets.set(this.offsets)
+    this.offsets = offsets
+    const askedAt = new Float64Array(rows)
+    askedAt.set(this.askedAt)
+    this.askedAt = askedAt
   }
 
   private ask(range: MappedRange, address: number, { row, isReturn }: { row: number; isReturn: boolean }): void {
@@ -165,7 +191,8 @@ export class FrameTable {
     for (const question of questions) {
       const { start, pageOffset, length } = question.range
       if (file.isAbsolute ? question.range === range : pageOffset === range.pageOffset && length === range.length) {
-        question.ips.push(start + (address - range.start))
+        // The kernel's range begins at -2^55, from where a distance is no exact number.
+        question.ips.push(file.isAbsolute ? address : start + (address - range.start))
         question.returns.push(isReturn ? 1 : 0)
         question.rows.push(row)
         return
@@ -175,14 +202,14 @@ export class FrameTable {
   }
 
   private name(row: number, frames: readonly SymbolFrame[]): void {
-    const place = this.places[row] as CodePlace
-    place.frames = frames
+    this.names[row] = frames
     this.same[row] = row
     if (this.keepsAddresses || frames.length === 0 || frames.some((frame) => frame.line)) return
-    let rows = this.functions.get(place.file)
+    const file = this.files[row]
+    let rows = this.functions.get(file)
     if (!rows) {
       rows = new Map()
-      this.functions.set(place.file, rows)
+      this.functions.set(file, rows)
     }
     const name = frames.length === 1 ? (frames[0] as SymbolFrame).name : frames.map((frame) => frame.name).join('\n')
     const first = rows.get(name)

@@ -194,14 +194,14 @@ export class PerfRecording {
     )
     for (const id of this.raw.ids()) if (this.raw.resolvedOf(id) >= 0) liveStacks.add(this.raw.resolvedOf(id))
     this.stacks.retain((id) => liveStacks.has(id))
-    const liveFrames = new Uint8Array(this.frames.places.length)
+    const liveFrames = new Uint8Array(this.frames.limit)
     for (let id = 0; id < this.stacks.limit; id++) {
       if (!this.stacks.isUsed(id)) continue
       for (const row of this.stackOf(id)) liveFrames[row] = 1
     }
     this.frames.retain((row) => liveFrames[row] === 1)
     const files = new Set<number>()
-    for (const place of this.frames.places) if (place?.file) files.add(place.file.id)
+    for (const file of this.frames.usedFiles()) if (file) files.add(file.id)
     for (const range of this.raw.ranges) if (range) files.add(range.file.id)
     this.sideBand.retainFiles(files)
   }
@@ -230,11 +230,6 @@ export class PerfRecording {
     return this.stacks.length(id)
   }
 
-  /** Row of frame i of a resolved stack; 0 = the leaf. */
-  placeAt(id: number, frame: number): number {
-    return this.stacks.block(id)[this.stacks.start(id) + frame] as number
-  }
-
   /** One above the largest id of a resolved stack. */
   get stackLimit(): number {
     return this.stacks.limit
@@ -247,7 +242,7 @@ export class PerfRecording {
 
   /** Frame by its row. */
   frame(row: number): CodePlace {
-    return this.frames.places[row] as CodePlace
+    return this.frames.placeOf(row)
   }
 
   /** Call chains as they were recorded; for writing them again. */

@@ -218,7 +218,7 @@ class Tables {
       const id = stackIds[i] as number
       offsets[i + 1] = (offsets[i] as number) + (id < 0 ? 0 : recording.depthOf(id))
     }
-    const rowOfPlace = new Int32Array(recording.frames.places.length).fill(-1)
+    const rowOfPlace = new Int32Array(recording.frames.limit).fill(-1)
     const places: CodePlace[] = []
     const locations = new Uint32Array(offsets[stackIds.length] as number)
     for (let i = 0; i < stackIds.length; i++) {
