@@ -35,14 +35,17 @@ test.each(readdirSync(folder).filter((name) => name.endsWith('.data')))('%s', (n
 
 test('equal chains of processes that have other code there are different stacks', () => {
   const stream = new DrawnStream()
-  for (const [i, pid] of [100, 200, 300].entries()) {
-    stream.comm(pid, `p${pid}`, { at: 1 + i })
-    stream.map(pid, `/bin/p${pid}`, { at: 4 + i, start: 0x4000, length: 0x1000, inode: pid })
+  // Of one chain they all begin at one place of the index, where four have room.
+  const count = 50
+  for (let i = 0; i < count; i++) {
+    const pid = 100 + i
+    stream.comm(pid, `p${pid}`, { at: 1 + 2 * i })
+    stream.map(pid, `/bin/p${pid}`, { at: 2 + 2 * i, start: 0x4000, length: 0x1000, inode: pid })
   }
   const chain = [user, 0x4010, 0x4020, 0x7000]
-  for (let i = 0; i < 30; i++) stream.sample({ pid: 100 + 100 * (i % 3), at: 10 + i, chain })
+  for (let i = 0; i < 10 * count; i++) stream.sample({ pid: 100 + (i % count), at: 1000 + i, chain })
   const bytes = stream.toBytes()
   const samples = read(bytes, { forgetsChains: true })
   expect(samples).toEqual(read(bytes, { forgetsChains: false }))
-  expect(new Set(samples.map((sample) => sample.replace(/^.*?: /, ''))).size).toBe(3)
+  expect(new Set(samples.map((sample) => sample.replace(/^.*?: /, ''))).size).toBe(count)
 })
