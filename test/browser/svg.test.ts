@@ -5,9 +5,10 @@ import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import type { Browser, Page } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { pictureAs } from '../../src/cli/picture.ts'
 import { renderSvg } from '../../src/flame/svg.ts'
 import { drawnTree } from '../drawn-tree.ts'
-import { launchBrowser, watchPage, whyNoBrowser } from './browser.ts'
+import { launchBrowser, soon, watchPage, whyNoBrowser } from './browser.ts'
 
 const tree = drawnTree(
   'main;serve;parse@libjson.so;std::map<int, char>::at 300 10',
@@ -129,6 +130,18 @@ describe.skipIf(whyNoBrowser)('the SVG flame graph', () => {
     expect(await page.locator('g.f').count()).toBe(8)
     expect(await page.locator('g.f text').allTextContents()).toContain('serve')
     expect(await page.locator('#controls').isVisible()).toBe(false)
+  })
+
+  test('as a page it is alive too, however large', async () => {
+    const page = await browser.newPage({ offline: true })
+    const place = join(folder, 'flame.html')
+    writeFileSync(place, pictureAs(place, svg.replace('</svg>', `<!--${'x'.repeat(3_000_000)}--></svg>`), 'cart'))
+    const { problems } = watchPage(page, pathToFileURL(place).href)
+    await page.goto(pathToFileURL(place).href)
+    const picture = page.frameLocator('iframe')
+    await picture.locator('g.f', { hasText: 'parse' }).first().click()
+    await soon(() => picture.locator('g.f:not([display="none"])').count()).toBe(5)
+    expect(problems).toEqual([])
   })
 
   test('follows a dark system', async () => {
