@@ -50,7 +50,7 @@ export class PlayedAgent {
     })
   }
 
-  /** Resolves once the connection is open and hello is sent. */
+  /** Resolves once the server has answered its hello: what is asked of the server from now on finds this agent. */
   static async connect(
     serverUrl: string,
     { token, headers = {}, ...hello }: Partial<Hello> & { token?: string; headers?: Record<string, string> } = {},
@@ -64,6 +64,7 @@ export class PlayedAgent {
       socket.on('error', reject)
     })
     agent.say({ type: 'hello', protocol: protocolNumber, node: 'node-1', version: '0.0.0', startedMs: 1, ...hello })
+    await agent.next(({ type }) => type === 'welcome' || type === 'refused')
     return agent
   }
 
@@ -92,13 +93,14 @@ export class PlayedAgent {
     return this.next((message) => message.type === type) as Promise<Extract<ServerMessage, { type: T }>>
   }
 
-  /** From now on answers what the server asks. */
+  /** Answers what the server asks from now on, and what it has asked already. */
   answerWith(answer: (question: Question) => Answer): void {
-    this.socket.on('message', (data) => {
-      const message: ServerMessage = JSON.parse(String(data))
-      if (message.type === 'ask')
-        this.say({ type: 'answer', request: message.request, answer: answer(message.question) })
-    })
+    const reply = (message: ServerMessage): void => {
+      if (message.type !== 'ask') return
+      this.say({ type: 'answer', request: message.request, answer: answer(message.question) })
+    }
+    for (const message of this.received) reply(message)
+    this.socket.on('message', (data) => reply(JSON.parse(String(data))))
   }
 
   async close(): Promise<void> {
