@@ -3,6 +3,8 @@ import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { DrawnStream, nameByOffset, user } from '../../../test/recordings/drawn-stream.ts'
+import { firstEqualStack } from '../unique-stacks.ts'
+import { parsePerfDataBytes } from './parse.ts'
 import { PerfRecording } from './recording.ts'
 
 const folder = join(import.meta.dirname, '../../../test/fixtures/perf-data')
@@ -32,6 +34,15 @@ test.each(readdirSync(folder).filter((name) => name.endsWith('.data')))('%s', (n
   expect(samples.length).toBeGreaterThan(20)
   expect(samples).toEqual(read(bytes, { forgetsChains: false }))
 })
+
+test.each(readdirSync(folder).filter((name) => name.endsWith('.data')))(
+  'equal stacks of the profile of %s are known',
+  (name) => {
+    const { stacks } = parsePerfDataBytes(readFileSync(join(folder, name)), { symbolizer: nameByOffset() })
+    // A copy is another table, of which nothing is known.
+    expect(firstEqualStack(stacks)).toEqual(firstEqualStack({ ...stacks }))
+  },
+)
 
 test('equal chains of processes that have other code there are different stacks', () => {
   const stream = new DrawnStream()

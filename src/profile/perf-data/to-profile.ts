@@ -5,6 +5,7 @@
 import { setInt64, wordsOf } from '../int64.ts'
 import { Losses } from '../losses.ts'
 import type { Label, Loss, Profile } from '../profile.ts'
+import { knowUnique } from '../unique-stacks.ts'
 import { columnsOf, type EventColumn, isDummy, periodOf } from './event-columns.ts'
 import type { CodePlace } from './frame-table.ts'
 import { placeTables } from './place-tables.ts'
@@ -236,6 +237,9 @@ class Tables {
         locations[from + frame] = row
       }
     }
-    return { ...placeTables(places), stacks: { length: stackIds.length, offsets, locations } }
+    const stacks = { length: stackIds.length, offsets, locations }
+    // A recording holds a stack that was cut beside its equal that was not, and ids below 0 are empty stacks.
+    if (!stackIds.some((id) => id < 0 || recording.isStackTruncated(id))) knowUnique(stacks)
+    return { ...placeTables(places), stacks }
   }
 }
