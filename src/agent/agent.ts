@@ -84,9 +84,10 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
   const { log, node } = options
   const clock = new WallClock()
   const startedMs = clock.nowMs()
-  const spool = await Spool.open(join(options.dataDir, 'spool'), { onLoss: (what) => log.warn(what) })
+  const onLoss = (what: string): void => log.warn(what)
+  const spool = await Spool.open(join(options.dataDir, 'spool'), { onLoss })
   const spooled = spool.waiting().flatMap(({ message }) => (message.type === 'capture' ? [message.capture.id] : []))
-  const orders = await openOrderBook(join(options.dataDir, 'orders.jsonl'), { known: spooled })
+  const orders = await openOrderBook(join(options.dataDir, 'orders.jsonl'), { known: spooled, onLoss })
   if (spool.size > 0) log.info({ items: spool.size }, 'delivering what an earlier run left')
 
   let told: RecorderStatus | undefined

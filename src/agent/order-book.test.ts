@@ -27,3 +27,11 @@ test('a line that was cut short is no order; what is older than a day is forgott
   expect(await next.take('cap-cut')).toBe(true)
   expect(await next.take('cap-old')).toBe(true)
 })
+
+test('an order that the disk does not take is carried out all the same, once, and it is told', async () => {
+  const said: string[] = []
+  const book = await openOrderBook(path, { onLoss: (what) => said.push(what) })
+  rmSync(folder, { recursive: true, force: true })
+  expect([await book.take('cap-a'), await book.take('cap-a')]).toEqual([true, false])
+  expect(said[0]).toMatch(/^order cap-a is only in memory: ENOENT/)
+})

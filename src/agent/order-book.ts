@@ -17,13 +17,20 @@ export interface OrderBook {
 /** The server tells nothing again that is older than ten minutes; a day also covers a clock that was set. */
 const rememberMs = 24 * 3_600_000
 
+export interface OrderBookOptions {
+  /** Captures that are in the spool: had, even where the file was lost. */
+  readonly known?: readonly string[]
+  readonly nowMs?: () => number
+  /** Told in a sentence when an order could not be noted. */
+  readonly onLoss?: (what: string) => void
+}
+
 /**
- * @param known captures that are in the spool: had, even where the file was lost
  * @throws Failure DATA_NOT_WRITABLE
  */
 export async function openOrderBook(
   path: string,
-  { known = [], nowMs = Date.now }: { readonly known?: readonly string[]; readonly nowMs?: () => number } = {},
+  { known = [], nowMs = Date.now, onLoss = () => undefined }: OrderBookOptions = {},
 ): Promise<OrderBook> {
   const taken = new Map(known.map((id) => [id, nowMs()]))
   for (const { id, atMs } of await readOrders(path)) if (atMs > nowMs() - rememberMs) taken.set(id, atMs)
@@ -43,7 +50,9 @@ export async function openOrderBook(
         taken.delete(each)
       }
       taken.set(id, atMs) // before the next await: the same order may come twice at once
-      await write(path, 'a', line(id, atMs)).catch(() => undefined)
+      await write(path, 'a', line(id, atMs)).catch((error: Error) =>
+        onLoss(`order ${id} is only in memory: ${error.message}`),
+      )
       return true
     },
   }
