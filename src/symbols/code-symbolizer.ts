@@ -91,7 +91,7 @@ class SourcesSymbolizer implements CodeSymbolizer {
     const result = new Array<readonly SymbolFrame[]>(ips.length)
     const order = this.sources.isAskedOnce ? orderOf(ips) : undefined
     for (let n = 0; n < ips.length; n++) {
-      const i = order ? (order[n] as number) : n
+      const i = order ? (order[2 * n] as number) : n
       const frames = find(ips[i] as number, returns?.[i] === 1)
       if (frames.length === 0) this.misses++
       result[i] = frames
@@ -148,9 +148,19 @@ class SourcesSymbolizer implements CodeSymbolizer {
 
 type Find = (ip: number, isReturn: boolean) => readonly SymbolFrame[]
 
-/** Ascending: what is read of a table for one address is still there for the next. */
+/**
+ * Ascending, for what is read of a table for one address is still there for the next: pairs of index and address, each
+ * one 64-bit number, which the engine sorts itself.
+ */
 function orderOf(ips: Float64Array): Uint32Array {
-  return Uint32Array.from(ips, (_, i) => i).sort((a, b) => (ips[a] as number) - (ips[b] as number))
+  const pairs = new Uint32Array(2 * ips.length)
+  for (let i = 0; i < ips.length; i++) {
+    pairs[2 * i] = i
+    // Its low half: code that crosses 4 GiB is read in two goes.
+    pairs[2 * i + 1] = ips[i] as number
+  }
+  new BigUint64Array(pairs.buffer).sort()
+  return pairs
 }
 
 /** What a mapping's path says of its code; the names are those of perf's map.c (is_anon_memory, is_no_dso_memory). */
