@@ -153,7 +153,8 @@ class RecorderWorker {
         return undefined
       }
       case 'end-deep': {
-        this.#deepUsers--
+        // Not below none: an end may come from a capture that began with a worker before this one.
+        this.#deepUsers = Math.max(0, this.#deepUsers - 1)
         if (this.#deepUsers > 0 || !this.#deep) return undefined
         // Its samples are in the captures that wanted them; a later look-back has the ring's. What perf told of every
         // process of the node, some megabytes, goes with it.

@@ -136,6 +136,8 @@ test.skipIf(!canRecord)(
     const burner = startBurner()
     try {
       await ready
+      // Of a capture that began before the recorder was started again.
+      await recorder.endDeep()
       await recorder.beginDeep(199)
       await recorder.beginDeep(999)
       expect(latest()?.perfPids).toHaveLength(2)
