@@ -43,9 +43,18 @@ interface Paired {
   readonly pipeline: number
 }
 
-/** One after the other, so that whatever else runs meets them alike. */
+const flame = (file: string, ...options: string[]): string[] => [
+  program,
+  'flame',
+  file,
+  ...options,
+  '-o',
+  join(folder, 'flame.svg'),
+]
+
+/** One after the other, so that whatever else runs meets them alike. This perf knows no inlined calls: nor do we here. */
 function measureOnce(file: string): Paired {
-  const ours = commandCpuSeconds([program, 'flame', file, '-o', join(folder, 'flame.svg')], env)
+  const ours = commandCpuSeconds(flame(file, '--no-inline'), env)
   const script = commandCpuSeconds(['perf', 'script', '-i', file])
   const pipeline = commandCpuSeconds(['bash', '-c', `perf script -i ${file} | perl ${plain}`])
   return { ours, script, pipeline }
@@ -76,7 +85,7 @@ async function measureWarm(
   file: string,
   times: number,
 ): Promise<{ seconds: number[]; samples: number; stacks: number }> {
-  const symbolizer = await createFileSymbolizer({ recordedMs: statSync(file).mtimeMs })
+  const symbolizer = await createFileSymbolizer({ recordedMs: statSync(file).mtimeMs, inlined: false })
   let counted = await drawOnce(file, symbolizer)
   for (let i = 1; i < warmUps; i++) await drawOnce(file, symbolizer)
   const seconds: number[] = []
@@ -93,7 +102,7 @@ async function measureWarm(
 /** Most memory that drawing a file takes, in bytes, with that of Node and the program. */
 function peakBytes(file: string): number {
   const report = "process.on('exit', () => process.stderr.write('peak ' + process.resourceUsage().maxRSS))"
-  const run = spawnSync(program, ['flame', file, '-o', join(folder, 'flame.svg')], {
+  const run = spawnSync(program, flame(file).slice(1), {
     encoding: 'utf8',
     env: { ...process.env, ...env, NODE_OPTIONS: `--import data:text/javascript,${encodeURIComponent(report)}` },
   })
@@ -121,6 +130,8 @@ async function compare(file: string, goals: { cold: [string, string]; warm: stri
     const row = { theirs, ratio: times(peer, mine), goal }
     printRow({ work: `${work}, symbols ${symbols}, CPU`, ours: `${mine.toFixed(2)} s`, ...row })
   }
+  const inlined = median(pairs.map(() => commandCpuSeconds(flame(file), env)))
+  printRow({ work: `${work}, with inlined calls, symbols cold, CPU`, ours: `${inlined.toFixed(2)} s`, goal: '–' })
 }
 
 /** The same recording cut at a tenth and a hundredth: what there is of it is read. */
@@ -173,7 +184,7 @@ function repeatRecording(file: string, atLeastBytes: number): string {
 function showStreaming(file: string): void {
   const repeated = repeatRecording(file, 600e6)
   const { size } = statSync(repeated)
-  const seconds = commandCpuSeconds([program, 'flame', repeated, '-o', join(folder, 'flame.svg')], env)
+  const seconds = commandCpuSeconds(flame(repeated), env)
   const peak = peakBytes(repeated)
   printRow({
     work: `perf.data of ${megabytes(size)} → SVG, symbols cold: CPU and memory`,
