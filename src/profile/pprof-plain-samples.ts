@@ -275,7 +275,7 @@ let isTried = false
  */
 export function plainSampleReader(columns: number): PlainSampleReader | undefined {
   if (columns > mostColumns) return undefined
-  const { WebAssembly } = globalThis as { WebAssembly?: WebAssemblyApi }
+  const { WebAssembly } = globalThis as unknown as { WebAssembly?: WebAssemblyApi }
   if (!isTried && WebAssembly && 'process' in globalThis) {
     try {
       reader = new PlainSampleReader(WebAssembly)
