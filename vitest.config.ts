@@ -1,7 +1,8 @@
-// Which tests run where, in this order: what only computes; what runs real programs, containers and browsers, which
-// wait more than they work; both three files at a time, for two cores. Then, one file at a time, what measures a spike
-// or counts all samples of the machine: it must not compete with another test for the same core.
+// Which tests run where. What only computes beside what runs real programs, containers and browsers, which wait more than
+// they work: five files at a time, for two cores. Then, one file at a time, what measures a spike or counts all samples
+// of the machine: it must not compete with another test for the same core.
 import { defineConfig } from 'vitest/config'
+import { TestOrder } from './test/test-order.ts'
 
 const alone = [
   'test/e2e/attribution.test.ts',
@@ -11,11 +12,14 @@ const alone = [
   'test/browser/real-spike.test.ts',
 ]
 const programs = ['test/e2e/**/*.test.ts', 'test/browser/**/*.test.ts']
-const common = { pool: 'forks', testTimeout: 60_000, hookTimeout: 60_000 } as const
+/** For what hangs; a slow machine that compiles Go for the first time needs a minute. */
+const timeoutMs = 180_000
+const common = { pool: 'forks', testTimeout: timeoutMs, hookTimeout: timeoutMs } as const
 
 export default defineConfig({
   test: {
     globalSetup: 'test/scratch.ts',
+    sequence: { sequencer: TestOrder },
     projects: [
       {
         test: {
@@ -23,7 +27,7 @@ export default defineConfig({
           name: 'unit',
           include: ['src/**/*.test.ts', 'test/**/*.test.ts'],
           exclude: [...programs, 'test/cluster/**', 'test/fuzz/**'],
-          maxWorkers: 3,
+          maxWorkers: 5,
           sequence: { groupOrder: 0 },
         },
       },
@@ -33,8 +37,8 @@ export default defineConfig({
           name: 'programs',
           include: programs,
           exclude: alone,
-          maxWorkers: 3,
-          sequence: { groupOrder: 1 },
+          maxWorkers: 5,
+          sequence: { groupOrder: 0 },
         },
       },
       {
@@ -44,7 +48,7 @@ export default defineConfig({
           include: alone,
           maxWorkers: 1,
           fileParallelism: false,
-          sequence: { groupOrder: 2 },
+          sequence: { groupOrder: 1 },
         },
       },
     ],
