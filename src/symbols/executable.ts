@@ -2,7 +2,7 @@
 import type { SymbolFrame } from '../profile/symbolizer.ts'
 import type { ByteSource } from './byte-source.ts'
 import { demangle } from './demangle.ts'
-import { type InlinedCalls, openInlinedCalls } from './dwarf-inlines.ts'
+import { type InlinedCalls, openInlinedCalls } from './dwarf/inlines.ts'
 import { addressOfOffset, type Elf, readElf } from './elf.ts'
 import { type ElfSymbols, readElfSymbols, readEmbeddedSymbols } from './elf-symbols.ts'
 import { type FrameDetail, type GoTable, readGoTable } from './go-table.ts'

@@ -1,19 +1,19 @@
 // Calls that compilers of C, C++ and Rust inlined, from the debug information of a file. Nothing is read before an
 // address is asked for, then only which unit it belongs to, that unit's functions, and the entries of its function.
-import type { SymbolFrame } from '../profile/symbolizer.ts'
-import { readBytes, readCString } from './byte-source.ts'
-import { demangle } from './demangle.ts'
-import { type FunctionCalls, readCalls, referenceOf } from './dwarf-calls.ts'
-import { DwarfCursor } from './dwarf-cursor.ts'
-import { type Budget, EntryWalker, type FormValue, tag } from './dwarf-entries.ts'
-import { form } from './dwarf-forms.ts'
-import { indexFunctions } from './dwarf-functions.ts'
-import { IntervalList, type Intervals } from './dwarf-intervals.ts'
-import { codeTest, type RangeContext } from './dwarf-ranges.ts'
-import { hasScopes, readScopes, type Scopes } from './dwarf-scopes.ts'
-import { type DwarfSections, readDwarfSections } from './dwarf-sections.ts'
-import { type DwarfUnit, DwarfUnits } from './dwarf-units.ts'
-import type { Elf } from './elf.ts'
+import type { SymbolFrame } from '../../profile/symbolizer.ts'
+import { readBytes, readCString } from '../byte-source.ts'
+import { demangle } from '../demangle.ts'
+import type { Elf } from '../elf.ts'
+import { type FunctionCalls, readCalls, referenceOf } from './calls.ts'
+import { DwarfCursor } from './cursor.ts'
+import { type Budget, EntryWalker, type FormValue, tag } from './entries.ts'
+import { form } from './forms.ts'
+import { indexFunctions } from './functions.ts'
+import { IntervalList, type Intervals } from './intervals.ts'
+import { codeTest, type RangeContext } from './ranges.ts'
+import { hasScopes, readScopes, type Scopes } from './scopes.ts'
+import { type DwarfSections, readDwarfSections } from './sections.ts'
+import { type DwarfUnit, DwarfUnits } from './units.ts'
 
 export interface InlinedCalls {
   /** Memory that is held, roughly. */

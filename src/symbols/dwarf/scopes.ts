@@ -4,10 +4,10 @@
 //   DW_TAG_namespace std
 //     DW_TAG_structure_type thread
 //       DW_TAG_subprogram thread<main(int, char**)::<lambda()> >         std::thread::thread<…>
-import type { AbbreviationTable } from './dwarf-abbreviations.ts'
-import { EntryWalker, tag } from './dwarf-entries.ts'
-import type { RangeContext } from './dwarf-ranges.ts'
-import type { DwarfUnit } from './dwarf-units.ts'
+import type { AbbreviationTable } from './abbreviations.ts'
+import { EntryWalker, tag } from './entries.ts'
+import type { RangeContext } from './ranges.ts'
+import type { DwarfUnit } from './units.ts'
 
 export interface Scopes {
   readonly bytes: number

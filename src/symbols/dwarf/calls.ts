@@ -4,11 +4,11 @@
 //     DW_TAG_inlined_subroutine  origin →     a call that was inlined, its ranges, what it is a copy of
 //       DW_TAG_lexical_block                  a block of it: nothing to us, but what is in it
 //         DW_TAG_inlined_subroutine           a call inside that call
-import type { AbbreviationTable } from './dwarf-abbreviations.ts'
-import { EntryWalker, type FormValue, tag, type UnitBytes } from './dwarf-entries.ts'
-import { form } from './dwarf-forms.ts'
-import { eachRange, type RangeContext } from './dwarf-ranges.ts'
-import type { DwarfUnit } from './dwarf-units.ts'
+import type { AbbreviationTable } from './abbreviations.ts'
+import { EntryWalker, type FormValue, tag, type UnitBytes } from './entries.ts'
+import { form } from './forms.ts'
+import { eachRange, type RangeContext } from './ranges.ts'
+import type { DwarfUnit } from './units.ts'
 
 export interface FunctionCalls {
   readonly bytes: number

@@ -2,9 +2,9 @@
 // the values of the attributes that the table lists.
 //
 //   1  11 01  25 0e 13 05 03 1f 00 00    1: DW_TAG_compile_unit, has children; producer as strp, language as data2, …
-import { type ByteSource, readBytes } from './byte-source.ts'
-import { DwarfCursor } from './dwarf-cursor.ts'
-import { form, formBytes, type UnitShape } from './dwarf-forms.ts'
+import { type ByteSource, readBytes } from '../byte-source.ts'
+import { DwarfCursor } from './cursor.ts'
+import { form, formBytes, type UnitShape } from './forms.ts'
 
 export interface Abbreviation {
   readonly tag: number

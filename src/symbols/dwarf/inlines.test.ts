@@ -2,16 +2,16 @@ import { execFileSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { describe, expect, test } from 'vitest'
-import { addr2line, areSameCalls } from '../../test/addr2line.ts'
-import { compile, hasTool, nmSymbols } from '../../test/symbol-programs.ts'
-import { memorySource } from './byte-source.ts'
-import { type InlinedCalls, openInlinedCalls } from './dwarf-inlines.ts'
-import { type Elf, offsetOfAddress, readElf } from './elf.ts'
-import { openExecutable } from './executable.ts'
+import { addr2line, areSameCalls } from '../../../test/addr2line.ts'
+import { compile, hasTool, nmSymbols } from '../../../test/symbol-programs.ts'
+import { memorySource } from '../byte-source.ts'
+import { type Elf, offsetOfAddress, readElf } from '../elf.ts'
+import { openExecutable } from '../executable.ts'
+import { type InlinedCalls, openInlinedCalls } from './inlines.ts'
 
 const hasTools = hasTool('addr2line') && hasTool('gcc') && hasTool('g++') && hasTool('objcopy')
 const source = (name: string): string =>
-  readFileSync(resolve(import.meta.dirname, '../../test/recordings/src', name), 'utf8')
+  readFileSync(resolve(import.meta.dirname, '../../../test/recordings/src', name), 'utf8')
 
 interface Program {
   readonly path: string

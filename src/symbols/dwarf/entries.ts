@@ -1,9 +1,9 @@
 // Walks the entries (DIEs) of a unit: of those that are wanted it reads what says where they are and what they are
 // called, over everything else it passes as fast as it can.
-import { type ByteSource, readBytes } from './byte-source.ts'
-import type { Abbreviation, AbbreviationTable } from './dwarf-abbreviations.ts'
-import { DwarfCursor } from './dwarf-cursor.ts'
-import { form, readForm, type UnitShape } from './dwarf-forms.ts'
+import { type ByteSource, readBytes } from '../byte-source.ts'
+import type { Abbreviation, AbbreviationTable } from './abbreviations.ts'
+import { DwarfCursor } from './cursor.ts'
+import { form, readForm, type UnitShape } from './forms.ts'
 
 /** DW_TAG_* that are looked at. */
 export const tag = {

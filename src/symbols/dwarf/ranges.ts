@@ -1,11 +1,11 @@
 // Where code of a unit, a function or an inlined call is: one range, or a list of them (DWARF 5 section 2.17).
-import { type ByteSource, readBytes } from './byte-source.ts'
-import { DwarfCursor } from './dwarf-cursor.ts'
-import type { Budget, EntryValues, FormValue, UnitBytes } from './dwarf-entries.ts'
-import { form } from './dwarf-forms.ts'
-import type { DwarfSections } from './dwarf-sections.ts'
-import type { Elf } from './elf.ts'
-import { elf } from './elf.ts'
+import { type ByteSource, readBytes } from '../byte-source.ts'
+import type { Elf } from '../elf.ts'
+import { elf } from '../elf.ts'
+import { DwarfCursor } from './cursor.ts'
+import type { Budget, EntryValues, FormValue, UnitBytes } from './entries.ts'
+import { form } from './forms.ts'
+import type { DwarfSections } from './sections.ts'
 
 /** A unit with what its first entry says of addresses. */
 export interface RangeUnit extends UnitBytes {

@@ -1,13 +1,13 @@
 // Which compile unit an address belongs to: by .debug_aranges where that knows, as of programs that gcc made; clang and
 // rustc write none, then by the ranges in the first entry of every unit.
-import { readBytes } from './byte-source.ts'
-import { type AbbreviationTable, readAbbreviation, readAbbreviations } from './dwarf-abbreviations.ts'
-import { type Aranges, readAranges } from './dwarf-aranges.ts'
-import { DwarfCursor } from './dwarf-cursor.ts'
-import { EntryWalker, tag } from './dwarf-entries.ts'
-import { IntervalList, type Intervals } from './dwarf-intervals.ts'
-import { addressOf, eachRange, type RangeContext, type RangeUnit } from './dwarf-ranges.ts'
-import { readUnitHeader, type UnitHeader } from './dwarf-unit-header.ts'
+import { readBytes } from '../byte-source.ts'
+import { type AbbreviationTable, readAbbreviation, readAbbreviations } from './abbreviations.ts'
+import { type Aranges, readAranges } from './aranges.ts'
+import { DwarfCursor } from './cursor.ts'
+import { EntryWalker, tag } from './entries.ts'
+import { IntervalList, type Intervals } from './intervals.ts'
+import { addressOf, eachRange, type RangeContext, type RangeUnit } from './ranges.ts'
+import { readUnitHeader, type UnitHeader } from './unit-header.ts'
 
 export interface DwarfUnit extends RangeUnit, UnitHeader {
   readonly strOffsetsBase: number

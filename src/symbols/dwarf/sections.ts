@@ -1,8 +1,8 @@
 // The sections of DWARF debug information (https://dwarfstd.org, versions 2 to 5), packed ones (elf(5), SHF_COMPRESSED)
 // unpacked when they are first read.
-import { unzstd } from '../profile/zstd.ts'
-import { type ByteSource, memorySource, readBytes } from './byte-source.ts'
-import { type Elf, type ElfSection, elf, sectionNamed, u64, viewOf } from './elf.ts'
+import { unzstd } from '../../profile/zstd.ts'
+import { type ByteSource, memorySource, readBytes } from '../byte-source.ts'
+import { type Elf, type ElfSection, elf, sectionNamed, u64, viewOf } from '../elf.ts'
 
 export interface DwarfSections {
   /** Entries (DIEs) of all units. */

@@ -1,9 +1,9 @@
 // What a unit of .debug_info begins with (DWARF 5 section 7.5.1).
 //
 //   length u32, version u16, [type u8, address size u8,] abbreviations u32[, address size u8], entries
-import { type ByteSource, readBytes } from './byte-source.ts'
-import { DwarfCursor } from './dwarf-cursor.ts'
-import type { UnitBytes } from './dwarf-entries.ts'
+import { type ByteSource, readBytes } from '../byte-source.ts'
+import { DwarfCursor } from './cursor.ts'
+import type { UnitBytes } from './entries.ts'
 
 export interface UnitHeader extends UnitBytes {
   /** Offset of its abbreviations. */

@@ -1,10 +1,10 @@
 // The functions of one compile unit that became code, by address: one walk over all its entries, after which 32 bytes
 // for each are left.
-import type { AbbreviationTable } from './dwarf-abbreviations.ts'
-import { EntryWalker, tag } from './dwarf-entries.ts'
-import { IntervalList, type Intervals } from './dwarf-intervals.ts'
-import { eachRange, type RangeContext } from './dwarf-ranges.ts'
-import type { DwarfUnit } from './dwarf-units.ts'
+import type { AbbreviationTable } from './abbreviations.ts'
+import { EntryWalker, tag } from './entries.ts'
+import { IntervalList, type Intervals } from './intervals.ts'
+import { eachRange, type RangeContext } from './ranges.ts'
+import type { DwarfUnit } from './units.ts'
 
 export interface FunctionIndex {
   /** The numbers are offsets in .debug_info. */

@@ -1,10 +1,10 @@
 // Which unit an address belongs to, as gcc writes it in a table of its own (.debug_aranges, DWARF 5 section 6.1.2).
 //
 //   length u32, version u16 = 2, unit u32, address size u8 = 8, segment size u8 = 0, padding to 16, {start, length} u64 …, 0 0
-import { readBytes } from './byte-source.ts'
-import { DwarfCursor } from './dwarf-cursor.ts'
-import { IntervalList, type Intervals } from './dwarf-intervals.ts'
-import type { RangeContext } from './dwarf-ranges.ts'
+import { readBytes } from '../byte-source.ts'
+import { DwarfCursor } from './cursor.ts'
+import { IntervalList, type Intervals } from './intervals.ts'
+import type { RangeContext } from './ranges.ts'
 
 /** Of Chromium it has 30 MB. */
 const maxBytes = 128 << 20

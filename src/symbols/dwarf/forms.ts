@@ -1,5 +1,5 @@
 // How values of attributes are written (DWARF 5 section 7.5.6).
-import type { DwarfCursor } from './dwarf-cursor.ts'
+import type { DwarfCursor } from './cursor.ts'
 
 /** How wide some values are in a unit. */
 export interface UnitShape {
