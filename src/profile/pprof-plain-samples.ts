@@ -53,6 +53,18 @@ const unpackIds = `
   local.get ids i32.const 2 i32x4.shr_u i32.const 0x1fc000 i32x4.splat v128.and v128.or
   i32.const 1 i32x4.splat i32x4.sub local.set ids`
 
+/** Of the field whose tag the address on the stack is that of: its length, of one or two bytes, and `at2` behind that. */
+const readSize = `
+    local.set at2
+    local.get at2 i32.const 1 i32.add i32.load8_u local.set size
+    local.get at2 i32.const 2 i32.add local.set at2
+    local.get size i32.const 127 i32.gt_u if
+      local.get size i32.const 127 i32.and
+      local.get at2 i32.load8_u local.tee byte i32.const 7 i32.shl i32.or local.set size
+      local.get byte i32.const 127 i32.gt_u br_if 2
+      local.get at2 i32.const 1 i32.add local.set at2
+    end`
+
 /** Returns where it ended; 0 when an id has no location. `br_if 1` from the level of a sample ends the run. */
 const code = `
 local.get locations local.set out
@@ -60,27 +72,13 @@ block
   loop ;; a sample
     local.get at local.get end i32.ge_u br_if 1
 
-    ;; its length, of one or two bytes
-    local.get at i32.const 1 i32.add i32.load8_u local.tee size
-    local.get at i32.const 2 i32.add local.set at2
-    i32.const 127 i32.gt_u if
-      local.get size i32.const 127 i32.and
-      local.get at2 i32.load8_u local.tee byte i32.const 7 i32.shl i32.or local.set size
-      local.get byte i32.const 127 i32.gt_u br_if 2
-      local.get at2 i32.const 1 i32.add local.set at2
-    end
+    ;; its length
+    local.get at ${readSize}
     local.get at2 local.get size i32.add local.tee sampleEnd local.get end i32.gt_u br_if 1
 
     ;; tag and length of the ids
     local.get at2 i32.load8_u i32.const 0x0a i32.ne br_if 1
-    local.get at2 i32.const 1 i32.add i32.load8_u local.tee size
-    local.get at2 i32.const 2 i32.add local.set at2
-    i32.const 127 i32.gt_u if
-      local.get size i32.const 127 i32.and
-      local.get at2 i32.load8_u local.tee byte i32.const 7 i32.shl i32.or local.set size
-      local.get byte i32.const 127 i32.gt_u br_if 2
-      local.get at2 i32.const 1 i32.add local.set at2
-    end
+    local.get at2 ${readSize}
     ;; behind them come three bytes at least
     local.get at2 local.get size i32.add local.tee idsEnd i32.const 3 i32.add local.get sampleEnd i32.gt_u br_if 1
 

@@ -1,6 +1,7 @@
 // Who may ask: the Host header against DNS rebinding, same origin for what changes something, tokens where they are set.
 import { createHash, timingSafeEqual } from 'node:crypto'
 import { isIP } from 'node:net'
+import { decodedUri } from '../lib/percent-encoding.ts'
 import { Failure } from '../model/errors.ts'
 
 export interface AccessOptions {
@@ -113,15 +114,6 @@ function givenToken(request: AccessRequest): string | undefined {
   if (bearer) return bearer
   const cookie = new RegExp(`(?:^|;\\s*)${tokenCookie}=([^;]*)`).exec(request.header('cookie') ?? '')?.[1]
   return cookie === undefined ? undefined : (decodedUri(cookie) ?? cookie)
-}
-
-/** @returns undefined for what is no escaped text: `%zz` */
-export function decodedUri(text: string): string | undefined {
-  try {
-    return decodeURIComponent(text)
-  } catch {
-    return undefined
-  }
 }
 
 /** In the same time whatever differs: hashes are equally long, and their comparison does not stop early. */

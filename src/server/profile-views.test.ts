@@ -18,10 +18,15 @@ const profile = drawProfile(
   ].join('\n'),
   ['samples/count'],
 )
+const request = (who: Who): ViewRequest => ({
+  captureId: 'cap-1',
+  artifactId: 'art-1',
+  who,
+  range: { fromMs: 0, toMs: 1 },
+})
 const functionsOf = (target: Omit<Target, 'node'>): string[] => {
   const who = { kind: 'target' as const, target: { node: 'vm1', ...target } }
-  const request = { captureId: 'cap-1', artifactId: 'art-1', who, range: { fromMs: 0, toMs: 1 } }
-  return topView(profile, request, 100)
+  return topView(profile, request(who), 100)
     .rows.filter((row) => row.self > 0)
     .map((row) => row.function)
     .sort()
@@ -50,12 +55,6 @@ test('somebody else who had the PID of the target before is not it, also where t
     ['samples/count'],
   )
   const target = { kind: 'process', node: 'vm1', pid: 10 } as const
-  const request = (who: Who): ViewRequest => ({
-    captureId: 'cap-1',
-    artifactId: 'art-1',
-    who,
-    range: { fromMs: 0, toMs: 1 },
-  })
   const top = (who: Who): string[] => topView(recycled, request(who), 9).rows.map((row) => row.function)
   expect(top({ kind: 'target', target })).toEqual(['app', 'main'])
   expect(top({ kind: 'process', pid: 10 })).toEqual(['app', 'main'])
@@ -81,12 +80,6 @@ test('of a neighbour whose PID was given again one owner is shown, and both are 
     ['samples/count'],
   )
   const target = { kind: 'process', node: 'vm1', pid: 10 } as const
-  const request = (who: Who): ViewRequest => ({
-    captureId: 'cap-1',
-    artifactId: 'art-1',
-    who,
-    range: { fromMs: 0, toMs: 1 },
-  })
   const functions = (who: Who): string[] =>
     topView(recycled, request(who), 9)
       .rows.map((row) => row.function)

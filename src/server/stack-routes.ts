@@ -1,8 +1,9 @@
 // The stack files of Java threads as folders to browse, at the paths that people know from k8s-java-debug-daemon:
 //
 //   GET /stacks/2026-11-21/shop/cart-5d8f7c9b6d-x2x7p-app-05-30-12.log
+
+import { decodedUri } from '../lib/percent-encoding.ts'
 import { Failure } from '../model/errors.ts'
-import { decodedUri } from './access.ts'
 import type { App, ServerContext } from './context.ts'
 import { artifactAnswer } from './file-answer.ts'
 

@@ -3,7 +3,7 @@ import { readFile, stat } from 'node:fs/promises'
 import { extname, join, normalize, sep } from 'node:path'
 import { promisify } from 'node:util'
 import { gzip } from 'node:zlib'
-import { decodedUri } from './access.ts'
+import { decodedUri } from '../lib/percent-encoding.ts'
 
 const types: Record<string, string> = {
   '.html': 'text/html; charset=utf-8',

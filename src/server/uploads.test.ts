@@ -1,6 +1,6 @@
 // Uploads over HTTP: cut in half and continued, wrong bytes, the same bytes twice; and what the budget drops.
 import { once } from 'node:events'
-import { type IncomingMessage, request } from 'node:http'
+import { type ClientRequest, type IncomingMessage, request } from 'node:http'
 import { expect, test } from 'vitest'
 import { makeArtifact, makeCapture, makeIncident } from '../../test/nouns.ts'
 import { PlayedAgent } from '../../test/played-agent.ts'
@@ -20,12 +20,9 @@ const patch = (server: TestServer, sha256: string, offset: number, length: numbe
     body,
   })
 
-test('an upload whose connection is cut at half goes on from what arrived', async () => {
-  await using server = await startTestServer()
-  const bytes = someBytes(3_000_000, 1)
-  const sha256 = sha256Of(bytes)
-  // Announces everything, sends half, and is gone: as a node that loses its network.
-  const cut = request(server.url + path(sha256), {
+/** Announces all of the bytes, and sends what is then written to it. */
+const announce = (server: TestServer, bytes: Uint8Array): ClientRequest =>
+  request(server.url + path(sha256Of(bytes)), {
     method: 'PATCH',
     headers: {
       'content-type': 'application/offset+octet-stream',
@@ -34,6 +31,13 @@ test('an upload whose connection is cut at half goes on from what arrived', asyn
       'upload-length': String(bytes.length),
     },
   })
+
+test('an upload whose connection is cut at half goes on from what arrived', async () => {
+  await using server = await startTestServer()
+  const bytes = someBytes(3_000_000, 1)
+  const sha256 = sha256Of(bytes)
+  // Sends half, and is gone: as a node that loses its network.
+  const cut = announce(server, bytes)
   cut.on('error', () => undefined)
   cut.write(bytes.subarray(0, 1_500_000))
   const head = () => fetch(server.url + path(sha256), { method: 'HEAD' })
@@ -61,15 +65,7 @@ test('what others have announced is not free any more', async () => {
   await using server = await startTestServer({ measureDisk: async () => space, diskLimits })
   const bytes = someBytes(1_200_000, 1)
   const other = someBytes(1_200_000, 2)
-  const sending = request(server.url + path(sha256Of(bytes)), {
-    method: 'PATCH',
-    headers: {
-      'content-type': 'application/offset+octet-stream',
-      'content-length': bytes.length,
-      'upload-offset': '0',
-      'upload-length': String(bytes.length),
-    },
-  })
+  const sending = announce(server, bytes)
   sending.write(bytes.subarray(0, 1000))
   const head = () => fetch(server.url + path(sha256Of(bytes)), { method: 'HEAD' })
   await until(

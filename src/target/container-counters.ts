@@ -8,6 +8,7 @@
 import { closeSync, openSync, readFileSync, readSync } from 'node:fs'
 import { join, posix } from 'node:path'
 import type { CgroupMounts } from './container-cgroup.ts'
+import { digitsAt } from './proc-stat.ts'
 
 /** Totals since the container began; two of them, subtracted, say what happened between. */
 export interface ContainerStrain {
@@ -72,7 +73,7 @@ export class ContainerCounters {
   usageSeconds(): number {
     const length = readSync(this.#usage, buffer, 0, buffer.length, 0)
     // v2's file begins with `usage_usec N` (cgroup-v2.rst), v1's is the number alone.
-    return this.#isV2 ? digitsAt(length, 'usage_usec '.length) / 1e6 : digitsAt(length, 0) / 1e9
+    return this.#isV2 ? digitsAt(buffer, 'usage_usec '.length, length) / 1e6 : digitsAt(buffer, 0, length) / 1e9
   }
 
   /** Fills `into`. @throws ENODEV as above */
@@ -157,15 +158,5 @@ function quotaV2(folder: string): number | undefined {
 
 function numberAfter(length: number, key: Buffer): number {
   const at = buffer.indexOf(key)
-  return at < 0 || at >= length ? 0 : digitsAt(length, at + key.length)
-}
-
-function digitsAt(length: number, start: number): number {
-  let value = 0
-  for (let at = start; at < length; at++) {
-    const byte = buffer[at] as number
-    if (byte < 48 || byte > 57) break
-    value = value * 10 + (byte - 48)
-  }
-  return value
+  return at < 0 || at >= length ? 0 : digitsAt(buffer, at + key.length, length)
 }

@@ -2,6 +2,7 @@
 // The frame around a message is one byte (0: not compressed) and a length of four (grpc's PROTOCOL-HTTP2.md).
 import { type ClientHttp2Session, type ClientHttp2Stream, connect as connectHttp2, constants } from 'node:http2'
 import { connect as connectSocket } from 'node:net'
+import { decodedUri } from '../lib/percent-encoding.ts'
 import { Failure } from '../model/errors.ts'
 import type { ProtoMethod, ProtoSchema } from './proto.ts'
 import { decodeMessage, encodeMessage, type ProtoObject } from './proto-message.ts'
@@ -88,7 +89,9 @@ export class GrpcClient {
         else if (status['grpc-status'] === '0') resolve()
         else {
           const grpcStatus = String(status['grpc-status'])
-          const message = percentDecoded(String(status['grpc-message'] ?? ''))
+          const text = String(status['grpc-message'] ?? '')
+          // What is not percent-encoded as it should be is taken as it is (grpc's PROTOCOL-HTTP2.md asks for that).
+          const message = decodedUri(text) ?? text
           reject(
             new Failure('TOOL_FAILED', `${name}: ${message || `status ${grpcStatus}`}`, { details: { grpcStatus } }),
           )
@@ -130,15 +133,6 @@ export class GrpcClient {
     const cause = (error instanceof Error && error.cause) || error
     const why = cause instanceof Error ? ((cause as NodeJS.ErrnoException).code ?? cause.message) : String(cause)
     return new Failure('CRI_UNREACHABLE', `${method}: ${this.#socketPath} does not answer (${why})`, { cause })
-  }
-}
-
-/** What is not percent-encoded as it should be is taken as it is (grpc's PROTOCOL-HTTP2.md asks for that). */
-function percentDecoded(text: string): string {
-  try {
-    return decodeURIComponent(text)
-  } catch {
-    return text
   }
 }
 

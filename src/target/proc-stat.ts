@@ -89,3 +89,14 @@ export function parseMachineBusyTicks(bytes: Uint8Array, length: number): number
   }
   return busy
 }
+
+/** The decimal number that begins at `start`, before `end`; 0 where none does. */
+export function digitsAt(bytes: Uint8Array, start: number, end: number): number {
+  let value = 0
+  for (let at = start; at < end; at++) {
+    const byte = bytes[at] as number
+    if (byte < 48 || byte > 57) break
+    value = value * 10 + (byte - 48)
+  }
+  return value
+}

@@ -4,6 +4,7 @@
 //
 // (proc_loadavg(5).) Whatever is forked is given a PID, in every PID namespace around it, so also in ours.
 import { closeSync, openSync, readSync } from 'node:fs'
+import { digitsAt } from './proc-stat.ts'
 
 /** List anyway after this many looks: one PID may have gone and another come, chosen by who restores a checkpoint. */
 const mostUnchanged = 10
@@ -27,8 +28,8 @@ export class TaskCensus {
     if (this.#fd === undefined) return true
     const length = readSync(this.#fd, this.#bytes, 0, this.#bytes.length, 0)
     const slashAt = this.#bytes.indexOf(slash)
-    const tasks = this.#digitsAt(slashAt + 1, length)
-    const lastPid = this.#digitsAt(this.#bytes.indexOf(space, slashAt) + 1, length)
+    const tasks = digitsAt(this.#bytes, slashAt + 1, length)
+    const lastPid = digitsAt(this.#bytes, this.#bytes.indexOf(space, slashAt) + 1, length)
     const isSame = tasks === this.#tasks && lastPid === this.#lastPid && ++this.#unchanged < mostUnchanged
     if (isSame) return false
     this.#tasks = tasks
@@ -44,16 +45,6 @@ export class TaskCensus {
 
   close(): void {
     if (this.#fd !== undefined) closeSync(this.#fd)
-  }
-
-  #digitsAt(start: number, length: number): number {
-    let value = 0
-    for (let at = start; at < length; at++) {
-      const byte = this.#bytes[at] as number
-      if (byte < 48 || byte > 57) break
-      value = value * 10 + (byte - 48)
-    }
-    return value
   }
 }
 

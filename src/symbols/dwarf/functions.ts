@@ -1,10 +1,10 @@
 // The functions of one compile unit that became code, by address: one walk over all its entries, after which 32 bytes
 // for each are left.
 import type { AbbreviationTable } from './abbreviations.ts'
-import { EntryWalker, tag } from './entries.ts'
+import { tag } from './entries.ts'
 import { IntervalList, type Intervals } from './intervals.ts'
 import { eachRange, type RangeContext } from './ranges.ts'
-import type { DwarfUnit } from './units.ts'
+import { type DwarfUnit, walkUnit } from './units.ts'
 
 export interface FunctionIndex {
   /** The numbers are offsets in .debug_info. */
@@ -13,8 +13,6 @@ export interface FunctionIndex {
   readonly isDamaged: boolean
 }
 
-/** Large enough that reading costs less than walking. */
-const pieceBytes = 256 << 10
 /** The largest unit met, a Rust program optimised as one, has 60 000. */
 const maxFunctions = 4 << 20
 
@@ -23,14 +21,7 @@ export function indexFunctions(
   abbreviations: AbbreviationTable,
   context: RangeContext,
 ): FunctionIndex {
-  const { sections, budget } = context
-  const walker = new EntryWalker(sections.info, unit, {
-    abbreviations,
-    from: unit.first,
-    pieceBytes,
-    budget,
-    only: tag.subprogram,
-  })
+  const walker = walkUnit(unit, tag.subprogram, { abbreviations, context })
   const found = new IntervalList(maxFunctions)
   while (walker.next()) {
     if (walker.tag !== tag.subprogram) continue

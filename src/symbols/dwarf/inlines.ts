@@ -150,12 +150,9 @@ class FileCalls implements InlinedCalls {
     let at = origin
     for (let i = 0; i < maxReferences; i++) {
       const unit = this.units?.holding(at)
-      const abbreviations = unit && this.units?.abbreviationsOf(unit)
-      if (!abbreviations) break
-      const { sections, budget } = this
-      const walker = new EntryWalker(sections.info, unit, { abbreviations, from: at, pieceBytes: entryBytes, budget })
-      if (!walker.next()) break
-      const { linkageName, name, abstractOrigin, specification } = walker.values
+      const entry = unit && this.entryAt(at, unit)
+      if (!entry) break
+      const { linkageName, name, abstractOrigin, specification } = entry.values
       const linked = this.textOf(linkageName, unit)
       if (linked) return linked
       if (plain === undefined) {
@@ -170,9 +167,17 @@ class FileCalls implements InlinedCalls {
     return plain && named && hasScopes(named) ? this.qualified(plain, namedAt, named) : plain
   }
 
+  /** The entry that begins at an offset. */
+  private entryAt(from: number, unit: DwarfUnit): EntryWalker | undefined {
+    const abbreviations = this.units?.abbreviationsOf(unit)
+    if (!abbreviations) return undefined
+    const { sections, budget } = this
+    const walker = new EntryWalker(sections.info, unit, { abbreviations, from, pieceBytes: entryBytes, budget })
+    return walker.next() ? walker : undefined
+  }
+
   /** `std::sort<…>` for `sort<…>`. */
   private qualified(plain: string, at: number, unit: DwarfUnit): string {
-    const { sections, budget } = this
     const abbreviations = this.units?.abbreviationsOf(unit)
     if (!abbreviations) return plain
     let scopes = this.scopes.get(unit.offset)
@@ -183,16 +188,11 @@ class FileCalls implements InlinedCalls {
     }
     let text = ''
     for (const scope of scopes.around(at)) {
-      const walker = new EntryWalker(sections.info, unit, {
-        abbreviations,
-        from: scope,
-        pieceBytes: entryBytes,
-        budget,
-      })
-      if (!walker.next()) continue
-      const name = this.textOf(walker.values.name, unit)
+      const entry = this.entryAt(scope, unit)
+      if (!entry) continue
+      const name = this.textOf(entry.values.name, unit)
       if (name) text += `${name}::`
-      else if (walker.tag === tag.namespace) text += '(anonymous namespace)::'
+      else if (entry.tag === tag.namespace) text += '(anonymous namespace)::'
       else text += plain.startsWith('operator()') ? '{lambda}::' : '{unnamed}::'
     }
     return text + plain

@@ -5,9 +5,9 @@
 //     DW_TAG_structure_type thread
 //       DW_TAG_subprogram thread<main(int, char**)::<lambda()> >         std::thread::thread<…>
 import type { AbbreviationTable } from './abbreviations.ts'
-import { EntryWalker, tag } from './entries.ts'
+import { tag } from './entries.ts'
 import type { RangeContext } from './ranges.ts'
-import type { DwarfUnit } from './units.ts'
+import { type DwarfUnit, walkUnit } from './units.ts'
 
 export interface Scopes {
   readonly bytes: number
@@ -15,7 +15,6 @@ export interface Scopes {
   around(entry: number): readonly number[]
 }
 
-const pieceBytes = 256 << 10
 const named: ReadonlySet<number> = new Set([tag.namespace, tag.classType, tag.structure, tag.union, tag.subprogram])
 /** DW_LANG_*: C++ 98 to 20 and Rust. Other languages have no scopes, or always linkage names. */
 const languages: ReadonlySet<number> = new Set([0x04, 0x19, 0x1a, 0x1c, 0x21, 0x2a, 0x2b])
@@ -23,14 +22,7 @@ const languages: ReadonlySet<number> = new Set([0x04, 0x19, 0x1a, 0x1c, 0x21, 0x
 export const hasScopes = ({ language }: DwarfUnit): boolean => languages.has(language)
 
 export function readScopes(unit: DwarfUnit, abbreviations: AbbreviationTable, context: RangeContext): Scopes {
-  const { sections, budget } = context
-  const walker = new EntryWalker(sections.info, unit, {
-    abbreviations,
-    from: unit.first,
-    pieceBytes,
-    budget,
-    only: tag.namespace,
-  })
+  const walker = walkUnit(unit, tag.namespace, { abbreviations, context })
   const entries: number[] = []
   const ends: number[] = []
   const parents: number[] = []

@@ -25,6 +25,18 @@ const maxKept = 4096
 const unitBytes = 200
 /** First entries hold some dozens of bytes, and two paths. */
 const firstEntryBytes = 256
+/** Of all entries of a unit: large enough that reading costs less than walking. */
+const pieceBytes = 256 << 10
+
+/** Walks all entries of a unit. @param only DW_TAG_* of the entries whose values are wanted */
+export function walkUnit(
+  unit: DwarfUnit,
+  only: number,
+  { abbreviations, context }: { abbreviations: AbbreviationTable; context: RangeContext },
+): EntryWalker {
+  const { sections, budget } = context
+  return new EntryWalker(sections.info, unit, { abbreviations, from: unit.first, pieceBytes, budget, only })
+}
 
 export class DwarfUnits {
   /** Units that cannot be read, are of a version or machine that is not known, or whose code is in another file. */
