@@ -21,6 +21,9 @@ test('keeps counts above 2^53 exact', () => {
   expect(again('a 9007199254740993\na 2\nb -9223372036854775808\n')).toBe(
     'a 9007199254740995\nb -9223372036854775808\n',
   )
+  expect(parseFolded(bytes('a 9223372036854775808\n')).losses).toEqual([
+    { what: 'counts of more than 64 bits, left out', count: 1 },
+  ])
 })
 
 test('reads two counts as before and during', () => {
@@ -77,6 +80,7 @@ test("py-spy's file comes back with its lines sorted", () => {
 
 test('tells folded text from other text', () => {
   expect(matchesFolded(bytes('a;b 1\nc;d 2\ne;f'))).toBe(true)
+  expect(matchesFolded(bytes('a;b 1\r\n\r\nc;d 2\r\ne;f 3\r\n'))).toBe(true)
   expect(matchesFolded(bytes('cart (7) 12\n# end\n'))).toBe(true)
   expect(matchesFolded(bytes('dear reader,\nsee page 7\n'))).toBe(false)
   expect(matchesFolded(Uint8Array.of(0, 0x31))).toBe(false)

@@ -27,9 +27,11 @@ const hash = 0x23
 export function matchesFolded(head: Uint8Array): boolean {
   if (head.includes(0)) return false
   const end = head.lastIndexOf(newline)
-  const lines = new TextDecoder().decode(end < 0 ? head : head.subarray(0, end)).split(/\r?\n/)
-  const stacks = lines.filter((line) => line !== '' && !line.startsWith('#'))
-  return stacks.length > 0 && stacks.every((line) => /^(.* )?-?\d+(\.\d+)?$/.test(line) && !line.startsWith('\t'))
+  const lines = new TextDecoder().decode(end < 0 ? head : head.subarray(0, end)).split('\n')
+  const stacks = lines.filter((line) => line !== '' && line !== '\r' && !line.startsWith('#'))
+  return (
+    stacks.length > 0 && stacks.every((line) => /^(.* )?-?\d+(\.\d+)?[ \r]*$/s.test(line) && !line.startsWith('\t'))
+  )
 }
 
 /** Where a line's stack ends and what its counts are. */
@@ -76,15 +78,22 @@ export function parseFolded(bytes: Uint8Array): Profile {
     }
     const counts = line.counts.slice(-columns)
     if (counts.some((count) => /\.\d*[1-9]/.test(count))) builder.addLoss('fractions of counts, rounded')
-    builder.addSample(builder.internStack(stack.reverse()), counts.map(parseCount))
+    const values = counts.map(parseCount)
+    if (values.includes(undefined)) builder.addLoss('counts of more than 64 bits, left out')
+    builder.addSample(
+      builder.internStack(stack.reverse()),
+      values.map((value) => value ?? 0),
+    )
   }
   return builder.build()
 }
 
-/** Whole numbers exactly, others as they are (the builder rounds them). */
-function parseCount(text: string): number | bigint {
+/** Whole numbers exactly, others as they are (the builder rounds them); undefined where 64 bits do not hold it. */
+function parseCount(text: string): number | bigint | undefined {
   // 15 digits are below 2^53.
-  return text.length <= 15 || text.includes('.') ? Number(text) : BigInt.asIntN(64, BigInt(text))
+  if (text.length <= 15) return Number(text)
+  const value = text.includes('.') ? Number(text) : BigInt(text)
+  return value >= -(2n ** 63n) && value < 2n ** 63n ? value : undefined
 }
 
 /** Every line but empty ones and comments; undefined for one that is not a stack. */

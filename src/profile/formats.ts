@@ -6,6 +6,7 @@ import { matchesCpuProfile } from './cpuprofile.ts'
 import { parseChromeTrace, parseCpuProfile } from './cpuprofile-profile.ts'
 import { matchesChromeTrace } from './cpuprofile-trace.ts'
 import { writeCpuProfile } from './cpuprofile-write.ts'
+import { toUtf8 } from './encodings.ts'
 import { matchesFolded, parseFolded, printFolded } from './folded.ts'
 import { type Format, headBytes, type ParseContext } from './format.ts'
 import { matchesCountedGoroutines } from './goroutines-counted.ts'
@@ -179,7 +180,7 @@ export async function readProfile(bytes: Uint8Array, options: ReadOptions = {}):
   return { format, profile: losses.length === 0 ? profile : { ...profile, losses: [...losses, ...profile.losses] } }
 }
 
-/** Takes gzip and zstd off. @throws Failure MALFORMED when nothing can be unpacked, TOO_LARGE for a bomb */
+/** Takes gzip and zstd off, and from text the marks of other encodings than UTF-8. @throws Failure MALFORMED when nothing can be unpacked, TOO_LARGE for a bomb */
 export async function unwrap(
   bytes: Uint8Array,
   options: ReadOptions,
@@ -201,7 +202,7 @@ export async function unwrap(
     }
     unpacked = result.bytes
   }
-  return { unpacked, losses }
+  return { unpacked: toUtf8(unpacked), losses }
 }
 
 /** The first format that knows these (unpacked) bytes. */

@@ -12,8 +12,8 @@ export interface EventLine {
   threadEnd: number
   seconds: number
   nanos: number
-  /** -1 when there is none. */
-  period: number
+  /** A bigint where a double is not exact; absent when there is none. */
+  period: number | bigint | undefined
   eventStart: number
   eventEnd: number
   /** What follows the event's colon. */
@@ -21,14 +21,26 @@ export interface EventLine {
 }
 
 export function newEventLine(): EventLine {
-  return { threadStart: 0, threadEnd: 0, seconds: 0, nanos: 0, period: -1, eventStart: 0, eventEnd: 0, restStart: 0 }
+  return {
+    threadStart: 0,
+    threadEnd: 0,
+    seconds: 0,
+    nanos: 0,
+    period: undefined,
+    eventStart: 0,
+    eventEnd: 0,
+    restStart: 0,
+  }
 }
 
-/** The largest double below 2^63, which is what a column holds. */
-const largestPeriod = 2 ** 63 - 1024
+/** 15 digits are below 2^53. */
+const exactDigits = 15
+/** perf counts up to 2^64, which has as many; what has more is no count. */
+const mostDigits = 20
 
 const blank = 0x20
 const colon = 0x3a
+const minus = 0x2d
 const isDigit = (byte: number | undefined): boolean => byte !== undefined && byte >= 0x30 && byte <= 0x39
 
 /** Fills `line` from bytes[start .. end]. @returns false when this is no event line */
@@ -37,6 +49,7 @@ export function readEventLine(
   { start, end }: { start: number; end: number },
   line: EventLine,
 ): boolean {
+  if (bytes[end - 1] === 0x0d) end--
   // The time is the first `digits.digits:` behind a blank.
   for (let at = start; at < end; at++) {
     if (bytes[at] !== colon) continue
@@ -70,14 +83,20 @@ function readThread(bytes: Uint8Array, { start, end }: { start: number; end: num
   return end > start
 }
 
-/** `    6711409   cpu-clock:ppp: payload`. */
+/** `    6711409   cpu-clock:ppp: payload`; a minus is ours: perf counts nothing below 0, differences of profiles do. */
 function readEvent(bytes: Uint8Array, { start, end }: { start: number; end: number }, line: EventLine): boolean {
   while (start < end && bytes[start] === blank) start++
-  let at = start
+  const isNegative = bytes[start] === minus
+  const digits = isNegative ? start + 1 : start
+  let at = digits
   while (at < end && isDigit(bytes[at])) at++
-  line.period = -1
-  if (at > start && bytes[at] === blank) {
-    line.period = Math.min(readNumber(bytes, start, at), largestPeriod)
+  line.period = undefined
+  if (at > digits && at - digits <= mostDigits && bytes[at] === blank) {
+    const value =
+      at - digits <= exactDigits
+        ? readNumber(bytes, digits, at)
+        : BigInt(String.fromCharCode(...bytes.subarray(digits, at)))
+    line.period = isNegative ? -value : value
     start = at
     while (start < end && bytes[start] === blank) start++
   }
@@ -91,7 +110,7 @@ function readEvent(bytes: Uint8Array, { start, end }: { start: number; end: numb
   return true
 }
 
-/** Decimal digits; as a double above 2^53. */
+/** Decimal digits, few enough to be exact. */
 function readNumber(bytes: Uint8Array, start: number, end: number): number {
   let value = 0
   for (let at = start; at < end; at++) value = value * 10 + ((bytes[at] as number) - 0x30)

@@ -2,7 +2,7 @@
 // One sample per value that is not 0: what a row of a Go heap profile says in four columns becomes four samples.
 import { printLoss } from './carried-losses.ts'
 import { int64At, wordsOf } from './int64.ts'
-import type { Profile } from './profile.ts'
+import type { Label, Profile } from './profile.ts'
 import { labelText } from './roots.ts'
 import { TextWriter } from './text-writer.ts'
 
@@ -18,8 +18,9 @@ export function printPerfScript(profile: Profile): Uint8Array<ArrayBuffer> {
   for (const loss of profile.losses) writer.write(`# ${printLoss(loss)}\n`)
   const threads = labelSets.map((labels) => {
     const comm = (labelText(labels, 'comm') ?? '-').replaceAll(/[\r\n]+/g, ' ')
-    const tid = labelText(labels, 'tid') ?? labelText(labels, 'pid') ?? '0'
-    return `${comm.padStart(16)} ${(labelText(labels, 'pid') ?? tid).padStart(7)}/${tid.padEnd(7)}`
+    const pid = idOf(labels, 'pid')
+    const tid = idOf(labels, 'tid') ?? pid ?? '0'
+    return `${comm.padStart(16)} ${(pid ?? tid).padStart(7)}/${tid.padEnd(7)}`
   })
   // Counts of one say nothing that the lines themselves do not, unless they are all there is.
   const columns = sampleTypes.flatMap(({ type, unit }, column) =>
@@ -54,6 +55,12 @@ export function printPerfScript(profile: Profile): Uint8Array<ArrayBuffer> {
     }
   }
   return writer.toBytes()
+}
+
+/** Programs may give labels of these names other values, which would not be read as ids. */
+function idOf(labels: readonly Label[], key: string): string | undefined {
+  const text = labelText(labels, key)
+  return text !== undefined && /^-?\d{1,10}$/.test(text) ? text : undefined
 }
 
 function printTime({ timeNanos, samples }: Profile, row: number): string {

@@ -2,6 +2,7 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
+import { ProfileBuilder } from './builder.ts'
 import { framesOf } from './frames.ts'
 import { matchesPerfScript, parsePerfScript } from './perf-script.ts'
 import { parseFrame } from './perf-script-frames.ts'
@@ -147,6 +148,47 @@ test('nanoseconds, wall-clock times, events with colons, no periods', () => {
     'cpu/event=0x3c,umask=0x0/u',
   ])
   expect(listSamples(profile)[0]).toBe('a b||7|0.000|samples=1,sched:sched_switch=1,cpu/event=0x3c,umask=0x0/u=0|')
+})
+
+test('64-bit values come through, and back', () => {
+  const builder = new ProfileBuilder([{ type: 'alloc_space', unit: 'bytes' }])
+  const values = [2n ** 53n + 1n, 2n ** 63n - 1n, -(2n ** 63n), -5n, 7n]
+  for (const value of values) builder.addSample(builder.internStack([builder.internFrame('f')]), [value])
+  const again = parsePerfScript(printPerfScript(builder.build()))
+  expect([...again.samples.values.at(-1)!]).toEqual(values)
+  expect(again.losses).toEqual([])
+  // perf counts to 2^64, a column to half of that.
+  const lowered = parsePerfScript(bytes('a 1 1.0: 18446744073709551615 cycles:\n\t1 f (/b)\n'))
+  expect([...lowered.samples.values[1]!]).toEqual([2n ** 63n - 1n])
+  expect(lowered.losses).toEqual([{ what: 'periods above 2^63, lowered to that', count: 1 }])
+})
+
+test('lines that end as on Windows, none at the end, no name of the thread', () => {
+  const lines =
+    '# hostname : x\nnode 7/8 1.5: 9 cycles:\n\t1 f+0x1 (/b)\n\n           7/9 2.5: 9 cycles:\n\t1 f+0x1 (/b)\n\n'
+  const profile = parsePerfScript(bytes(lines))
+  expect(listSamples(profile)).toEqual([
+    'node|7|8|0.000|samples=1,cycles=9|f@b@1',
+    '|7|9|1000.000|samples=1,cycles=9|f@b@1',
+  ])
+  const windows = bytes(lines.trimEnd().replaceAll('\n', '\r\n'))
+  expect(matchesPerfScript(windows)).toBe(true)
+  expect(listSamples(parsePerfScript(windows))).toEqual(listSamples(profile))
+  expect(parsePerfScript(windows).losses).toEqual([])
+})
+
+test('what perf script shows beside samples is none; lost samples are counted', () => {
+  const profile = parsePerfScript(
+    bytes(
+      'swapper     0     0.000000: PERF_RECORD_MMAP -1/0: [0xffffffff81000000(0x1209988) @ 0xffffffff81000000]: x [kernel.kallsyms]_text\n' +
+        'sh 10925 45517.372589: PERF_RECORD_COMM exec: sh:10925/10925\n' +
+        'sh 10925 45517.542839:   10101010 cpu-clock:ppp: \n\t            6143 [unknown] (/usr/bin/dash)\n\n' +
+        'sh 10925 45518.831450: PERF_RECORD_LOST lost 12\n' +
+        'sh 10925 45518.831450: PERF_RECORD_EXIT(10925:10925):(10924:10924)\n',
+    ),
+  )
+  expect(listSamples(profile)).toEqual(['sh||10925|0.000|samples=1,cpu=10101010|[dash]@dash@6143'])
+  expect(profile.losses).toEqual([{ what: 'samples lost by the kernel', count: 12 }])
 })
 
 test('strange lines are counted; text without samples is refused', () => {

@@ -5,14 +5,18 @@
 //   \t            1234 parse+0x24 (/usr/bin/node)
 //   \t           2724a __libc_start_call_main+0x7a (/usr/lib/x86_64-linux-gnu/libc.so.6)
 //
+// Between them may stand what --show-task-events, --show-mmap-events and --show-lost-events print; of that losses count:
+//   node 31337  4099.359626: PERF_RECORD_LOST lost 12
+//
 // Works on bytes, for these files are larger than strings can be; equal stacks are equal stretches of text, so each
 // different one is read once. All events are kept, a column each, as perf-data/to-profile.ts has them.
 import { Failure } from '../model/errors.ts'
 import { ProfileBuilder } from './builder.ts'
 import { ByteInterner } from './byte-interner.ts'
 import { readLoss } from './carried-losses.ts'
-import { Float64Column, Uint32Column } from './columns.ts'
+import { Float64Column, Int64Column, Uint32Column } from './columns.ts'
 import type { ParseContext } from './format.ts'
+import { int64At, wordsOf } from './int64.ts'
 import { type EventLine, newEventLine, readEventLine, splitThread } from './perf-script-event.ts'
 import { PerfScriptFrames } from './perf-script-frames.ts'
 import { countsEvent } from './perf-script-print.ts'
@@ -22,6 +26,11 @@ const newline = 0x0a
 const tab = 0x09
 const blank = 0x20
 const hash = 0x23
+const carriageReturn = 0x0d
+/** Columns have 64 bits with a sign; perf counts without one. */
+const largestPeriod = 2n ** 63n - 1n
+
+const recordPrefix = [...'PERF_RECORD_'].map((letter) => letter.charCodeAt(0))
 
 /** A line that perf script begins a sample with, or its header. */
 export function matchesPerfScript(head: Uint8Array): boolean {
@@ -44,7 +53,7 @@ function isStackOrEvent(head: Uint8Array, line: EventLine, end: number): boolean
   const thread = new TextDecoder().decode(head.subarray(line.threadStart, line.threadEnd))
   return (
     /\d$/.test(thread) &&
-    (line.restStart < end || end + 1 >= head.length || [tab, newline, blank].includes(head[end + 1]!))
+    (line.restStart < end || end + 1 >= head.length || [tab, newline, carriageReturn, blank].includes(head[end + 1]!))
   )
 }
 
@@ -53,7 +62,8 @@ interface Rows {
   readonly stack: Uint32Column
   readonly thread: Uint32Column
   readonly event: Uint32Column
-  readonly period: Float64Column
+  /** 0 where the line has none. */
+  readonly period: Int64Column
   readonly seconds: Float64Column
   readonly nanos: Float64Column
 }
@@ -77,7 +87,7 @@ class PerfScriptReader {
     stack: new Uint32Column(),
     thread: new Uint32Column(),
     event: new Uint32Column(),
-    period: new Float64Column(),
+    period: new Int64Column(),
     seconds: new Float64Column(),
     nanos: new Float64Column(),
   }
@@ -96,6 +106,8 @@ class PerfScriptReader {
   private readonly decoder = new TextDecoder()
   private shownFirst: string | undefined
   private strangeLines = 0
+  private loweredPeriods = 0
+  private lostSamples = 0
 
   constructor(bytes: Uint8Array) {
     this.bytes = bytes
@@ -108,16 +120,34 @@ class PerfScriptReader {
     const { bytes } = this
     for (let at = 0; at < bytes.length; ) {
       const end = this.lineEnd(at)
-      if (end === at || (end === at + 1 && bytes[at] === 0x0d)) at = end + 1
+      if (end === at || (end === at + 1 && bytes[at] === carriageReturn)) at = end + 1
       else if (bytes[at] === hash) {
         this.readHeader(at, end)
         at = end + 1
-      } else if (readEventLine(bytes, { start: at, end }, this.line)) at = this.readSample(end)
-      else {
-        this.strangeLines++
+      } else {
+        const isEvent = readEventLine(bytes, { start: at, end }, this.line)
+        if (isEvent && !this.isRecord(this.line.eventStart)) {
+          at = this.readSample(end)
+          continue
+        }
+        if (!this.readRecord(at, end)) this.strangeLines++
         at = end + 1
       }
     }
+  }
+
+  /** `PERF_RECORD_MMAP2 10925/10925: […]` looks like an event. */
+  private isRecord(at: number): boolean {
+    return recordPrefix.every((byte, i) => this.bytes[at + i] === byte)
+  }
+
+  /** A line of the recording that is no sample; false when it is none of these either. */
+  private readRecord(start: number, end: number): boolean {
+    const text = this.decoder.decode(this.bytes.subarray(start, Math.min(end, start + 300)))
+    const record = /: PERF_RECORD_[A-Z]\w*(.*)/.exec(text)
+    if (!record) return false
+    this.lostSamples += Number(/^ lost (\d{1,15})/.exec(record[1]!)?.[1] ?? 0)
+    return true
   }
 
   private lineEnd(at: number): number {
@@ -159,10 +189,16 @@ class PerfScriptReader {
     rows.stack.push(block)
     rows.thread.push(this.internThread())
     rows.event.push(this.internEvent())
-    rows.period.push(line.period)
+    rows.period.push(this.fitting(line.period ?? 0))
     rows.seconds.push(line.seconds)
     rows.nanos.push(line.nanos)
     return next
+  }
+
+  private fitting(period: number | bigint): number | bigint {
+    if (typeof period === 'number' || BigInt.asIntN(64, period) === period) return period
+    this.loweredPeriods++
+    return largestPeriod
   }
 
   /** Stack lines are indented; so are event lines with a short thread name, but those have a time. */
@@ -192,7 +228,7 @@ class PerfScriptReader {
     if (event === this.events.length) {
       this.events.push({ name: this.decoder.decode(this.bytes.subarray(eventStart, eventEnd)), hasPeriod: false })
     }
-    if (period >= 0) this.events[event]!.hasPeriod = true
+    if (period !== undefined) this.events[event]!.hasPeriod = true
     return event
   }
 
@@ -205,7 +241,9 @@ class PerfScriptReader {
     const eventComment = `event: ${[...new Set(events.map(({ name }) => name))].join(', ')}`
     builder.comments.push(...new Set([...this.comments, eventComment]))
     builder.addLosses(this.losses)
+    builder.addLoss('samples lost by the kernel', this.lostSamples)
     builder.addLoss('lines that are not perf script', this.strangeLines)
+    builder.addLoss('periods above 2^63, lowered to that', this.loweredPeriods)
     const frames = new PerfScriptFrames(this.bytes, builder)
     const stacks: number[] = []
     for (let block = 0; block < this.blockStarts.length; block++) {
@@ -213,13 +251,16 @@ class PerfScriptReader {
     }
     const labels = this.threadTexts.map((text) => builder.internLabels(threadLabels(text)))
     const { startNanos, offsetMs, lengthMs } = timesOf(rows)
-    const values = types.map(() => 0)
+    const values: (number | bigint)[] = types.map(() => 0)
+    const periods = rows.period.toArray()
+    const words = wordsOf(periods)
     for (let row = 0; row < rows.stack.length; row++) {
       const event = rows.event.at(row)
-      const period = rows.period.at(row)
+      const period = int64At(words, row)
       values.fill(0)
       if (isCounted[event]) values[0] = 1
-      values[columnOf[event]!] = events[event]!.hasPeriod ? Math.max(0, period) : 1
+      const isExact = Number.isSafeInteger(period)
+      values[columnOf[event]!] = !events[event]!.hasPeriod ? 1 : isExact ? period : (periods[row] as bigint)
       builder.addSample(stacks[rows.stack.at(row)]!, values, {
         labels: labels[rows.thread.at(row)]!,
         offsetMs: offsetMs(row),
