@@ -141,6 +141,7 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
       cgroups,
       nowMs: () => clock.nowMs(),
     }),
+    describe: (target) => inventory.describe(target),
     lookBackMs: options.lookBackMs,
     forMs: options.forMs,
     limits: options.limits,
@@ -171,6 +172,7 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
     rule: options.rule,
     ownPids: () => [process.pid, ...recorder.status.perfPids],
     events: {
+      near: () => recorder.hurry(),
       start: (sighting) => void episodes.begin(sighting).catch(problem('an incident could not be kept')),
       end: (key, end) => void episodes.end(key, end).catch(problem('the end of an incident could not be kept')),
       suppressed: (_key, why, target) =>

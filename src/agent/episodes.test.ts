@@ -2,6 +2,7 @@ import { expect, test } from 'vitest'
 import { freshFolder } from '../../test/scratch.ts'
 import { Failure } from '../model/errors.ts'
 import type { Incident } from '../model/incident.ts'
+import type { Target } from '../model/target.ts'
 import type { Frozen, Recorder } from '../ring/recorder.ts'
 import { defaultCaptureLimits } from '../trigger/limits.ts'
 import { WallClock } from './clock.ts'
@@ -47,7 +48,11 @@ const sighting: Sighting = {
   },
 }
 
-function episodes(spool: Pick<Spool, 'put'>, forMs: number): { it: Episodes; incidents: Incident[] } {
+function episodes(
+  spool: Pick<Spool, 'put'>,
+  forMs: number,
+  named: Partial<Target> = {},
+): { it: Episodes; incidents: Incident[] } {
   const incidents: Incident[] = []
   const it = new Episodes({
     node: 'n',
@@ -61,6 +66,7 @@ function episodes(spool: Pick<Spool, 'put'>, forMs: number): { it: Episodes; inc
     spool,
     clock: new WallClock(),
     probes: { plan: async () => ({ hasRing: true, steps: [], settled: [], notes: [] }), run: async () => [] },
+    describe: (target) => ({ ...target, ...named }),
     lookBackMs: 1000,
     forMs,
     limits: defaultCaptureLimits,
@@ -90,4 +96,19 @@ test('on a full disk the incident ends, and says what is lost', async () => {
   expect(incidents.at(-1)).toMatchObject({ state: 'partial' })
   expect(incidents.at(-1)?.message).toMatch(/usage\.json is lost: no space left; .*pb\.gz is lost: no space left$/)
   expect(spool.waiting().map(({ message }) => message.type)).toEqual(['capture', 'incident'])
+})
+
+test('a container that the runtime names only after its spike was noticed has its name in the end', async () => {
+  const spool = await Spool.open(freshFolder('episodes'))
+  const { it, incidents } = episodes(spool, 0, { namespace: 'shop', pod: 'young-0', container: 'app' })
+  const target: Target = { kind: 'container', node: 'n', containerId: 'c0ffee' }
+  await it.begin({ ...sighting, target })
+  expect(incidents[0]?.target.pod).toBeUndefined()
+  expect(incidents.at(-1)).toMatchObject({
+    target: { pod: 'young-0' },
+    trigger: { reason: expect.stringMatching(/^shop\/young-0\/app used/) },
+  })
+  expect(spool.waiting().find(({ message }) => message.type === 'capture')?.message).toMatchObject({
+    capture: { target: { pod: 'young-0' } },
+  })
 })

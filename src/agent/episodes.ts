@@ -104,10 +104,12 @@ export class Episodes {
       options: {},
     }
     const whenDone: CaptureHooks['whenDone'] = async (capture, seq) => {
-      const { message } = capture
+      const { message, target } = capture
       const state = capture.state === 'complete' ? 'complete' : capture.state === 'failed' ? 'failed' : 'partial'
       const latest = this.#latest(key, incident)
-      const finished: Incident = { ...latest, state, evidenceMs: clock.nowMs(), ...(message ? { message } : {}) }
+      const trigger = { ...latest.trigger, reason: describeSpike(target, spike) }
+      const evidenceMs = clock.nowMs()
+      const finished: Incident = { ...latest, target, trigger, state, evidenceMs, ...(message ? { message } : {}) }
       if (this.#open.get(key)?.id === incident.id) this.#open.set(key, finished)
       this.#options.onIncident(finished)
       await this.#put(finished, [seq])

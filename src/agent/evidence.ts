@@ -46,6 +46,8 @@ export interface EvidenceOptions {
   readonly spool: Pick<Spool, 'put'>
   readonly clock: WallClock
   readonly probes: Probes
+  /** The target with what is known of it by now: the runtime may name a container that is just born after its spike. */
+  describe(target: Target): Target
   /** Usage of the target and of the machine over a span. */
   series(fromMs: number, toMs: number): UsageSeries[]
 }
@@ -150,7 +152,7 @@ export async function captureEvidence(
   const state = refusal
     ? { state: 'refused' as const, message: refusal.message }
     : endOf(order.kind, results, { stop, unkept })
-  capture = { ...capture, ...state, probes: results }
+  capture = { ...capture, ...state, target: options.describe(order.target), probes: results }
   return { capture, seq: await put(after) }
 }
 

@@ -8,12 +8,15 @@ import { Scout } from './scout.ts'
 /** A machine drawn as cores over time: each tick gives one reading of 200 ms per key. */
 function world(own: number[] = []) {
   const log: string[] = []
+  const nearMs: number[] = []
   let readings: UsageReading[] = []
   const alive = new Set<string>()
   const targets = new Map<string, Target>()
   const limits = new Map<string, { limitCores: number }>()
   const waited = new Map<string, number>()
   const ring = new UsageRing({ stepMs: 200, keepMs: 300_000 })
+  let nowMs = 1_000_000
+  let wallOffsetMs = 0
   const scout = new Scout({
     usage: {
       tick: () => readings,
@@ -26,15 +29,15 @@ function world(own: number[] = []) {
     rule: defaultSpikeRule,
     ownPids: () => own,
     events: {
+      near: () => nearMs.push(nowMs),
       start: ({ key, rule, spike }) => log.push(`start ${key} ${rule} ${spike.cause}`),
       end: (key) => log.push(`end ${key}`),
       suppressed: (key, why) => log.push(`suppressed ${key} ${why}`),
     },
   })
-  let nowMs = 1_000_000
-  let wallOffsetMs = 0
   return {
     log,
+    nearMs,
     setClock: (byMs: number) => {
       wallOffsetMs += byMs
     },
@@ -70,6 +73,19 @@ test('an idle process that starts to burn is sighted once, with its past from th
   it.run(5, { 'p:1:1': 1 })
   it.run(3, { 'p:1:1': 0.02 })
   expect(it.log).toEqual(['start p:1:1 cpu-spike level', 'end p:1:1'])
+})
+
+test('the first reading over a threshold is told before it fires, and once', () => {
+  const it = world()
+  it.name('p:1:1', { pid: 1, exe: '/bin/app' })
+  it.run(20, { 'p:1:1': 0.02 })
+  expect(it.nearMs).toEqual([])
+  it.run(0.4, { 'p:1:1': 1 })
+  expect(it.log).toEqual([])
+  expect(it.nearMs).toEqual([1_020_200])
+  it.run(2, { 'p:1:1': 1 })
+  expect(it.log).toEqual(['start p:1:1 cpu-spike level'])
+  expect(it.nearMs).toHaveLength(1)
 })
 
 test('what burned before the agent came fires only after it was quiet', () => {

@@ -15,6 +15,8 @@ export interface Sighting {
 }
 
 export interface ScoutEvents {
+  /** Somebody is over a threshold who was not a moment ago; most of them fall back before they fire. */
+  near(): void
   start(sighting: Sighting): void
   end(key: string, end: SpikeEnd): void
   suppressed(key: string, why: string, target: Target | undefined): void
@@ -121,7 +123,9 @@ export class Scout {
       this.#watchers.set(reading.key, entry)
     }
     entry.seenMs = point.toMs
+    const wasNear = entry.watcher.isNear
     const event = entry.watcher.observe({ ...point, waitingCores: this.#waitingOf(reading.key, entry, point) })
+    if (!wasNear && entry.watcher.isNear) events.near()
     if (!event) return
     if (event.type === 'end') {
       this.#end(reading.key, event)

@@ -13,6 +13,8 @@ import { monotonicNs, SampleStream } from './sample-stream.ts'
 
 /** A drain every 2 s costs nothing measurable and keeps symbolisation close to the life of short processes. */
 const collectEveryMs = 2000
+/** And not more often than this when asked to hurry: on a node where everything spikes, all spikes of half a second. */
+const leastCollectNs = 500e6
 /** Old samples and the stacks that only they used are freed every so many drains. */
 const evictEvery = 5
 /** A perf that died sooner than this after its start is not tried again at once. */
@@ -43,6 +45,8 @@ class RecorderWorker {
   #ring: SampleStream | undefined
   /** Rings whose perf died; what they recorded is still in the look-back. */
   readonly #pastRings: SampleStream[] = []
+  /** When perf was last asked. */
+  #collectedNs = 0
   #deep: SampleStream | undefined
   #deepUsers = 0
   #closed = false
@@ -109,6 +113,7 @@ class RecorderWorker {
     let rounds = 0
     void ring.ended.then(() => this.#wake())
     while (!this.#closed && !ring.isEnded) {
+      this.#collectedNs = monotonicNs()
       const answered = await ring.collect()
       if (answered) {
         this.#message = undefined
@@ -139,6 +144,9 @@ class RecorderWorker {
 
   async #carryOut(command: RecorderCommand): Promise<Frozen | undefined> {
     switch (command.type) {
+      case 'hurry':
+        if (monotonicNs() - this.#collectedNs >= leastCollectNs) this.#wake()
+        return undefined
       case 'begin-deep': {
         this.#deepUsers++
         if (this.#deepUsers > 1) return undefined

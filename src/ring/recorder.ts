@@ -66,7 +66,7 @@ export const onlyRing = (why: string): string => `recorded at the always-on rate
 /** Main thread to worker. */
 export type RecorderCommand =
   | { readonly type: 'begin-deep'; readonly call: number; readonly hz?: number }
-  | { readonly type: 'end-deep' | 'trim' | 'close'; readonly call: number }
+  | { readonly type: 'hurry' | 'end-deep' | 'trim' | 'close'; readonly call: number }
   | { readonly type: 'freeze'; readonly call: number; readonly request: FreezeRequest }
 
 /** Worker to main thread. */
@@ -170,6 +170,14 @@ export class Recorder {
   }
 
   /**
+   * Asks perf now for what it holds, and not when it would be asked next: whoever is about to be captured may be killed
+   * in a moment, as where memory runs out, and its files can be opened only while it lives.
+   */
+  hurry(): void {
+    void this.#call({ type: 'hurry' }).catch(() => undefined) // nothing depends on it
+  }
+
+  /**
    * Adds a recording at the deep rate; calls nest, the last `endDeep` ends it.
    * @param hz another rate; who comes while a deep recording runs joins it at its rate, which `Frozen.deepHz` tells
    */
@@ -202,7 +210,7 @@ export class Recorder {
   #call(
     command:
       | { type: 'begin-deep'; hz?: number }
-      | { type: 'end-deep' | 'trim' | 'close' }
+      | { type: 'hurry' | 'end-deep' | 'trim' | 'close' }
       | { type: 'freeze'; request: FreezeRequest },
   ): Promise<Frozen | undefined> {
     const call = this.#nextCall++

@@ -117,7 +117,7 @@ export class SpikeWatcher {
     return this.#active
   }
 
-  /** True while usage is over the threshold, or has been lately: a target to read at every tick. */
+  /** True from the first reading over a threshold on, whether or not it will hold until it fires. */
   get isNear(): boolean {
     return this.#active || this.#aboveSinceMs !== undefined
   }

@@ -67,6 +67,7 @@ test.skipIf(!isRoot).each(['process', 'container'] as const)(
       rule: { ...defaultSpikeRule, jumpCores: 10, cooldownMs: 0 },
       ownPids: () => [process.pid],
       events: {
+        near: () => undefined,
         start: (sighting) => void sightings.push(sighting),
         end: () => undefined,
         suppressed: () => undefined,
