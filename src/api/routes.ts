@@ -81,6 +81,8 @@ const view = z.object({
   scope: z.enum(['target', 'node']).default('target'),
   /** Only this process of the node, or this thread; the scope is then of no matter. */
   pid: wholeNumber.optional(),
+  /** Where a PID was given again within the capture: which of those that had it, as `threads` counts them, from 1. */
+  owner: wholeNumber.min(1).optional(),
   tid: wholeNumber.optional(),
   /** Which capture of the incident; without it the first that has a profile. */
   capture: z.string().optional(),

@@ -263,6 +263,8 @@ export const ThreadsAnswer = z
     rows: z.array(
       z.object({
         pid: z.number().int(),
+        /** Where the PID was given again within the capture: whose thread it is, in the order of time from 1. */
+        owner: z.number().int().optional(),
         tid: z.number().int(),
         comm: z.string(),
         thread: z.string(),

@@ -2,10 +2,12 @@
 import type { Options } from '../config.ts'
 import { nearest } from '../lib/nearest.ts'
 import { Failure } from '../model/errors.ts'
+import { type Owner, ownersByPid, printOwners } from '../profile/owners.ts'
 import type { Profile } from '../profile/profile.ts'
 import { labelText } from '../profile/roots.ts'
-import { type SampleFilter, selectSamples } from '../profile/select.ts'
+import { labelTest, type SampleFilter, selectSamples } from '../profile/select.ts'
 import { dropUninteresting, type FrameFilter, filterFrames } from '../profile/transform.ts'
+import { note } from './output.ts'
 import { toRegExp } from './regex.ts'
 
 export interface ProfileView {
@@ -32,6 +34,7 @@ export function viewProfile(whole: Profile, options: Wishes): ProfileView {
     ...(options.hide === undefined ? {} : { hide: toRegExp('--hide', options.hide) }),
     ...(options.show === undefined ? {} : { show: toRegExp('--show', options.show) }),
   }
+  sayOwners(whole, filter)
   if (Object.keys(filter).length + Object.keys(frames).length === 0) return { profile: whole, sampleType }
   if ((filter.fromMs !== undefined || filter.toMs !== undefined) && !whole.samples.offsetMs) {
     throw new Failure(
@@ -80,11 +83,41 @@ function parseLabels(text: string): Record<string, string> {
   )
 }
 
-/** Names the values of the first label that was asked for, because a person seldom knows them. */
-function labelHint(profile: Profile, { labels }: SampleFilter): string {
-  const key = Object.keys(labels ?? {})[0]
-  if (key === undefined) return ''
-  const values = new Set(profile.labelSets.flatMap((set) => labelText(set, key) ?? []))
-  if (values.size === 0) return `; samples here have no label "${key}"`
-  return `; "${key}" is one of ${[...values].slice(0, 8).join(', ')}${values.size > 8 ? ', …' : ''}`
+/** A PID that was given again while it was recorded is several processes: which ones, and how to see one of them. */
+function sayOwners(profile: Profile, { labels }: SampleFilter): void {
+  if (labels?.pid === undefined || labels.owner !== undefined || labels.family !== undefined) return
+  const owners = ownersByPid(profile).get(Number(labels.pid)) ?? []
+  if (owners.length < 2) return
+  note(`PID ${labels.pid} was given again: ${printOwners(profile, owners, labelOf)}; --label ${labelExample(owners)}`)
+}
+
+/** `owner=2` */
+const labelOf = ({ labels }: Owner): string =>
+  Object.entries(labels)
+    .filter(([key]) => key !== 'pid')
+    .map(([key, value]) => `${key}=${value}`)
+    .join()
+const labelExample = ([first]: readonly Owner[]): string => `pid=${first!.pid},${labelOf(first!)} shows one of them`
+
+/** Names the values of the first label that leaves nothing, because a person seldom knows them. */
+function labelHint(profile: Profile, { labels = {} }: SampleFilter): string {
+  let left = profile.labelSets
+  let of = ''
+  for (const [key, value] of Object.entries(labels)) {
+    const matching = left.filter(labelTest({ [key]: value }))
+    if (matching.length === 0) return printValues(profile, { key, pid: Number(labels.pid), left, of })
+    left = matching
+    of += `${of ? ',' : ' of '}${key}=${value}`
+  }
+  return ''
+}
+
+type Missed = { key: string; pid: number; left: Profile['labelSets']; of: string }
+
+function printValues(profile: Profile, { key, pid, left, of }: Missed): string {
+  const owners = key === 'owner' || key === 'family' ? (ownersByPid(profile).get(pid) ?? []) : []
+  if (owners.length > 0) return `; owners of PID ${pid}: ${printOwners(profile, owners, labelOf)}`
+  const values = new Set(left.flatMap((set) => labelText(set, key) ?? []))
+  if (values.size === 0) return `; samples${of || ' here'} have no label "${key}"`
+  return `; "${key}"${of} is one of ${[...values].slice(0, 8).join(', ')}${values.size > 8 ? ', …' : ''}`
 }

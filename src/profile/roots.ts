@@ -39,7 +39,8 @@ export function rootFrames({ labelSets }: Profile, keys: FrameKeys, rootBy: Root
   const pathIds = new Map<string, number>([['', 0]])
   labelSets.forEach((labels, i) => {
     const pid = labelText(labels, 'pid')
-    const path = pid === undefined ? [] : [frame(`${processNames.get(pid) ?? 'process'} (${pid})`)]
+    const process = pid === undefined ? undefined : processKey(pid, labels)
+    const path = process === undefined ? [] : [frame(`${processNames.get(process) ?? 'process'} (${process})`)]
     const tid = labelText(labels, 'tid')
     // Formats that know threads by name only have the label `thread`.
     const name = labelText(labels, 'thread') ?? labelText(labels, 'comm')
@@ -63,6 +64,12 @@ export function rootFrames({ labelSets }: Profile, keys: FrameKeys, rootBy: Root
   return { keys: { length: names.length, name: names, module, kind }, paths, pathOf }
 }
 
+/** `4242`, `4242, owner 2`: a number that was given again is another process (ring/mark-owners.ts). */
+function processKey(pid: string, labels: readonly Label[]): string {
+  const owner = labelText(labels, 'owner')
+  return owner === undefined ? pid : `${pid}, owner ${owner}`
+}
+
 /** A process is called after its main thread, whose tid is the pid, or by the label `process`; else by any thread. */
 function nameProcesses(labelSets: readonly (readonly Label[])[]): Map<string, string> {
   const names = new Map<string, string>()
@@ -71,7 +78,8 @@ function nameProcesses(labelSets: readonly (readonly Label[])[]): Map<string, st
     const process = labelText(labels, 'process')
     const name = process ?? labelText(labels, 'comm')
     if (pid === undefined || name === undefined) continue
-    if (!names.has(pid) || process !== undefined || labelText(labels, 'tid') === pid) names.set(pid, name)
+    const key = processKey(pid, labels)
+    if (!names.has(key) || process !== undefined || labelText(labels, 'tid') === pid) names.set(key, name)
   }
   return names
 }

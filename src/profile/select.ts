@@ -51,7 +51,8 @@ export function sampleTest(profile: Profile, filter: SampleFilter): (sample: num
   return (sample) => tests.every((test) => test(sample))
 }
 
-function labelTest(wanted: NonNullable<SampleFilter['labels']>): (labels: readonly Label[]) => boolean {
+/** Whether a label set is as the filter wants it. */
+export function labelTest(wanted: NonNullable<SampleFilter['labels']>): (labels: readonly Label[]) => boolean {
   const tests = Object.entries(wanted).map(([key, want]): [string, (text: string) => boolean] => {
     if (typeof want === 'string') return [key, (text) => text === want]
     return [key, want instanceof RegExp ? statelessTest(want) : (text) => want.includes(text)]

@@ -1,8 +1,11 @@
 // Whose samples a view shows, for every way in which a target may be named.
 import { expect, test } from 'vitest'
 import { drawProfile } from '../../test/drawn-stacks.ts'
+import { someMs } from '../../test/nouns.ts'
+import type { Failure } from '../model/errors.ts'
 import type { Target } from '../model/target.ts'
-import { threadsView, topView, type ViewRequest, type Who } from './profile-views.ts'
+import type { Whose } from '../profile/whose.ts'
+import { threadsView, topView, type ViewRequest } from './profile-views.ts'
 
 const id = 'a'.repeat(64)
 const other = 'b'.repeat(64)
@@ -18,7 +21,7 @@ const profile = drawProfile(
   ].join('\n'),
   ['samples/count'],
 )
-const request = (who: Who): ViewRequest => ({
+const request = (who: Whose): ViewRequest => ({
   captureId: 'cap-1',
   artifactId: 'art-1',
   who,
@@ -55,11 +58,15 @@ test('somebody else who had the PID of the target before is not it, also where t
     ['samples/count'],
   )
   const target = { kind: 'process', node: 'vm1', pid: 10 } as const
-  const top = (who: Who): string[] => topView(recycled, request(who), 9).rows.map((row) => row.function)
+  const top = (who: Whose): string[] => topView(recycled, request(who), 9).rows.map((row) => row.function)
   expect(top({ kind: 'target', target })).toEqual(['app', 'main'])
   expect(top({ kind: 'process', pid: 10 })).toEqual(['app', 'main'])
   expect(top({ kind: 'thread', pid: 10, tid: 10 })).toEqual(['app', 'main'])
   expect(() => top({ kind: 'target', target: { ...target, pid: 40 } })).toThrow('no sample of the target')
+  expect(() => top({ kind: 'process', pid: 40 })).toThrow('owners of PID 40: 1 (2 samples)')
+  expect(top({ kind: 'process', pid: 40, owner: 1 })).toEqual(['stranger', 'main'])
+  expect(top({ kind: 'process', pid: 10, owner: 1 })).toEqual(['earlier', 'main'])
+  expect(top({ kind: 'process', pid: 10, owner: 2 })).toEqual(['app', 'main'])
   const { rows } = threadsView(recycled, request({ kind: 'all' }), target)
   expect(rows.map(({ comm, samples, isTarget }) => ({ comm, samples, isTarget }))).toContainEqual({
     comm: 'new',
@@ -69,25 +76,53 @@ test('somebody else who had the PID of the target before is not it, also where t
   expect(rows.filter(({ pid }) => pid === 10)).toHaveLength(2)
 })
 
-test('of a neighbour whose PID was given again one owner is shown, and both are listed', () => {
-  const recycled = drawProfile(
+test('of a PID that was given again each owner can be chosen; alone it means the one that was sampled most', () => {
+  const drawn = drawProfile(
     [
-      'main;earlier 1 {pid=50 tid=50 comm=old owner=1}',
-      'main;later 1 {pid=50 tid=50 comm=new owner=2}',
-      'main;later;deeper 1 {pid=50 tid=51 comm=new owner=2}',
-      'main;app 1 {pid=10 tid=10 family=10}',
+      'main;earlier 1 @500 {pid=50 tid=50 comm=old owner=1}',
+      'main;later 1 @2000 {pid=50 tid=50 comm=new owner=2}',
+      'main;later;deeper 2 @4000 {pid=50 tid=51 comm=worker owner=2}',
+      'main;app 1 @0 {pid=10 tid=10 family=10}',
     ].join('\n'),
     ['samples/count'],
   )
+  const recycled = { ...drawn, timeNanos: BigInt(someMs) * 1_000_000n }
   const target = { kind: 'process', node: 'vm1', pid: 10 } as const
-  const functions = (who: Who): string[] =>
-    topView(recycled, request(who), 9)
+  const ofMoment = (who: Whose, toMs = 9000): ViewRequest => ({
+    ...request(who),
+    range: { fromMs: someMs, toMs: someMs + toMs },
+  })
+  const functions = (who: Whose, toMs?: number): string[] =>
+    topView(recycled, ofMoment(who, toMs), 9)
       .rows.map((row) => row.function)
       .sort()
   expect(functions({ kind: 'process', pid: 50 })).toEqual(['deeper', 'later', 'main'])
+  expect(functions({ kind: 'process', pid: 50, owner: 1 })).toEqual(['earlier', 'main'])
+  expect(functions({ kind: 'process', pid: 50, owner: 2 })).toEqual(['deeper', 'later', 'main'])
   expect(functions({ kind: 'thread', pid: 50, tid: 50 })).toEqual(['later', 'main'])
-  const { rows } = threadsView(recycled, request({ kind: 'all' }), target)
-  expect(rows.filter(({ pid, tid }) => pid === 50 && tid === 50).map(({ comm }) => comm)).toEqual(['old', 'new'])
+  expect(functions({ kind: 'thread', pid: 50, owner: 1, tid: 50 })).toEqual(['earlier', 'main'])
+  const { rows } = threadsView(recycled, ofMoment({ kind: 'all' }), target)
+  expect(rows.map(({ pid, owner, tid, comm }) => [pid, owner, tid, comm])).toEqual([
+    [50, 2, 51, 'worker'],
+    [10, undefined, 10, ''],
+    [50, 1, 50, 'old'],
+    [50, 2, 50, 'new'],
+  ])
+
+  const owners =
+    'owners of PID 50: 1 (old, 1 sample, 03:04:05Z to 03:04:05Z), 2 (new, 3 samples, 03:04:07Z to 03:04:09Z)'
+  const failureOf = (who: Whose, toMs?: number): unknown => {
+    try {
+      return functions(who, toMs)
+    } catch (error) {
+      return `${(error as Failure).code}: ${(error as Failure).message}`
+    }
+  }
+  expect(failureOf({ kind: 'process', pid: 50, owner: 3 })).toBe(`BAD_REQUEST: query owner: 3 is none of the ${owners}`)
+  expect(failureOf({ kind: 'process', pid: 50, owner: 2 }, 1000)).toMatch(/^EMPTY: no sample of the process .*; owners/)
+  expect(failureOf({ kind: 'thread', pid: 10, owner: 1, tid: 10 })).toMatch(
+    /^BAD_REQUEST: .* PID 10 was not given again/,
+  )
 })
 
 test('a target that says nothing of itself has no samples, rather than those of the whole node', () => {

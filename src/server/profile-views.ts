@@ -5,23 +5,18 @@ import { Failure } from '../model/errors.ts'
 import type { Target } from '../model/target.ts'
 import { buildCallTree, diffTrees } from '../profile/call-tree.ts'
 import { int64Reader } from '../profile/int64.ts'
+import { ownersByPid, printOwners } from '../profile/owners.ts'
 import type { Profile } from '../profile/profile.ts'
 import { labelText } from '../profile/roots.ts'
-import { type SampleFilter, sampleTest, selectSamples } from '../profile/select.ts'
+import { labelTest, type SampleFilter, sampleTest, selectSamples } from '../profile/select.ts'
 import { topFunctions } from '../profile/top.ts'
+import { type Whose, whoseLabels } from '../profile/whose.ts'
 import type { TimeRange } from './ranges.ts'
-
-/** Whose samples: the incident's target, one process or thread of its node, or all of them. */
-export type Who =
-  | { readonly kind: 'target'; readonly target: Target }
-  | { readonly kind: 'process'; readonly pid: number }
-  | { readonly kind: 'thread'; readonly pid?: number; readonly tid: number }
-  | { readonly kind: 'all' }
 
 export interface ViewRequest {
   readonly captureId: string
   readonly artifactId: string
-  readonly who: Who
+  readonly who: Whose
   readonly range: TimeRange
   /** The other side of a diff. */
   readonly baseRange?: TimeRange
@@ -100,6 +95,7 @@ export function threadsView(profile: Profile, request: ViewRequest, target: Targ
   requireSamples(during, profile, everyone)
   const base = baseSide(profile, everyone)
   const isTarget = sampleLabelTest(profile, { kind: 'target', target })
+  const ownersOf = ownersByPid(profile)
   const rows = new Map<string, ThreadsAnswer['rows'][number]>()
   const readValue = int64Reader(profile.samples.values[profile.defaultType] as BigInt64Array)
   for (let sample = 0; sample < profile.samples.length; sample++) {
@@ -113,13 +109,15 @@ export function threadsView(profile: Profile, request: ViewRequest, target: Targ
     const tid = Number(labelText(labels, 'tid') ?? pid)
     const cgroup = labelText(labels, 'cgroup')
     // A PID is used again: two containers, or two processes, may have had it within one recording.
-    const owner = `${labelText(labels, 'family') ?? ''}/${labelText(labels, 'owner') ?? ''}`
-    const key = `${pid}/${tid}/${cgroup ?? ''}/${owner}`
+    const marks = `${labelText(labels, 'family') ?? ''}/${labelText(labels, 'owner') ?? ''}`
+    const key = `${pid}/${tid}/${cgroup ?? ''}/${marks}`
     let row = rows.get(key)
     if (!row) {
       const comm = labelText(labels, 'comm') ?? ''
+      const owner = ownersOf.get(pid)?.find((each) => labelTest(each.labels)(labels))?.owner
       row = {
         pid,
+        ...(owner === undefined ? {} : { owner }),
         tid,
         comm,
         thread: labelText(labels, 'thread') ?? comm,
@@ -179,12 +177,25 @@ function baseSide(profile: Profile, request: ViewRequest): (Side & { readonly sc
   return { ...side(profile, request, baseRange), scale }
 }
 
-function requireSamples({ samples }: Side, profile: Profile, request: ViewRequest): void {
+/** @throws Failure EMPTY, BAD_REQUEST where nobody is meant */
+function requireSamples({ samples }: Side, profile: Profile, { who }: ViewRequest): void {
   if (samples > 0) return
-  const whose = request.who.kind === 'all' ? 'anything' : `the ${request.who.kind}`
+  const { pid, owner }: { pid?: number | undefined; owner?: number | undefined } =
+    who.kind === 'process' || who.kind === 'thread' ? who : {}
+  const owners = (pid === undefined ? undefined : ownersByPid(profile).get(pid)) ?? []
+  const hadBy = owners.length > 0 ? `owners of PID ${pid}: ${printOwners(profile, owners)}` : ''
+  if (owner !== undefined && !owners.some((each) => each.owner === owner)) {
+    throw new Failure(
+      'BAD_REQUEST',
+      hadBy
+        ? `query owner: ${owner} is none of the ${hadBy}`
+        : `query owner: PID ${pid} was not given again in this capture, so there are no owners to choose from`,
+    )
+  }
+  const whose = who.kind === 'all' ? 'anything' : `the ${who.kind}`
   throw new Failure(
     'EMPTY',
-    `no sample of ${whose} in this range; the whole recording has ${profile.samples.length} of everything on the node`,
+    `no sample of ${whose} in this range; the whole recording has ${profile.samples.length} of everything on the node${hadBy && `; ${hadBy}`}`,
   )
 }
 
@@ -204,84 +215,16 @@ function provenanceOf(profile: Profile, request: ViewRequest, { samples, value }
 }
 
 /** A profile that does not know when its samples were taken counts as a whole. */
-function sampleFilter(profile: Profile, who: Who, range: TimeRange): SampleFilter {
-  const labels = whoLabels(profile, who)
+function sampleFilter(profile: Profile, who: Whose, range: TimeRange): SampleFilter {
+  const labels = whoseLabels(profile, who)
   if (!profile.samples.offsetMs) return { labels }
   const startMs = Number(profile.timeNanos) / 1e6
   return { labels, fromMs: range.fromMs - startMs, toMs: range.toMs - startMs }
 }
 
-type LabelFilter = NonNullable<SampleFilter['labels']>
-
-/** A profile without pids, such as one that the target made of itself, is the target's. */
-function whoLabels(profile: Profile, who: Who): LabelFilter {
-  switch (who.kind) {
-    case 'all':
-      return {}
-    case 'process':
-      return processLabels(profile, who.pid)
-    case 'thread':
-      return { ...(who.pid === undefined ? {} : processLabels(profile, who.pid)), tid: String(who.tid) }
-    case 'target': {
-      if (!profile.labelSets.some((labels) => labels.some(({ key }) => key === 'pid'))) return {}
-      const { kind, pid, cgroup, containerId } = who.target
-      if (kind === 'node') return {}
-      if (kind === 'process' && pid !== undefined) {
-        return isMarked(profile, pid) ? { family: String(pid) } : { pid: String(pid) }
-      }
-      // By its id, whatever hierarchy the path is of. A container's processes may make groups below its own.
-      if (containerId) return { cgroup: new RegExp(`(^|[/:-])${escapePattern(containerId)}(\\.scope)?(/|$)`) }
-      if (cgroup) return { cgroup: new RegExp(`^${escapePattern(cgroup)}(/|$)`) }
-      // Nothing says which samples are of it: none, rather than those of everybody.
-      return { pid: pid === undefined ? [] : String(pid) }
-    }
-  }
-}
-
-/**
- * True when the agent told the samples of a process, and of the children that it forked during the recording, from those
- * of others that had its PID before or after: `family` is its PID then, and 0 for the others.
- */
-function isMarked(profile: Profile, pid: number): boolean {
-  const text = String(pid)
-  return profile.labelSets.some((labels) => {
-    const family = labelText(labels, 'family')
-    return family === text || (family === '0' && labelText(labels, 'pid') === text)
-  })
-}
-
-/**
- * One process, and not who had its number besides: the one that the capture was of, of a neighbour's number that was given
- * again (`owner` of ring/mark-owners.ts) the one that was sampled most.
- */
-function processLabels(profile: Profile, pid: number): LabelFilter {
-  const own = { pid: String(pid) }
-  if (isMarked(profile, pid)) return { ...own, family: String(pid) }
-  const owner = busiestOwner(profile, own.pid)
-  return owner === undefined ? own : { ...own, owner }
-}
-
-function busiestOwner({ labelSets, samples }: Profile, pid: string): string | undefined {
-  const owners = labelSets.map((labels) => (labelText(labels, 'pid') === pid ? labelText(labels, 'owner') : undefined))
-  if (owners.every((owner) => owner === undefined)) return undefined
-  const counts = new Map<string, number>()
-  for (const set of samples.labels) {
-    const owner = owners[set]
-    if (owner !== undefined) counts.set(owner, (counts.get(owner) ?? 0) + 1)
-  }
-  return [...counts].sort((a, b) => b[1] - a[1])[0]?.[0]
-}
-
 /** Whether a label set belongs to `who`. */
-function sampleLabelTest(profile: Profile, who: Who): (set: number) => boolean {
-  const wanted = Object.entries(whoLabels(profile, who))
-  const matches = profile.labelSets.map((labels) =>
-    wanted.every(([key, want]) => {
-      const text = labelText(labels, key)
-      return text !== undefined && (want instanceof RegExp ? want.test(text) : want === text)
-    }),
-  )
+function sampleLabelTest(profile: Profile, who: Whose): (set: number) => boolean {
+  const test = labelTest(whoseLabels(profile, who))
+  const matches = profile.labelSets.map(test)
   return (set) => matches[set] ?? false
 }
-
-const escapePattern = (text: string): string => text.replace(/[\\^$.*+?()[\]{}|/]/g, '\\$&')

@@ -6,18 +6,20 @@ import { mediaTypes } from '../model/capture.ts'
 import { Failure } from '../model/errors.ts'
 import type { Incident } from '../model/incident.ts'
 import { commandName, printTarget } from '../model/target.ts'
+import type { Whose } from '../profile/whose.ts'
 import type { Question } from './analyst-worker.ts'
 import type { App, ServerContext } from './context.ts'
 import { findEvidence } from './evidence.ts'
 import { attachment } from './file-answer.ts'
 import { requireIncident } from './incident-routes.ts'
-import type { ViewRequest, Who } from './profile-views.ts'
+import type { ViewRequest } from './profile-views.ts'
 import { baselineRange, phaseRange } from './ranges.ts'
 
 interface ViewQuery {
   readonly phase: Phase
   readonly scope?: 'target' | 'node'
   readonly pid?: number | undefined
+  readonly owner?: number | undefined
   readonly tid?: number | undefined
   readonly capture?: string | undefined
   readonly diff?: 'before' | undefined
@@ -97,15 +99,22 @@ export function mountViews(app: App, { store, analyst }: ServerContext): void {
   })
 }
 
-function whoOf(incident: Incident, { scope = 'target', pid, tid }: ViewQuery): Who {
-  if (tid !== undefined) return { kind: 'thread', tid, ...(pid === undefined ? {} : { pid }) }
-  if (pid !== undefined) return { kind: 'process', pid }
+/** @throws Failure BAD_REQUEST */
+function whoOf(incident: Incident, { scope = 'target', pid, owner, tid }: ViewQuery): Whose {
+  if (owner !== undefined && pid === undefined) {
+    throw new Failure('BAD_REQUEST', 'query owner: it says which of those that had one PID, so name the pid as well')
+  }
+  if (tid !== undefined) return { kind: 'thread', pid, tid, owner }
+  if (pid !== undefined) return { kind: 'process', pid, owner }
   return scope === 'node' ? { kind: 'all' } : { kind: 'target', target: incident.target }
 }
 
 function captions(incident: Incident, query: ViewQuery): { title: string; subtitle: string; provenance: string } {
   const { target, trigger, onsetMs } = incident
-  const whose = query.scope === 'node' ? `node ${incident.node}` : commandName(target)
+  const { pid, owner, tid } = query
+  const process = pid === undefined ? '' : `pid ${pid}${owner === undefined ? '' : `, its owner ${owner}`}`
+  const chosen = [tid === undefined ? '' : `thread ${tid}`, process].filter(Boolean).join(' of ')
+  const whose = chosen || (query.scope === 'node' ? `node ${incident.node}` : commandName(target))
   const what = query.diff ? 'before versus during' : query.phase
   return {
     title: `${whose}: ${what}`,
@@ -115,10 +124,10 @@ function captions(incident: Incident, query: ViewQuery): { title: string; subtit
 }
 
 /** `vm1.20261121_031500_UTC.node.pb.gz` -> `vm1.20261121_031500_UTC.node.during.folded` */
-function fileName(artifactName: string, { phase, pid, tid }: ViewQuery, extension: string): string {
+function fileName(artifactName: string, { phase, pid, owner, tid }: ViewQuery, extension: string): string {
   const stem = artifactName.replace(/\.pb\.gz$|\.pprof$/, '')
-  const who = [pid === undefined ? '' : `.pid${pid}`, tid === undefined ? '' : `.tid${tid}`].join('')
-  return `${stem}${who}.${phase}.${extension}`
+  const who = Object.entries({ pid, owner, tid }).map(([key, value]) => (value === undefined ? '' : `.${key}${value}`))
+  return `${stem}${who.join('')}.${phase}.${extension}`
 }
 
 function fileHeaders(mediaType: string, name: string): Record<string, string> {

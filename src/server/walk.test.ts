@@ -116,6 +116,10 @@ describe('views', () => {
     expect(await self({ pid: 7 })).toEqual({ readQuery: 1.2 })
     expect(await self({ pid: 4242, tid: 4250 })).toEqual({ collect: 0.6 })
     await expect(self({ pid: 99 })).rejects.toMatchObject({ code: 'EMPTY' })
+    const refused = (message: string) => ({ code: 'BAD_REQUEST', message: expect.stringContaining(message) })
+    await expect(self({ pid: 7, owner: 1 })).rejects.toMatchObject(refused('PID 7 was not given again in this capture'))
+    await expect(self({ owner: 1 })).rejects.toMatchObject(refused('name the pid as well'))
+    await expect(self({ pid: 7, owner: 0 })).rejects.toMatchObject({ code: 'BAD_REQUEST' })
   })
 
   test('the call tree is in preorder, and in a diff the baseline is scaled to the length of the spike', async () => {

@@ -1,13 +1,15 @@
 // Slices of a whole machine's profile: the same numbers as the API gives for the same question.
 import { gunzipSync } from 'node:zlib'
 import { expect, test } from 'vitest'
+import { drawProfile } from '../../test/drawn-stacks.ts'
 import { machineProfile, spikeDocuments, spikeEndMs, spikeOnsetMs } from '../../test/machine-profile.ts'
 import { makeCapture, makeIncident, someMs } from '../../test/nouns.ts'
 import { functionColumns } from '../flame/functions.ts'
 import { parseCpuProfile } from '../profile/cpuprofile-profile.ts'
 import { decodePprof } from '../profile/pprof-decode.ts'
 import { rangesOf } from './ranges.ts'
-import { listProcesses, profileInfo, type SliceRequest, sliceProfile, whoLabels } from './slice.ts'
+import { listProcesses, profileInfo, type SliceRequest, sliceProfile } from './slice.ts'
+import type { Who } from './view-state.ts'
 
 const profile = decodePprof(gunzipSync(machineProfile()))
 const { incident, capture } = spikeDocuments(machineProfile())
@@ -69,10 +71,10 @@ test('without a baseline, or times, there is no diff', () => {
 })
 
 test('a container is its control group and those below it', () => {
-  const target = { kind: 'container', node: 'n', cgroup: '/kubepods/cart', containerId: 'c' } as const
+  const target = { kind: 'container', node: 'n', cgroup: '/kubepods/cart' } as const
   expect(selfSeconds({ target })).toEqual(selfSeconds({}))
   expect(selfSeconds({ target: { ...target, cgroup: '/kubepods/ca' } })).toEqual({})
-  expect(whoLabels({ kind: 'target' }, { kind: 'node', node: 'n' })).toEqual({})
+  expect(selfSeconds({ target: { kind: 'node', node: 'n' } })).toEqual(selfSeconds({ who: { kind: 'all' } }))
 })
 
 test('processes with their threads, heaviest first, with what they used before', () => {
@@ -86,6 +88,53 @@ test('processes with their threads, heaviest first, with what they used before',
     [4242, 'cart', 6],
     [4250, 'gc', 0.6],
   ])
+})
+
+test('who had a PID before, and who has it since, are rows of their own, and each can be looked at', () => {
+  const reused = drawProfile(
+    [
+      'main;earlier 1 100 @0 {pid=50 tid=50 comm=old owner=1}',
+      'main;later 1 100 @1000 {pid=50 tid=50 comm=new owner=2}',
+      'main;deeper 2 200 @2000 {pid=50 tid=51 comm=worker owner=2}',
+      'main;stranger 3 300 @0 {pid=10 tid=10 comm=bash family=0}',
+      'main;app 1 100 @1000 {pid=10 tid=10 comm=app family=10}',
+      'main;child 1 100 @1000 {pid=11 tid=11 comm=sh family=10}',
+    ].join('\n'),
+    ['samples/count', 'cpu/nanoseconds'],
+  )
+  const asked = {
+    during: { fromMs: someMs, toMs: someMs + 5000 },
+    target: { kind: 'process', node: 'n', pid: 10 } as const,
+    ignore: [],
+  }
+  const timed = { ...reused, defaultType: 1, timeNanos: BigInt(someMs) * 1_000_000n }
+  const rows = listProcesses(timed, asked).map(({ pid, owner, name, during, isTarget, threads }) => ({
+    who: `${name} ${pid} ${owner ? `${owner.owner}/${owner.of} ${owner.isMeant}` : ''}`.trim(),
+    during,
+    threads: threads.map(({ tid }) => tid),
+    isTarget,
+  }))
+  expect(rows).toEqual([
+    { who: 'new 50 2/2 true', during: 300, threads: [51, 50], isTarget: false },
+    { who: 'bash 10 1/2 false', during: 300, threads: [10], isTarget: false },
+    { who: 'old 50 1/2 false', during: 100, threads: [50], isTarget: false },
+    { who: 'app 10 2/2 true', during: 100, threads: [10], isTarget: true },
+    { who: 'sh 11', during: 100, threads: [11], isTarget: true },
+  ])
+  const functions = (who: Who): string[] => {
+    const { tree } = sliceProfile(timed, { ...asked, who })
+    return tree.frames.name.filter((name, row) => name !== 'main' && tree.frame.includes(row)).sort()
+  }
+  expect(functions({ kind: 'process', pid: 50, owner: 1 })).toEqual(['earlier'])
+  expect(functions({ kind: 'process', pid: 50, owner: 2 })).toEqual(['deeper', 'later'])
+  expect(functions({ kind: 'process', pid: 50 })).toEqual(['deeper', 'later'])
+  expect(functions({ kind: 'thread', pid: 50, owner: 1, tid: 50 })).toEqual(['earlier'])
+  expect(functions({ kind: 'thread', pid: 50, owner: 2, tid: 50 })).toEqual(['later'])
+  expect(functions({ kind: 'process', pid: 10, owner: 1 })).toEqual(['stranger'])
+  expect(functions({ kind: 'process', pid: 10, owner: 2 })).toEqual(['app'])
+  // The target with what it forked, and nobody who had its number before; of an owner that never was, nothing.
+  expect(functions({ kind: 'target' })).toEqual(['app', 'child'])
+  expect(functions({ kind: 'process', pid: 50, owner: 3 })).toEqual([])
 })
 
 test('what the profile says of itself', () => {

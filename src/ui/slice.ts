@@ -3,9 +3,11 @@
 import type { Target } from '../model/target.ts'
 import { buildCallTree, type CallTree, diffTrees } from '../profile/call-tree.ts'
 import { int64Reader } from '../profile/int64.ts'
+import { type Owner, ownersByPid } from '../profile/owners.ts'
 import type { Profile } from '../profile/profile.ts'
 import { labelText } from '../profile/roots.ts'
-import { type SampleFilter, sampleTest } from '../profile/select.ts'
+import { labelTest, type SampleFilter, sampleTest } from '../profile/select.ts'
+import { type LabelFilter, whoseLabels } from '../profile/whose.ts'
 import type { Who } from './view-state.ts'
 
 /** Milliseconds since the epoch, `fromMs` inclusive. */
@@ -125,28 +127,15 @@ function sampleCounter({ sampleTypes, samples }: Profile): (row: number) => numb
 }
 
 function sampleFilter(profile: Profile, request: SliceRequest, range: TimeRange): SampleFilter {
-  const labels = hasPids(profile) ? whoLabels(request.who, request.target) : {}
+  const labels = hasPids(profile) ? labelsOf(profile, request.who, request.target) : {}
   if (!hasClock(profile)) return { labels }
   const startMs = Number(profile.timeNanos) / 1e6
   return { labels, fromMs: range.fromMs - startMs, toMs: range.toMs - startMs }
 }
 
-/** Labels that samples of these have. */
-export function whoLabels(who: Who, target: Target): NonNullable<SampleFilter['labels']> {
-  switch (who.kind) {
-    case 'all':
-      return {}
-    case 'process':
-      return { pid: String(who.pid) }
-    case 'thread':
-      return { pid: String(who.pid), tid: String(who.tid) }
-    case 'target':
-      if (target.kind === 'process' && target.pid !== undefined) return { pid: String(target.pid) }
-      // A container's processes may make groups below its own.
-      if (target.cgroup) return { cgroup: new RegExp(`^${escapePattern(target.cgroup)}(/|$)`) }
-      return target.pid === undefined ? {} : { pid: String(target.pid) }
-  }
-}
+/** The answer for the same question of the API. */
+const labelsOf = (profile: Profile, who: Who, target: Target): LabelFilter =>
+  whoseLabels(profile, who.kind === 'target' ? { kind: 'target', target } : who)
 
 /** Focus and ignore by exact function name, unlike the patterns of `SampleFilter`, which also match file names. */
 function stackTest(profile: Profile, { focus, ignore }: SliceRequest): (sample: number) => boolean {
@@ -192,6 +181,8 @@ export interface ThreadRow {
 
 export interface ProcessRow {
   readonly pid: number
+  /** Where the PID was given again within the capture: which of its owners this is. */
+  readonly owner?: Pick<Owner, 'owner' | 'isMeant'> & { readonly of: number }
   readonly name: string
   readonly during: number
   readonly before: number | undefined
@@ -211,8 +202,10 @@ export function listProcesses(
   const factor = hasBase
     ? (request.during.toMs - request.during.fromMs) / (request.before!.toMs - request.before!.fromMs)
     : 1
-  const wanted = Object.entries(whoLabels({ kind: 'target' }, request.target))
-  const processes = new Map<number, Omit<ProcessRow, 'threads'> & { threads: Map<number, ThreadRow> }>()
+  const wanted = labelsOf(profile, { kind: 'target' }, request.target)
+  const isOfTarget = Object.keys(wanted).length > 0 ? labelTest(wanted) : () => false
+  const ownersOf = ownersByPid(profile)
+  const processes = new Map<string, Omit<ProcessRow, 'threads'> & { threads: Map<number, ThreadRow> }>()
   profile.labelSets.forEach((labels, set) => {
     const [after, base] = [during[set]!, before ? before[set]! * factor : undefined]
     if (after === 0 && !base) return
@@ -221,16 +214,21 @@ export function listProcesses(
     const tid = Number(labelText(labels, 'tid') ?? pid)
     const threadName = labelText(labels, 'thread') ?? labelText(labels, 'comm') ?? ''
     const name = labelText(labels, 'process') ?? threadName
-    const isTarget =
-      wanted.length > 0 &&
-      wanted.every(([key, want]) => {
-        const text = labelText(labels, key) ?? ''
-        return want instanceof RegExp ? want.test(text) : want === text
-      })
-    const process = processes.get(pid) ?? { pid, name, during: 0, before: before && 0, threads: new Map(), isTarget }
+    const owners = ownersOf.get(pid) ?? []
+    const owner = owners.find((each) => labelTest(each.labels)(labels))
+    const key = `${pid} ${owner?.owner ?? ''}`
+    const process = processes.get(key) ?? {
+      pid,
+      ...(owner && { owner: { owner: owner.owner, isMeant: owner.isMeant, of: owners.length } }),
+      name,
+      during: 0,
+      before: before && 0,
+      threads: new Map(),
+      isTarget: isOfTarget(labels),
+    }
     const thread = process.threads.get(tid) ?? { pid, tid, name: threadName, during: 0, before: before && 0 }
     process.threads.set(tid, addTo(thread, after, base))
-    processes.set(pid, addTo({ ...process, name: tid === pid ? name : process.name }, after, base))
+    processes.set(key, addTo({ ...process, name: tid === pid ? name : process.name }, after, base))
   })
   return [...processes.values()]
     .map((row) => ({ ...row, threads: [...row.threads.values()].sort((a, b) => b.during - a.during) }))
@@ -256,5 +254,3 @@ function sumByLabelSet(profile: Profile, range: TimeRange): Float64Array {
   }
   return sums
 }
-
-const escapePattern = (text: string): string => text.replace(/[\\^$.*+?()[\]{}|/]/g, '\\$&')

@@ -28,6 +28,8 @@ test('a view with everything set comes back as it was', () => {
 test.each([
   ['who=all', { who: { kind: 'all' } }],
   ['who=17', { who: { kind: 'process', pid: 17 } }],
+  ['who=17-2', { who: { kind: 'process', pid: 17, owner: 2 } }],
+  ['who=17-2.18', { who: { kind: 'thread', pid: 17, owner: 2, tid: 18 } }],
   ['who=17.18', { who: { kind: 'thread', pid: 17, tid: 18 } }],
   ['sort=-change', { sort: 'change', descending: true }],
   ['zoom=0a1b2c3d', { zoom: { path: '0a1b2c3d' } }],
@@ -37,12 +39,20 @@ test.each([
   expect(printView(view)).toBe(query)
 })
 
-test.each(['who=x;rm', 'picture=none', 'from=5&to=5', 'from=a&to=b', 'zoom=xyz', 'sort=weight', 'root=left', 'x=y'])(
-  '%s is as if it were not there',
-  (query) => {
-    expect(parseView(query)).toEqual(defaultView)
-  },
-)
+test.each([
+  'who=x;rm',
+  'who=17-0',
+  'who=17-',
+  'picture=none',
+  'from=5&to=5',
+  'from=a&to=b',
+  'zoom=xyz',
+  'sort=weight',
+  'root=left',
+  'x=y',
+])('%s is as if it were not there', (query) => {
+  expect(parseView(query)).toEqual(defaultView)
+})
 
 test('a zoom whose part makes no sense shows the whole box', () => {
   expect(parseView('zoom=0a1b2c3d~0.9~0.1').zoom).toEqual({ path: '0a1b2c3d' })

@@ -5,8 +5,8 @@
 export type Who =
   | { readonly kind: 'target' }
   | { readonly kind: 'all' }
-  | { readonly kind: 'process'; readonly pid: number }
-  | { readonly kind: 'thread'; readonly pid: number; readonly tid: number }
+  | { readonly kind: 'process'; readonly pid: number; readonly owner?: number }
+  | { readonly kind: 'thread'; readonly pid: number; readonly owner?: number; readonly tid: number }
 
 export type Picture = 'diff' | 'during' | 'before'
 export const pictures = ['diff', 'during', 'before'] as const
@@ -117,13 +117,18 @@ export function printView(view: View): string {
   return params.toString()
 }
 
-/** `all`, `4242` (a process), `4242.4250` (a thread of it); nothing: the incident's target. */
+/**
+ * `all`, `4242` (a process), `4242.4250` (a thread of it), `4242-2` (the second of those that had the PID), `4242-2.4250`;
+ * nothing: the incident's target.
+ */
 export function parseWho(text: string | null): Who {
   if (text === 'all') return { kind: 'all' }
-  const match = /^(\d{1,10})(?:\.(\d{1,10}))?$/.exec(text ?? '')
+  const match = /^(\d{1,10})(?:-([1-9]\d{0,5}))?(?:\.(\d{1,10}))?$/.exec(text ?? '')
   if (!match) return { kind: 'target' }
-  const pid = Number(match[1])
-  return match[2] === undefined ? { kind: 'process', pid } : { kind: 'thread', pid, tid: Number(match[2]) }
+  const process = { pid: Number(match[1]), ...(match[2] !== undefined && { owner: Number(match[2]) }) }
+  return match[3] === undefined
+    ? { kind: 'process', ...process }
+    : { kind: 'thread', ...process, tid: Number(match[3]) }
 }
 
 export function printWho(who: Who): string {
@@ -133,11 +138,14 @@ export function printWho(who: Who): string {
     case 'all':
       return 'all'
     case 'process':
-      return String(who.pid)
+      return printProcess(who)
     case 'thread':
-      return `${who.pid}.${who.tid}`
+      return `${printProcess(who)}.${who.tid}`
   }
 }
+
+const printProcess = ({ pid, owner }: { readonly pid: number; readonly owner?: number }): string =>
+  owner === undefined ? String(pid) : `${pid}-${owner}`
 
 function parseRange(params: URLSearchParams): readonly [number, number] | undefined {
   const [from, to] = [params.get('from'), params.get('to')]

@@ -48,6 +48,9 @@ export function WhoPicker({ target, processes, who, onWho, toCores }: WhoPickerP
     setOpen(false)
     button.current?.focus()
   }
+  const process = 'pid' in who ? processes.find((row) => isOf(row, who)) : undefined
+  // An address may name the PID alone, also where it says too little.
+  const chosen = printWho('pid' in who && process ? { ...who, ...processOf(process) } : who)
   const whole = processes.reduce((sum, { during }) => sum + during, 0)
   const option = (
     next: Who,
@@ -58,7 +61,7 @@ export function WhoPicker({ target, processes, who, onWho, toCores }: WhoPickerP
       <button
         type="button"
         className={extra.indent ? 'indent' : undefined}
-        aria-pressed={printWho(next) === printWho(who)}
+        aria-pressed={printWho(next) === chosen}
         onClick={() => choose(next)}
       >
         <span className="bar" aria-hidden="true">
@@ -77,9 +80,9 @@ export function WhoPicker({ target, processes, who, onWho, toCores }: WhoPickerP
   const targets = processes.filter(({ isTarget }) => isTarget)
   const others = processes.filter(({ isTarget }) => !isTarget)
   const hidden = Math.max(0, others.length - maxProcesses)
-  const threadOptions = ({ threads }: ProcessRow) =>
-    threads.slice(0, maxThreads).map((thread) =>
-      option({ kind: 'thread', pid: thread.pid, tid: thread.tid }, thread.name || 'thread', {
+  const threadOptions = (row: ProcessRow) =>
+    row.threads.slice(0, maxThreads).map((thread) =>
+      option({ kind: 'thread', ...processOf(row), tid: thread.tid }, thread.name || 'thread', {
         ...thread,
         detail: `tid ${thread.tid}`,
         indent: true,
@@ -101,22 +104,25 @@ export function WhoPicker({ target, processes, who, onWho, toCores }: WhoPickerP
         aria-controls={id}
         onClick={() => setOpen(!isOpen)}
       >
-        <span className="caption">Process</span> {nameOf(who, target, processes)} <span aria-hidden="true">▾</span>
+        <span className="caption">Process</span> {nameOf(who, target, process)} <span aria-hidden="true">▾</span>
       </button>
       {isOpen && (
         <ul id={id} className="options" aria-label="Processes and threads by CPU">
           {option({ kind: 'target' }, printTarget(target), { ...sum(targets), detail: 'this incident' })}
           {targets.length > 1 || (targets[0]?.threads.length ?? 0) > 1 ? targets.flatMap(threadOptions) : null}
           {option({ kind: 'all' }, 'everything on this node', sum(processes))}
-          {others.slice(0, maxProcesses).flatMap((process) => [
-            option({ kind: 'process', pid: process.pid }, process.name || 'process', {
-              ...process,
-              detail: `pid ${process.pid}${process.threads.length > 1 ? ` · ${process.threads.length} threads` : ''}`,
+          {others.slice(0, maxProcesses).flatMap((row) => [
+            option({ kind: 'process', ...processOf(row) }, row.name || 'process', {
+              ...row,
+              detail: `${printPid(row)}${row.threads.length > 1 ? ` · ${row.threads.length} threads` : ''}`,
             }),
             // Threads of the one that is looked at; all of them would be a list of hundreds.
-            ...('pid' in who && who.pid === process.pid && process.threads.length > 1 ? threadOptions(process) : []),
+            ...(row === process && row.threads.length > 1 ? threadOptions(row) : []),
           ])}
           {hidden > 0 && <li className="note">and {hidden} that used less</li>}
+          {processes.some(({ owner }) => owner) && (
+            <li className="note">The kernel gave a PID again during this capture: owners are those that had it.</li>
+          )}
           {processes.length === 0 && <li className="note">Nobody was on a CPU in this time.</li>}
         </ul>
       )}
@@ -124,11 +130,24 @@ export function WhoPicker({ target, processes, who, onWho, toCores }: WhoPickerP
   )
 }
 
-function nameOf(who: Who, target: Target, processes: readonly ProcessRow[]): string {
+type ProcessOf = { readonly pid: number; readonly owner?: number }
+
+const processOf = ({ pid, owner }: ProcessRow): ProcessOf => ({ pid, ...(owner && { owner: owner.owner }) })
+
+/** Of several that had the PID the one that is asked for, else the one that the PID alone means. */
+const isOf = (row: ProcessRow, { pid, owner }: ProcessOf): boolean =>
+  row.pid === pid && (owner === undefined ? row.owner?.isMeant !== false : row.owner?.owner === owner)
+
+/** `pid 50`, `pid 50, owner 2 of 3` */
+const printPid = ({ pid, owner }: Pick<ProcessRow, 'pid' | 'owner'>): string =>
+  `pid ${pid}${owner ? `, owner ${owner.owner} of ${owner.of}` : ''}`
+
+function nameOf(who: Who, target: Target, process: ProcessRow | undefined): string {
   if (who.kind === 'target') return printTarget(target)
   if (who.kind === 'all') return 'everything on this node'
-  const process = processes.find(({ pid }) => pid === who.pid)
-  if (who.kind === 'process') return `${process?.name ?? 'process'} (pid ${who.pid})`
+  const owner = who.owner === undefined ? '' : `, owner ${who.owner}`
+  const pid = process ? printPid(process) : `pid ${who.pid}${owner}`
+  if (who.kind === 'process') return `${process?.name || 'process'} (${pid})`
   const thread = process?.threads.find(({ tid }) => tid === who.tid)
-  return `${thread?.name ?? 'thread'} (tid ${who.tid})`
+  return `${thread?.name || 'thread'} (tid ${who.tid}${pid.includes('owner') ? ` of ${pid}` : ''})`
 }

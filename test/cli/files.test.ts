@@ -5,6 +5,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { gzipSync, zstdCompressSync } from 'node:zlib'
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import { encodePprof } from '../../src/profile/pprof-encode.ts'
+import { drawProfile } from '../drawn-stacks.ts'
 import { hasGo } from '../go-pprof.ts'
 import { cleanEnv, fixture, root, spikecam } from './spikecam.ts'
 
@@ -273,4 +275,34 @@ test('a reader that has seen enough ends the program well', async () => {
   child.stderr.on('data', (chunk: Buffer) => err.push(chunk))
   const code = await new Promise((resolve) => child.once('close', resolve))
   expect({ code, stderr: Buffer.concat(err).toString() }).toEqual({ code: 0, stderr: '' })
+})
+
+test('of a PID that was given again --label chooses the owner; both are listed when none is, or a wrong one', async () => {
+  const file = join(folder, 'reused.pb.gz')
+  const drawn = drawProfile(
+    [
+      'main;earlier 1 @0 {pid=50 tid=50 comm=old owner=1}',
+      'main;later 1 @1000 {pid=50 tid=50 comm=new owner=2}',
+      'main;later;deeper 2 @3000 {pid=50 tid=51 comm=worker owner=2}',
+      'main;other 1 @0 {pid=60 tid=60 comm=redis}',
+    ].join('\n'),
+  )
+  writeFileSync(file, gzipSync(encodePprof({ ...drawn, timeNanos: 1_767_323_045_000_000_000n })))
+  const owners = 'owner=1 (old, 1 sample, 03:04:05Z to 03:04:05Z), owner=2 (new, 3 samples, 03:04:06Z to 03:04:08Z)'
+  const top = async (label: string) => {
+    const { code, stdout, stderr } = await spikecam(['top', file, '-o', 'json', '--label', label])
+    const rows = (code === 0 ? JSON.parse(stdout) : []) as { function: string }[]
+    return { code, functions: rows.map((row) => row.function).sort(), stderr }
+  }
+  expect(await top('pid=50,owner=1')).toEqual({ code: 0, functions: ['earlier', 'main'], stderr: '' })
+  expect(await top('pid=50,owner=2')).toEqual({ code: 0, functions: ['deeper', 'later', 'main'], stderr: '' })
+  const both = await top('pid=50')
+  expect(both.functions).toEqual(['deeper', 'earlier', 'later', 'main'])
+  expect(both.stderr).toBe(`PID 50 was given again: ${owners}; --label pid=50,owner=1 shows one of them\n`)
+  const wrong = await top('pid=50,owner=3')
+  expect(wrong).toMatchObject({ code: 6, stderr: expect.stringContaining(`; owners of PID 50: ${owners}`) })
+  expect((await top('pid=60,owner=1')).stderr).toContain('samples of pid=60 have no label "owner"')
+  expect((await top('comm=redi')).stderr).toContain('; "comm" is one of old, new, worker, redis')
+  const { stdout } = await spikecam(['flame', file, '--by', 'process', '-o', '-'])
+  for (const name of ['old (50, owner 1)', 'new (50, owner 2)', 'redis (60)']) expect(stdout).toContain(name)
 })

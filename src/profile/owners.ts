@@ -1,0 +1,183 @@
+// Who had a PID: a number that the kernel gave again within one capture has several owners, and their samples say which.
+//
+//   {pid=50 owner=1} … {pid=50 owner=2}        a neighbour, as ring/mark-owners.ts counts them in the order of time
+//   {pid=10 family=0} … {pid=10 family=10}     the target's own PID: somebody else, then the target (to-profile.ts)
+import { int64Reader } from './int64.ts'
+import type { Label, Profile } from './profile.ts'
+import { labelText } from './roots.ts'
+
+/** One of those that had the same PID. */
+export interface Owner {
+  /** Counted in the order of time, from 1. */
+  readonly owner: number
+  readonly pid: number
+  /** As its main thread is called. */
+  readonly name: string
+  readonly samples: number
+  /** Its first and its last sample, milliseconds since the profile's start; absent where it knows no times. */
+  readonly fromMs?: number
+  readonly toMs?: number
+  /** What tells its samples from those of the others. */
+  readonly labels: Readonly<Record<string, string>>
+  /** It is meant where nobody says which: the target of the capture, else who was sampled most. */
+  readonly isMeant: boolean
+}
+
+/**
+ * True when the agent told the samples of a process, and of the children that it forked during the recording, from those
+ * of others that had its PID before or after: `family` is its PID then, and 0 for the others.
+ */
+export function isMarked({ labelSets }: Profile, pid: number): boolean {
+  const text = String(pid)
+  return labelSets.some((labels) => {
+    const family = labelText(labels, 'family')
+    return family === text || (family === '0' && labelText(labels, 'pid') === text)
+  })
+}
+
+export function findOwner(profile: Profile, pid: number, owner: number): Owner | undefined {
+  return ownersByPid(profile)
+    .get(pid)
+    ?.find((each) => each.owner === owner)
+}
+
+/**
+ * PIDs that say too little: more than one had them, or somebody else than the target. Nearly always there is none.
+ * Oldest owner first.
+ */
+export function ownersByPid(profile: Profile): ReadonlyMap<number, readonly Owner[]> {
+  const marks = marksByPid(profile)
+  const owners = new Map<number, readonly Owner[]>()
+  if (marks.size > 0)
+    for (const [pid, seen] of countMarks(profile, marks)) owners.set(pid, toOwners(profile, pid, seen))
+  return owners
+}
+
+/** `owner=2` or `family=0`: what tells the owners of a PID apart. */
+interface Mark {
+  readonly key: 'owner' | 'family'
+  readonly value: string
+}
+
+/** Which mark a label set has; of PIDs only whose marks differ, or that were somebody else's than the target's. */
+function marksByPid({ labelSets }: Profile): Map<string, (Mark | undefined)[]> {
+  const marks = new Map<string, (Mark | undefined)[]>()
+  labelSets.forEach((labels, set) => {
+    const mark = markOf(labels)
+    const pid = mark && labelText(labels, 'pid')
+    if (pid === undefined) return
+    const known = marks.get(pid) ?? []
+    known[set] = mark
+    marks.set(pid, known)
+  })
+  for (const [pid, known] of marks) {
+    const values = new Set(known.flatMap((mark) => (mark ? [`${mark.key} ${mark.value}`] : [])))
+    if (values.size === 1 && !values.has('family 0')) marks.delete(pid)
+  }
+  return marks
+}
+
+/** A child of the target has its family's number, and a PID that nobody else had. */
+function markOf(labels: readonly Label[]): Mark | undefined {
+  const owner = labelText(labels, 'owner')
+  if (owner !== undefined) return { key: 'owner', value: owner }
+  const family = labelText(labels, 'family')
+  return family === undefined ? undefined : { key: 'family', value: family }
+}
+
+interface Seen {
+  readonly mark: Mark
+  name: string
+  isNamedByMain: boolean
+  samples: number
+  ofFamily: number
+  fromMs: number
+  toMs: number
+}
+
+function countMarks(
+  { samples, labelSets, sampleTypes }: Profile,
+  marks: ReadonlyMap<string, readonly (Mark | undefined)[]>,
+): Map<number, Seen[]> {
+  const found = new Map<number, Seen[]>()
+  const seenOf: (Seen | undefined)[] = []
+  for (const [pid, known] of marks) {
+    const seen = new Map<string, Seen>()
+    known.forEach((mark, set) => {
+      if (!mark) return
+      const each = seen.get(mark.value) ?? fresh(mark)
+      seen.set(mark.value, each)
+      seenOf[set] = each
+      const labels = labelSets[set] ?? []
+      const isMain = labelText(labels, 'tid') === pid
+      if (each.name !== '' && (each.isNamedByMain || !isMain)) return
+      each.name = labelText(labels, 'process') ?? labelText(labels, 'comm') ?? labelText(labels, 'thread') ?? ''
+      each.isNamedByMain = isMain
+    })
+    found.set(Number(pid), [...seen.values()])
+  }
+  // A row may stand for several samples of equal stack, labels and time.
+  const counts = samples.values[sampleTypes.findIndex(({ type, unit }) => type === 'samples' && unit === 'count')]
+  const countOf = counts ? int64Reader(counts) : () => 1
+  for (let sample = 0; sample < samples.length; sample++) {
+    const set = samples.labels[sample] as number
+    const each = seenOf[set]
+    if (!each) continue
+    each.samples += countOf(sample)
+    const labels = labelSets[set] ?? []
+    if (labelText(labels, 'family') === labelText(labels, 'pid')) each.ofFamily += countOf(sample)
+    const atMs = samples.offsetMs?.[sample]
+    if (atMs === undefined) continue
+    each.fromMs = Math.min(each.fromMs, atMs)
+    each.toMs = Math.max(each.toMs, atMs)
+  }
+  return found
+}
+
+const fresh = (mark: Mark): Seen => ({
+  mark,
+  name: '',
+  isNamedByMain: false,
+  samples: 0,
+  ofFamily: 0,
+  fromMs: Number.POSITIVE_INFINITY,
+  toMs: Number.NEGATIVE_INFINITY,
+})
+
+function toOwners(profile: Profile, pid: number, seen: readonly Seen[]): Owner[] {
+  const isTargets = isMarked(profile, pid)
+  const by = (each: Seen): number => (isTargets ? each.ofFamily : each.samples)
+  const most = Math.max(...seen.map(by))
+  const meant = most > 0 ? seen.find((each) => by(each) === most) : undefined
+  // Marked by the family they are counted here, in the order of time; where there is none, as they stand.
+  const inOrder = [...seen].sort((a, b) =>
+    a.mark.key === 'owner' ? Number(a.mark.value) - Number(b.mark.value) : a.fromMs - b.fromMs || 0,
+  )
+  return inOrder.map((each, at) => ({
+    owner: each.mark.key === 'owner' ? Number(each.mark.value) : at + 1,
+    pid,
+    name: each.name,
+    samples: each.samples,
+    ...(Number.isFinite(each.fromMs) && { fromMs: each.fromMs, toMs: each.toMs }),
+    labels: { pid: String(pid), [each.mark.key]: each.mark.value },
+    isMeant: each === meant,
+  }))
+}
+
+/** `1 (old, 12 samples, 03:04:05Z to 03:04:08Z), 2 (new, 7 samples, …)` @param nameOf what stands for the number */
+export function printOwners(
+  { timeNanos }: Pick<Profile, 'timeNanos'>,
+  owners: readonly Owner[],
+  nameOf: (owner: Owner) => string = ({ owner }) => String(owner),
+): string {
+  const startMs = Number(timeNanos) / 1e6
+  const clock = (ms: number): string => `${new Date(startMs + ms).toISOString().slice(11, 19)}Z`
+  return owners
+    .map((each) => {
+      const { name, samples, fromMs, toMs } = each
+      const count = `${samples} ${samples === 1 ? 'sample' : 'samples'}`
+      const times = timeNanos > 0n && fromMs !== undefined ? `, ${clock(fromMs)} to ${clock(toMs ?? fromMs)}` : ''
+      return `${nameOf(each)} (${name ? `${name}, ` : ''}${count}${times})`
+    })
+    .join(', ')
+}
