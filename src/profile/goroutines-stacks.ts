@@ -49,10 +49,11 @@ export function parseGoroutineStacks(bytes: Uint8Array): GoroutineDump {
   let inReason = false
   let unknown = 0
   let cut = 0
-  const close = (): void => {
+  const close = ({ isMidLine = false } = {}): void => {
     if (open) goroutines.push(closed(open))
     // `exit status 2` of `go run` stands right below the last stack and is no frame.
     if (pending !== undefined && /\)$|^created by /.test(pending)) cut++
+    else if (pending !== undefined && isMidLine && !/^exit status \d+$/.test(pending)) cut++
     open = undefined
     pending = undefined
   }
@@ -76,7 +77,8 @@ export function parseGoroutineStacks(bytes: Uint8Array): GoroutineDump {
       pending = line
     }
   }
-  close()
+  // Go stops at 64 MB, wherever in a line that is.
+  close({ isMidLine: bytes.at(-1) !== 0x0a })
   if (goroutines.length === 0) throw new Failure('NOT_A_PROFILE', 'There is no `goroutine N [state]:` line in it.')
   const losses = [
     { what: 'lines between goroutines that are not part of a stack', count: unknown },

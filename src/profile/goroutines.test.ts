@@ -249,6 +249,17 @@ describe('debug=2, panics and signals', () => {
   })
 })
 
+test('a dump that was cut off within a line: Go stops at 64 MB', () => {
+  const whole = new TextDecoder().decode(read('go1.26-debug2-labels.txt'))
+  const frame = whole.lastIndexOf('\n\t')
+  const cutAt = (at: number) => parseGoroutineStacks(utf8(whole.slice(0, at))).losses.filter(({ isCut }) => isCut)
+  const cut = [{ what: 'frames whose second line is missing: the dump was cut off', count: 1, isCut: true }]
+  expect(cutAt(frame - 3)).toEqual(cut)
+  expect(cutAt(frame)).toEqual(cut)
+  expect(cutAt(whole.length - 1)).toEqual([])
+  expect(cutAt(whole.length)).toEqual([])
+})
+
 test('groups differ by state, labels and place, not by arguments or ids', () => {
   const goroutine = (id: number, rest: Partial<Goroutine>): Goroutine => ({
     id,

@@ -65,7 +65,8 @@ export function parseJavaFrame(text: string): OpenJavaFrame | undefined {
 
 const lock =
   /^-\s+(locked|eliminated|waiting to lock|waiting on|waiting to re-lock in wait\(\)|parking to wait for|blocked on)\s+(.*)$/
-const angled = /^<([^>]*)>(?: \(an? (.*)\)(?:, owner #\d+)?)?$/
+/** Behind the class JDK 24 names the owner of a monitor by number, and programs that dump themselves by name, too. */
+const angled = /^<([^>]*)>(?: \(an? (.*?)\)(?:, owner #\d+| owned by ".*" t@\d+)?)?$/
 
 /** A trimmed line that begins with `- `; undefined when it is no lock line. */
 export function parseFrameLock(text: string): FrameLock | undefined {

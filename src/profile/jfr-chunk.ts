@@ -24,6 +24,7 @@ export class JfrChunk {
   readonly version: string
   readonly sizeBytes: number
   /** Since 1970. */
+  readonly startNanos: bigint
   readonly startMs: number
   readonly durationMs: number
   readonly ticksPerSecond: number
@@ -51,6 +52,7 @@ export class JfrChunk {
     const size = header.raw64()
     header.raw64()
     const metadataAt = header.raw64()
+    this.startNanos = new DataView(file.buffer, file.byteOffset + header.at, 8).getBigInt64(0)
     this.startMs = header.raw64() / 1e6
     this.durationMs = header.raw64() / 1e6
     this.startTicks = header.raw64()

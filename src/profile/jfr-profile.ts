@@ -81,8 +81,10 @@ export function parseJfrProfile(file: Uint8Array): Profile {
   const builder = new ProfileBuilder(shown.map(({ type }) => type))
   builder.defaultType = 0
   const { startMs, durationMs } = spanOf(chunks)
-  // A double holds nanoseconds since 1970 to a quarter of a microsecond.
-  builder.timeNanos = BigInt(Math.round(startMs * 1000)) * 1000n
+  builder.timeNanos = chunks.reduce(
+    (first, { startNanos }) => (startNanos < first ? startNanos : first),
+    chunks[0]!.startNanos,
+  )
   builder.durationNanos = BigInt(Math.round(durationMs * 1e6))
   const period = samplingPeriodNanos(chunks)
   if (period !== undefined) {

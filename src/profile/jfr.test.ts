@@ -132,6 +132,8 @@ test('columns, period, labels and losses of a profile', () => {
     { type: 'native', unit: 'count' },
   ])
   expect(profile.defaultType).toBe(0)
+  // As the header has it: a double would round it to a quarter of a microsecond.
+  expect(profile.timeNanos).toBe(new DataView(unzip('jdk25.jfr.gz').buffer).getBigInt64(32))
   expect([profile.periodType, profile.period]).toEqual([{ type: 'cpu', unit: 'nanoseconds' }, 20_000_000n])
   const labels = profile.labelSets.flat()
   expect(labels).toContainEqual({ key: 'comm', str: 'virtual-busy' })

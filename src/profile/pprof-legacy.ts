@@ -65,6 +65,8 @@ class LegacyReader {
   private readonly symbols = new Map<bigint, LegacySymbol[]>()
   private readonly mappings: Mapping[] = []
   private strangeLines = 0
+  /** What the program itself could not keep. */
+  private discarded = 0
 
   readLine(raw: string): void {
     const line = raw.trim()
@@ -136,7 +138,8 @@ class LegacyReader {
       if (name === 'cycles/second') hertz = value
       else if (name === 'sampling period') this.period = value
       else if (name === 'ms since reset') this.durationNanos = value * 1_000_000n
-      else if (name !== 'discarded samples') this.readContention(line, hertz)
+      else if (name === 'discarded samples') this.discarded += Number(value)
+      else this.readContention(line, hertz)
     }
   }
 
@@ -207,6 +210,7 @@ class LegacyReader {
     builder.period = this.period
     builder.durationNanos = this.durationNanos
     builder.addLoss('lines that are not part of the profile', this.strangeLines)
+    builder.addLoss('samples that the program discarded', this.discarded)
     const locations = new Map<bigint, number>()
     const locate = (address: bigint): number => {
       let location = locations.get(address)

@@ -166,6 +166,15 @@ describe('older text forms', () => {
     expect({ ...(header(profile) as object), timeNanos: 0n }).toEqual({ ...(header(theirs) as object), timeNanos: 0n })
   })
 
+  test('samples that the program discarded are a loss', async () => {
+    const text = readFileSync(join(folder, 'contentionz.txt'), 'utf8').replace(
+      'discarded samples = 0',
+      'discarded samples = 7',
+    )
+    const { profile } = await readProfile(Buffer.from(text))
+    expect(profile.losses).toEqual([{ what: 'samples that the program discarded', count: 7 }])
+  })
+
   test('keeps the names that Go writes', async () => {
     const { profile } = await readProfile(readFileSync(join(folder, 'go-mutex.txt')))
     expect(new Set(topFunctions(profile).functions.map((row) => row.function))).toEqual(

@@ -8,6 +8,8 @@ import { TextWriter } from './text-writer.ts'
 const units = ['nanoseconds', 'microseconds', 'milliseconds', 'seconds', 'bytes']
 /** Milliseconds of one unit. */
 const milliseconds: Record<string, number> = { nanoseconds: 1e-6, microseconds: 1e-3, milliseconds: 1, seconds: 1e3 }
+/** JSON's readers have doubles. */
+const inexact = 'values above 2^53, rounded'
 /** A pause is written as an empty stack when it is longer than what rounding makes: one microsecond. */
 const shortestPauseMs = 1e-3
 
@@ -34,11 +36,14 @@ export function writeSpeedscope(profile: Profile, name = profile.comments[0]): U
   let written = 0
   let active = 0
   let heaviest = -1
+  let rounded = 0
   for (const [column, { type }] of profile.sampleTypes.entries()) {
     const read = int64Reader(profile.samples.values[column] as BigInt64Array)
     for (const thread of threads) {
       const total = thread.samples.reduce((sum, sample) => sum + Math.abs(read(sample)), 0)
       if (total === 0) continue
+      if (total > Number.MAX_SAFE_INTEGER)
+        rounded += thread.samples.filter((sample) => !Number.isSafeInteger(read(sample))).length
       // Types of one thread need names that differ; a thread that has one type alone keeps its own.
       const isAlone = profile.sampleTypes.every((_, other) => other === column || !hasValues(profile, other, thread))
       const title = isAlone ? thread.name || type : [thread.name, type].filter(Boolean).join(' · ')
@@ -53,7 +58,8 @@ export function writeSpeedscope(profile: Profile, name = profile.comments[0]): U
   }
   out.write(`],"activeProfileIndex":${active},"shared":{"frames":[`)
   for (const [i, row] of frames.rows.entries()) out.write(i === 0 ? row : `,${row}`)
-  out.write(`]}${printRemarks(profile)}}\n`)
+  const losses = rounded > 0 ? [...profile.losses, { what: inexact, count: rounded }] : profile.losses
+  out.write(`]}${printRemarks({ ...profile, losses })}}\n`)
   return out.toBytes()
 }
 

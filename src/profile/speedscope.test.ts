@@ -137,6 +137,34 @@ test('events that do not match, unknown frames, fractions', () => {
   ])
 })
 
+test('nanoseconds since 1970 are above 2^53 and still times; what 64 bits do not hold is counted', () => {
+  const start = 1_795_000_000_000_000_000
+  const file = (profile: object): Uint8Array =>
+    utf8(
+      JSON.stringify({
+        shared: { frames: [{ name: 'f' }] },
+        profiles: [{ name: 't', unit: 'nanoseconds', ...profile }],
+      }),
+    )
+  const events = [
+    { type: 'O', frame: 0, at: start },
+    { type: 'C', frame: 0, at: start + 1_000_448 },
+  ]
+  const evented = parseSpeedscope(file({ type: 'evented', startValue: start, endValue: start + 2_000_128, events }))
+  expect([...evented.samples.values[0]!]).toEqual([1_000_448n])
+  expect(evented.durationNanos).toBe(2_000_128n)
+  const sampled = {
+    type: 'sampled',
+    startValue: 0,
+    endValue: 1,
+    samples: [[0], [0], [0]],
+    weights: [2 ** 60, 1e300, 'x'],
+  }
+  const { samples, losses } = parseSpeedscope(file(sampled))
+  expect([...samples.values[0]!]).toEqual([2n ** 60n, 0n, 0n])
+  expect(losses).toEqual([{ what: 'weights that are no numbers of 64 bits, left out', count: 2 }])
+})
+
 test('events that mean too many frames are refused', () => {
   const frames = Array.from({ length: 10 }, (_, i) => ({ name: `f${i}` }))
   const opened = Array.from({ length: 20_000 }, (_, i) => ({ type: 'O', frame: i % 10, at: i }))
@@ -230,6 +258,13 @@ describe('profiles of other formats', () => {
     const wall = written.profiles.find(({ name }) => name === 'wall')
     expect(wall?.weights).toEqual([...profile.samples.values[1]!].filter((value) => value > 0n).map(Number))
     expect(wall?.endValue).toBe(Number(profile.durationNanos))
+  })
+
+  test('values that JSON does not hold are rounded, and the file says so', () => {
+    const profile = drawProfile('a 9007199254740993\nb 2')
+    const again = parseSpeedscope(writeSpeedscope(profile))
+    expect([...again.samples.values[0]!]).toEqual([2n ** 53n, 2n])
+    expect(again.losses).toEqual([{ what: 'values above 2^53, rounded', count: 1 }])
   })
 
   test('nothing to write', () => {

@@ -69,6 +69,7 @@ class SpeedscopeReader {
   private times = 1
   private labels = 0
   private rounded = 0
+  private notHeld = 0
   private unknownFrames = 0
   private outOfOrder = 0
 
@@ -81,7 +82,7 @@ class SpeedscopeReader {
     this.frames = frames.map((frame) => this.internFrame(frame))
     const starts = profiles
       .filter((profile) => isTime(profile))
-      .map((profile) => finite(profile.startValue) * unitOf(profile).times)
+      .map((profile) => fitting(profile.startValue) * unitOf(profile).times)
     this.startNanos = starts.reduce((first, start) => Math.min(first, start), starts[0] ?? 0)
   }
 
@@ -94,14 +95,15 @@ class SpeedscopeReader {
       this.column = this.columnOf(profile)
       this.times = times
       this.labels = builder.internLabels(labelsOf(profile, seen))
-      const start = finite(profile.startValue)
+      const start = fitting(profile.startValue)
       const end = profile.type === 'evented' ? this.readEvents(profile, start) : this.readSamples(profile, start)
-      if (isTime(profile)) endNanos = Math.max(endNanos, Math.max(end, finite(profile.endValue)) * times)
+      if (isTime(profile)) endNanos = Math.max(endNanos, Math.max(end, fitting(profile.endValue)) * times)
     }
     builder.durationNanos = wholeNanos(endNanos - this.startNanos)
     const shown = profiles[active] ?? profiles[0]
     builder.defaultType = Math.max(0, this.columnOf(shown ?? {}))
     builder.addLoss('weights whose fraction was rounded', this.rounded)
+    builder.addLoss('weights that are no numbers of 64 bits, left out', this.notHeld)
     builder.addLoss('frames that the table does not have', this.unknownFrames)
     builder.addLoss('events out of order', this.outOfOrder)
     return builder.build()
@@ -121,7 +123,7 @@ class SpeedscopeReader {
       const stack = samples[i]
       const frames = isArray(stack) ? stack : []
       // Without weights each sample counts as one unit.
-      const weight = i < weights.length ? finite(weights[i]) : 1
+      const weight = i < weights.length ? this.weight(weights[i]) : 1
       const locations = new Uint32Array(frames.length)
       for (let j = 0; j < frames.length; j++) locations[frames.length - 1 - j] = this.location(frames[j])
       this.add(this.builder.internStack(locations), weight, at)
@@ -130,13 +132,20 @@ class SpeedscopeReader {
     return at
   }
 
+  private weight(value: Json | undefined): number {
+    const weight = fitting(value, Number.NaN)
+    if (Math.abs(weight * this.times) < tooLarge) return weight
+    this.notHeld++
+    return 0
+  }
+
   private readEvents(profile: JsonObject, start: number): number {
     /** Root first. */
     const open: number[] = []
     let at = start
     for (const event of isArray(profile.events) ? profile.events : []) {
       if (!isObject(event)) continue
-      const next = finite(event.at, at)
+      const next = fitting(event.at, at)
       let isInOrder = next >= at
       if (next > at) {
         if (open.length > 0) this.addOpen(open, next - at, at)
@@ -151,14 +160,14 @@ class SpeedscopeReader {
       }
       if (!isInOrder) this.outOfOrder++
     }
-    const end = finite(profile.endValue, at)
+    const end = fitting(profile.endValue, at)
     if (open.length > 0 && end > at) this.addOpen(open, end - at, at)
     return Math.max(at, end)
   }
 
   private addOpen(open: readonly number[], weight: number, at: number): void {
     this.budget.spend(open.length)
-    this.add(this.builder.internStack(open.toReversed()), weight, at)
+    this.add(this.builder.internStack(open.toReversed()), this.weight(weight), at)
   }
 
   private add(stack: number, weight: number, at: number): void {
@@ -188,6 +197,13 @@ class SpeedscopeReader {
     })
   }
 }
+
+/** What 64 bits with a sign do not hold. */
+const tooLarge = 2 ** 63
+
+/** Times may be nanoseconds since 1970, which are above 2^53: to a quarter of a microsecond. */
+const fitting = (value: Json | undefined, fallback = 0): number =>
+  typeof value === 'number' && Math.abs(value) < tooLarge ? value : fallback
 
 const isTime = (profile: JsonObject): boolean => unitOf(profile).as === time
 

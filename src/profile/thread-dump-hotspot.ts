@@ -1,8 +1,14 @@
-// HotSpot thread dumps as text: jstack, jcmd Thread.print, SIGQUIT, the attach command threaddump; JDK 8 to 25.
+// HotSpot thread dumps as text: jstack, jcmd Thread.print, SIGQUIT, the attach command threaddump; JDK 8 to 25. And what
+// looks like them and says less: /actuator/threaddump of Spring Boot as text, VisualVM.
 // A file may hold many dumps, and a program's own output between and inside them.
 //   8947:
 //   2026-11-21 02:35:26
 //   Full thread dump OpenJDK 64-Bit Server VM (25.0.2+10-LTS mixed mode):
+//
+//   Threads class SMR info:                            JDK 10 and later
+//   _java_thread_list=0x00007ff79c008eb0, length=2, elements={
+//   0x00007ff7c4018400, 0x00007ff7c40a5d50
+//   }
 //
 //   "main" #3 [8949] prio=5 os_prio=0 cpu=284.70ms elapsed=4.40s tid=0x00007ff7 nid=8949 waiting on condition  [0x00007ff7]
 //      java.lang.Thread.State: TIMED_WAITING (sleeping)
@@ -100,6 +106,11 @@ class DumpReader {
   private lineBeforeLast = ''
   private unknown = 0
   private unread = 0
+  /** Addresses of the Java threads that the dump has, by its own list. */
+  private listed = new Set<string>()
+  /** Those of them that were not found, of all dumps. */
+  private missing = 0
+  private unreadBefore = 0
 
   line(line: string): void {
     // Nine lines of ten are frames that were read before, unless they are the rest of a name.
@@ -123,6 +134,7 @@ class DumpReader {
     return [
       { what: 'lines inside a thread dump that are not part of it', count: this.unknown },
       { what: 'threads whose first line could not be read', count: this.unread },
+      { what: 'threads that a dump lists and does not have: it was cut off', count: this.missing, isCut: true },
     ].filter((loss) => loss.count > 0)
   }
 
@@ -141,6 +153,10 @@ class DumpReader {
     if (this.dump && this.heap.length > 0) this.dump.heap = this.heap.join('\n')
     this.heap = []
     this.thread = undefined
+    for (const { vmAddress = '' } of this.dump?.threads ?? []) this.listed.delete(vmAddress)
+    this.missing += Math.max(0, this.listed.size - (this.unread - this.unreadBefore))
+    this.listed = new Set()
+    this.unreadBefore = this.unread
   }
 
   private inside(line: string): void {
@@ -150,6 +166,8 @@ class DumpReader {
     }
     if (this.section === 'smr') {
       if (line.startsWith('}') || line === '') this.section = 'threads'
+      else if (line.startsWith('0x'))
+        for (const [address] of line.matchAll(/0x[0-9a-f]{1,16}/g)) this.listed.add(address)
       return
     }
     if (line.startsWith('Threads class SMR info:')) {
@@ -267,7 +285,7 @@ class DumpReader {
   private lockLine(thread: OpenThread, text: string): boolean {
     if (this.inSynchronizers) {
       if (text === '- None') return true
-      const owned = /^- <(0x[0-9a-f]+)> \(an? (.*)\)$/.exec(text)
+      const owned = /^- (?:Locked )?<((?:0x)?[0-9a-f]+)> \(an? (.*)\)$/.exec(text)
       if (owned) thread.ownedSynchronizers.push({ address: owned[1] as string, className: owned[2] as string })
       return owned !== null
     }

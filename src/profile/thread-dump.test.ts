@@ -283,6 +283,72 @@ test('a dump that was cut off, and lines that do not belong, are counted', () =>
   expect(matchesHotspotThreads(read('jdk25-print.txt').subarray(0, 4096))).toBe(true)
 })
 
+test('a dump that ends before all the threads that it lists', () => {
+  const whole = text('jdk17-print.txt')
+  const cut = parseHotspotThreads(utf8(whole.slice(0, whole.indexOf('"dead-lock-1" #'))))
+  const [dump] = cut.dumps
+  const java = dump!.threads.filter(({ kind }) => kind === 'java')
+  const listed = Number(/_java_thread_list=\S+, length=(\d+)/.exec(whole)![1])
+  expect(java.length).toBeLessThan(listed)
+  expect(cut.losses).toEqual([
+    { what: 'threads that a dump lists and does not have: it was cut off', count: listed - java.length, isCut: true },
+  ])
+})
+
+test('a decimal comma, as HotSpot prints under LC_NUMERIC=de_DE', () => {
+  const german = text('jdk21-print.txt').replaceAll(/ (cpu|elapsed)=(\d+)\.(\d+)/g, ' $1=$2,$3')
+  const figures = ({ dumps, losses }: ReturnType<typeof parseHotspotThreads>) => [
+    dumps[0]!.threads.map(({ cpuMs, elapsedMs }) => [cpuMs, elapsedMs]),
+    losses,
+  ]
+  expect(figures(parseHotspotThreads(utf8(german)))).toEqual(figures(parseHotspotThreads(read('jdk21-print.txt'))))
+})
+
+test('what a program says of its own threads: Spring Boot, VisualVM', () => {
+  const { dumps, losses } = parseHotspotThreads(
+    utf8(`2026-11-21 15:04:05
+Full thread dump OpenJDK 64-Bit Server VM (21.0.3+9-LTS mixed mode, sharing):
+
+"Reference Handler" - Thread t@9
+   java.lang.Thread.State: RUNNABLE
+\tat java.base@21.0.3/java.lang.ref.Reference.waitForReferencePendingList(Native Method)
+
+   Locked ownable synchronizers:
+\t- None
+
+"cart "7" - Thread t@1" - Thread t@27
+   java.lang.Thread.State: BLOCKED
+\tat app//shop.Cart.total(Cart.java:17)
+\t- waiting to lock <1a9c1d49> (a java.lang.Object) owned by "cart-8" t@28
+\t- locked <5e0> (a shop.Cart)
+\tat java.base@21.0.3/java.lang.Thread.run(Thread.java:1583)
+
+   Locked ownable synchronizers:
+\t- Locked <7b2d> (a java.util.concurrent.ThreadPoolExecutor$Worker)
+
+`),
+  )
+  expect(losses).toEqual([])
+  expect(dumps[0]).toMatchObject({ time: '2026-11-21 15:04:05', deadlocks: [] })
+  expect(dumps[0]!.threads.map(({ name, javaId, state, frames }) => [name, javaId, state, frames.length])).toEqual([
+    ['Reference Handler', 9, 'RUNNABLE', 1],
+    ['cart "7" - Thread t@1', 27, 'BLOCKED', 2],
+  ])
+  expect(dumps[0]!.threads[1]).toMatchObject({
+    frames: [
+      {
+        method: 'shop.Cart.total',
+        locks: [
+          { action: 'waiting to lock', object: '1a9c1d49', className: 'java.lang.Object' },
+          { action: 'locked', object: '5e0', className: 'shop.Cart' },
+        ],
+      },
+      { method: 'java.lang.Thread.run', module: 'java.base@21.0.3', line: 1583 },
+    ],
+    ownedSynchronizers: [{ address: '7b2d', className: 'java.util.concurrent.ThreadPoolExecutor$Worker' }],
+  })
+})
+
 test('a profile has one sample per thread with a stack', () => {
   const dumps = parseHotspotThreads(read('jdk25-print.txt'))
   const { samples, losses, labelSets, strings, functions, comments, timeNanos } = threadDumpProfile(dumps)
