@@ -99,8 +99,13 @@ export const commands = {
     args: '[POD]',
     count: [0, 1],
     output: 'json|yaml|wide|name',
-    summary: 'The incidents that the server holds, newest first; of one pod, or of a time.',
-    examples: ['spikecam list', 'spikecam list cart-0 -n shop --since 2026-11-21T03:00Z --before 2026-11-21T03:30Z'],
+    summary:
+      'The incidents that the server holds, newest first; of one pod, of a time, in a state, or with some words.',
+    examples: [
+      'spikecam list',
+      'spikecam list cart-0 -n shop --since 2026-11-21T03:00Z --before 2026-11-21T03:30Z',
+      'spikecam list --text evilRegex --state complete',
+    ],
   },
   get: {
     group: 'ask',
@@ -723,7 +728,7 @@ export const optionTable = {
     flag: 'label',
     type: 'text',
     hint: 'KEY=VALUE,...',
-    help: 'Only samples with these labels, such as pid=4242 or comm=redis-server.',
+    help: 'Only samples with these labels, such as pid=4242 or comm=redis-server; pid=50,owner=2 where a PID was given again.',
     commands: readers,
   },
   fromMs: {
@@ -815,6 +820,20 @@ export const optionTable = {
     hint: 'NAME',
     help: 'Only pods of this namespace. [all of them]',
     commands: [...targeted, 'list'],
+  },
+  text: {
+    flag: 'text',
+    type: 'text',
+    hint: 'WORDS',
+    help: 'Only incidents with these words in pod, namespace, workload, node, command, rule, alert, function, thread or note.',
+    commands: ['list'],
+  },
+  state: {
+    flag: 'state',
+    type: 'choice',
+    choices: ['capturing', 'complete', 'partial', 'failed'],
+    help: 'Only incidents in this state.',
+    commands: ['list'],
   },
   since: {
     flag: 'since',

@@ -4,7 +4,7 @@ import type { AlertRecord } from '../src/model/alert.ts'
 import type { LedgerEntry } from '../src/model/ledger.ts'
 import type { Notice } from '../src/model/notice.ts'
 import type { Catalog } from '../src/store/catalog.ts'
-import { makeArtifact, makeCapture, makeIncident, someMs, someTarget, someTrigger } from './nouns.ts'
+import { cart, makeArtifact, makeCapture, makeIncident, someMs, someTarget, someTrigger } from './nouns.ts'
 
 /** @param open a new, empty catalog */
 export function describeCatalog(name: string, open: () => Promise<Catalog>): void {
@@ -96,6 +96,57 @@ export function describeCatalog(name: string, open: () => Promise<Catalog>): voi
       expect(await found(120)).toEqual(['inc-late'])
       expect(await found(undefined, 7)).toEqual(['inc-bare'])
       expect(await found(6, 12)).toEqual(['inc-early', 'inc-bare'])
+    })
+
+    test('words of a text are found in what a list shows, each of them, whatever their case', async () => {
+      const own = {
+        ...cart,
+        namespace: 'texts',
+        workload: 'statefulset/Basket',
+        cmdline: 'java -jar /srv/basket.jar',
+        pid: 77,
+      }
+      const regex = { function: 'Evil::Régex<%_>', selfShare: 0.9, totalShare: 0.9 }
+      await catalog.updateIncident('inc-text-a', () =>
+        makeIncident({
+          id: 'inc-text-a',
+          node: 'Blade-7',
+          target: own,
+          noticedMs: someMs + 700,
+          top: [{ function: 'main', selfShare: 0.1, totalShare: 1 }, regex],
+          threads: [{ pid: 77, tid: 78, name: 'http-worker', share: 1 }],
+          alerts: [{ id: 'alr-1', name: 'CpuHigh', receivedMs: someMs, rule: 'basket-cpu' }],
+          notes: [{ id: 'not-1', atMs: someMs, text: 'see OPS-812' }],
+        }),
+      )
+      await catalog.updateIncident('inc-text-b', () =>
+        makeIncident({ id: 'inc-text-b', target: { ...someTarget, namespace: 'texts' }, state: 'failed' }),
+      )
+      const found = async (text: string, state?: string): Promise<string[]> =>
+        (await catalog.listIncidents({ limit: 10, namespace: 'texts', text, state })).map(({ id }) => id)
+      for (const text of [
+        'blade-7',
+        'texts/cart-0/app',
+        'statefulset/basket',
+        'basket.jar (pid 77)',
+        'cpuhigh',
+        'basket-cpu',
+        'evil::régex<%_>',
+        'RÉGEX',
+        'worker',
+        'ops-812',
+        'inc-text-a',
+        '  main   Cart-0 ',
+      ]) {
+        expect(await found(text), text).toEqual(['inc-text-a'])
+      }
+      expect(await found('texts')).toEqual(['inc-text-a', 'inc-text-b'])
+      expect(await found('cpu-level')).toEqual(['inc-text-a', 'inc-text-b'])
+      expect(await found('texts', 'failed')).toEqual(['inc-text-b'])
+      // What is no word of theirs: keys of documents, patterns, a word that only the other has.
+      for (const text of ['selfShare', '%', 'm_in', '.*', 'main pid 4242']) {
+        expect(await found(text), text).toEqual(text === '%' ? ['inc-text-a'] : [])
+      }
     })
 
     test('captures are found by incident and state', async () => {

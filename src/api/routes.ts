@@ -1,5 +1,6 @@
 // The one table of HTTP routes. The server mounts it, the client and the OpenAPI document are derived from it.
 import { createRoute, z } from '@hono/zod-openapi'
+import { incidentStates } from '../model/incident.ts'
 import { noticeStates } from '../model/notice.ts'
 import {
   AlertPage,
@@ -230,7 +231,12 @@ export const routes = {
         node: z.string().optional(),
         namespace: z.string().optional(),
         pod: z.string().optional(),
-        state: z.string().optional(),
+        state: z.enum(incidentStates).optional(),
+        /**
+         * Words that each stand somewhere in id, node, `namespace/pod/container`, workload, command, PID, rules, names of
+         * alerts, busiest functions and threads, or notes; whatever the case.
+         */
+        text: z.string().max(200).optional(),
         /** What lies partly or wholly within: `2026-11-21T03:15:00Z`, or milliseconds since 1970. */
         from: Moment.optional(),
         to: Moment.optional(),

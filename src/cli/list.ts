@@ -15,8 +15,8 @@ export async function runList({ options, given, args }: Config): Promise<number>
   const form = output && 'form' in output ? output.form : undefined
   const client = connect(options)
   const most = form === undefined || form === 'wide' || given.has('limit') ? options.limit : Number.POSITIVE_INFINITY
-  const { namespace, since: from, before: to } = options
-  const wanted = { pod: args[0]?.replace(/^pod\//, ''), namespace, from, to }
+  const { namespace, text, state, since: from, before: to } = options
+  const wanted = { pod: args[0]?.replace(/^pod\//, ''), namespace, text, state, from, to }
   const isAll = Object.values(wanted).every((each) => each === undefined)
   const incidents: Incident[] = []
   let cursor: string | undefined
@@ -30,7 +30,11 @@ export async function runList({ options, given, args }: Config): Promise<number>
   if (form === 'json' || form === 'yaml') await writeForm(incidents, form)
   else if (form === 'name') await writeOut(incidents.map(({ id }) => `${id}\n`).join(''))
   else if (incidents.length === 0)
-    note(isAll ? 'No incidents: nothing has spiked since this server began.' : 'No incidents of that pod or time.')
+    note(
+      isAll
+        ? 'No incidents: nothing has spiked since this server began.'
+        : 'No incidents like that; fewer options show more.',
+    )
   else await writeOut(renderIncidents(incidents, form === 'wide'))
   if (cursor !== undefined && most === options.limit) note(`There are more: --limit ${options.limit * 10}`)
   return 0

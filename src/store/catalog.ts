@@ -22,6 +22,11 @@ export interface IncidentFilter extends Page {
   readonly namespace?: string | undefined
   readonly pod?: string | undefined
   readonly state?: string | undefined
+  /**
+   * Words that each stand somewhere in what a list shows of it, whatever the case: id, node, `namespace/pod/container`,
+   * workload, command and PID, rules, names of alerts, the busiest functions and threads, notes.
+   */
+  readonly text?: string | undefined
   /** Only what lies partly or wholly within: from its onset to its end, or to when it was noticed and its evidence kept. */
   readonly fromMs?: number | undefined
   readonly toMs?: number | undefined

@@ -1,35 +1,59 @@
 // All incidents, newest first, live: each row already answers which function in which process, how much and when.
+import { useCallback, useMemo, useRef } from 'react'
 import { readableName } from '../flame/label.ts'
 import { printDurationMs, printShare } from '../lib/units.ts'
 import type { Incident } from '../model/incident.ts'
 import { AgentStrip } from './agent-strip.tsx'
 import { CopyButton } from './copy-button.tsx'
+import { FilterBar, type FilterBarProps } from './filter-bar.tsx'
 import { type Headline, headlineOf } from './headline.ts'
+import { changedFilter, type IncidentFilter, isFiltered, parseFilter, printFilter } from './incident-filter.ts'
 import { useIncidents, useStatus } from './queries.ts'
-import { useLinkHandler } from './router.ts'
+import { go, useLinkHandler, usePath, useQuery } from './router.ts'
 import { Ago, Day, Moment, useNow } from './times.tsx'
 import { Trouble } from './trouble.tsx'
+import { useListKeys } from './use-list-keys.ts'
+import { useSettled } from './use-settled.ts'
 import { useTitle } from './use-title.ts'
 import './incidents-page.css'
 
+/** As fast as people type; slower and the list would seem to wait. */
+const typingMs = 150
+
 export function IncidentsPage({ isLive }: { isLive: boolean }) {
-  const incidents = useIncidents(isLive)
+  const [filter, changeFilter] = useFilter()
+  const settled = useSettled(filter, typingMs)
+  const incidents = useIncidents(isLive, settled)
   const status = useStatus()
   const now = useNow()
+  const search = useRef<HTMLInputElement>(null)
+  const clearText = useCallback(() => changeFilter({ text: '' }, { replace: true }), [changeFilter])
+  useListKeys(search, clearText)
   const rows = incidents.data?.pages.flatMap((page) => page.incidents)
   useTitle('Spikecam')
   // Where there is one node only, its name in every row tells nobody anything.
   const hasNodes = new Set([...(status.data?.agents ?? []), ...(rows ?? [])].map(({ node }) => node)).size > 1
+  // The list may be that of the filter before; without one the server holds none at all.
+  const isEmpty = rows?.length === 0 && !isFiltered(settled) && !incidents.isPlaceholderData
   return (
     <main className="incidents">
       {status.error && <Trouble error={status.error} doing="Asking the server" />}
       {status.data && <AgentStrip status={status.data} />}
       <h1>Incidents</h1>
+      {rows && !isEmpty && (
+        <FilterBar
+          filter={filter}
+          onFilter={changeFilter}
+          found={isFiltered(settled) ? printFound(rows.length, incidents.hasNextPage) : ''}
+          search={search}
+        />
+      )}
       {incidents.error && !status.error && <Trouble error={incidents.error} doing="Loading the incidents" />}
       {!incidents.data && !incidents.error && <p className="wait">Loading the incidents…</p>}
-      {rows && rows.length === 0 && <Empty isRecording={status.data?.recording === true} />}
+      {isEmpty && <Empty isRecording={status.data?.recording === true} />}
+      {rows?.length === 0 && !isEmpty && <p className="wait">No incident is like that.</p>}
       {rows && rows.length > 0 && (
-        <ol className="list">
+        <ol className="list" aria-busy={incidents.isPlaceholderData}>
           {rows.map((incident) => (
             <IncidentRow key={incident.id} incident={incident} nowMs={now} hasNodes={hasNodes} />
           ))}
@@ -45,6 +69,24 @@ export function IncidentsPage({ isLive }: { isLive: boolean }) {
     </main>
   )
 }
+
+/** The filter, kept in the address. */
+function useFilter(): [IncidentFilter, FilterBarProps['onFilter']] {
+  const query = useQuery()
+  const path = usePath()
+  const filter = useMemo(() => parseFilter(query), [query])
+  const change = useCallback<FilterBarProps['onFilter']>(
+    (next, { replace = false } = {}) => {
+      const printed = printFilter(changedFilter(filter, next))
+      go(printed ? `${path}?${printed}` : path, { replace })
+    },
+    [filter, path],
+  )
+  return [filter, change]
+}
+
+const printFound = (count: number, hasMore: boolean): string =>
+  hasMore ? `the newest ${count}` : `${count} ${count === 1 ? 'incident' : 'incidents'}`
 
 function IncidentRow({ incident, nowMs, hasNodes }: { incident: Incident; nowMs: number; hasNodes: boolean }) {
   const onClick = useLinkHandler()

@@ -15,6 +15,7 @@ import { watchEvents } from '../api/watch.ts'
 import type { Artifact } from '../model/capture.ts'
 import type { Incident } from '../model/incident.ts'
 import { useSource } from './client-context.tsx'
+import { filterQuery, type IncidentFilter, isFiltered } from './incident-filter.ts'
 import { openProfile } from './open-profile.ts'
 import type { ProcessesRequest, ProfileDesk } from './profile-desk.ts'
 import type { SliceRequest } from './slice.ts'
@@ -22,6 +23,8 @@ import type { SliceRequest } from './slice.ts'
 const keys = {
   status: ['status'],
   incidents: ['incidents'],
+  /** Those that are as somebody asked for; with what was asked behind it. */
+  filtered: ['incidents', 'filtered'],
   incident: (id: string) => ['incident', id],
   series: (id: string) => ['series', id],
 } as const
@@ -32,6 +35,8 @@ const pollMs = 3000
 const pageSize = 100
 /** The strip of the agents also shows times that pass. */
 const statusMs = 5000
+/** Whether an incident that changed belongs to a filtered list, the server knows; in a storm fifty a second change. */
+const refilterMs = 500
 
 export function useStatus() {
   const { client } = useSource()
@@ -43,15 +48,20 @@ export function useStatus() {
 }
 
 /** Newest first; a page of them at once, older ones as they are asked for. */
-export function useIncidents(isLive: boolean) {
+export function useIncidents(isLive: boolean, filter: IncidentFilter) {
   const { client } = useSource()
+  const wanted = filterQuery(filter)
   return useInfiniteQuery({
-    queryKey: keys.incidents,
+    queryKey: isFiltered(filter) ? [...keys.filtered, wanted] : keys.incidents,
     queryFn: ({ signal, pageParam }) =>
-      client.get('/api/v1/incidents', { query: { limit: pageSize, ...(pageParam && { cursor: pageParam }) }, signal }),
+      client.get('/api/v1/incidents', {
+        query: { ...wanted, limit: pageSize, ...(pageParam && { cursor: pageParam }) },
+        signal,
+      }),
     initialPageParam: '',
     getNextPageParam: ({ nextCursor }) => nextCursor,
     refetchInterval: isLive ? false : pollMs,
+    placeholderData: keepPreviousData,
   })
 }
 
@@ -164,16 +174,27 @@ export function useLiveEvents(client: Client, queries: QueryClient): boolean {
   const [isLive, setLive] = useState(false)
   useEffect(() => {
     const abort = new AbortController()
+    let refilter: ReturnType<typeof setTimeout> | undefined
     void watchEvents(client, {
       signal: abort.signal,
-      onEvent: (event) => applyEvent(queries, event),
+      onEvent: (event) => {
+        applyEvent(queries, event)
+        if (event.type !== 'incident') return
+        refilter ??= setTimeout(() => {
+          refilter = undefined
+          refresh(queries, keys.filtered)
+        }, refilterMs)
+      },
       onState: (connected) => {
         setLive(connected)
         // What happened while the stream was cut is asked for.
         if (connected) for (const key of ['status', 'incidents', 'incident']) refresh(queries, [key])
       },
     })
-    return () => abort.abort()
+    return () => {
+      abort.abort()
+      clearTimeout(refilter)
+    }
   }, [client, queries])
   return isLive
 }
