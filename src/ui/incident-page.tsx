@@ -49,7 +49,9 @@ function Incident({ detail }: { detail: IncidentDetail }) {
     },
     [changeView, incident],
   )
-  const headline = headlineOf(incident, whole.data)
+  // A recording that has nothing of the spike does not tell who burned then; the watcher and earlier evidence do.
+  const isElsewhere = ranges?.covered === 'nothing' && whole.data?.isOfNode
+  const headline = headlineOf(incident, isElsewhere ? undefined : whole.data)
   useTitle([headline.function?.name, headline.who, 'Spikecam'].filter(Boolean).join(' · '))
   const facts = useMemo(() => (capture ? qualityFacts(capture, desk?.info.losses) : []), [capture, desk])
   const subtitle = ranges ? describeRange(ranges.during, incident.node) : ''

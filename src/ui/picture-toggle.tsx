@@ -3,8 +3,8 @@ import { type Picture, pictures } from './view-state.ts'
 
 export const pictureNames: Record<Picture, string> = { diff: 'Diff', during: 'During', before: 'Before' }
 const pictureHints: Record<Picture, string> = {
-  diff: 'Widths: during the spike. Colours: change against the baseline.',
-  during: 'Widths: during the spike. Colours: where the code comes from.',
+  diff: 'Widths: the time that is looked at. Colours: change against the baseline.',
+  during: 'Widths: the time that is looked at. Colours: where the code comes from.',
   before: 'Widths: in the baseline. Colours: where the code comes from.',
 }
 

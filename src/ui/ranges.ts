@@ -6,8 +6,10 @@ import type { TimeRange } from './slice.ts'
 export interface Ranges {
   /** What is shown: the brushed range, else from the onset to the end. */
   readonly during: TimeRange
-  /** The spike itself, whatever is brushed. */
+  /** The spike itself, whatever is brushed; all that was recorded where that has nothing of the spike. */
   readonly spike: TimeRange
+  /** How much of the spike the capture has; of one that goes on it has a part. */
+  readonly covered: 'whole' | 'part' | 'nothing'
   /** The quiet part before the rise; absent when the evidence holds none of it. */
   readonly before: TimeRange | undefined
   /** All that was recorded. */
@@ -20,15 +22,19 @@ const minBaselineMs = 1000
 /** @param brushed milliseconds relative to the onset */
 export function rangesOf(incident: Incident, capture: Capture, brushed?: readonly [number, number]): Ranges {
   const all = { fromMs: capture.fromMs, toMs: capture.toMs }
-  const spike = clip({ fromMs: incident.onsetMs, toMs: incident.endedMs ?? capture.toMs }, all) ?? all
+  const { onsetMs, endedMs } = incident
+  const episode = clip({ fromMs: onsetMs, toMs: endedMs ?? capture.toMs }, all)
+  const isWhole = episode?.fromMs === onsetMs && episode.toMs === endedMs
+  const spike = episode ?? all
   const before = incident.baseline && clip(incident.baseline, all)
   const wanted = brushed && {
-    fromMs: incident.onsetMs + brushed[0],
-    toMs: incident.onsetMs + brushed[1],
+    fromMs: onsetMs + brushed[0],
+    toMs: onsetMs + brushed[1],
   }
   return {
     during: (wanted && clip(wanted, all)) ?? spike,
     spike,
+    covered: isWhole ? 'whole' : episode ? 'part' : 'nothing',
     before: before && before.toMs - before.fromMs >= minBaselineMs ? before : undefined,
     all,
   }

@@ -3,6 +3,7 @@ import { printDurationMs } from '../lib/units.ts'
 import type { Incident } from '../model/incident.ts'
 import type { Ranges } from './ranges.ts'
 import type { TimeRange } from './slice.ts'
+import { lengthOf, timeParts } from './time-parts.ts'
 
 export interface TimePickerProps {
   readonly incident: Incident
@@ -11,20 +12,10 @@ export interface TimePickerProps {
   onBrush(range: TimeRange | undefined): void
 }
 
-/** Long enough for a hundred samples at the deep rate, short enough to show how it began. */
-const beginningMs = 1000
-
 export function TimePicker({ incident, ranges, isBrushed, onBrush }: TimePickerProps) {
-  const { spike, all, during } = ranges
-  const parts: readonly (readonly [string, TimeRange | undefined])[] = [
-    [`${incident.asked === undefined ? 'the spike' : 'the capture'} (${lengthOf(spike)})`, undefined],
-    ['its first second', { fromMs: spike.fromMs, toMs: Math.min(spike.toMs, spike.fromMs + beginningMs) }],
-    ...(incident.endedMs !== undefined && incident.endedMs < all.toMs
-      ? [[`after it (${printDurationMs(all.toMs - incident.endedMs)})`, { ...all, fromMs: incident.endedMs }] as const]
-      : []),
-    [`all that was recorded (${lengthOf(all)})`, all],
-  ]
-  const chosen = isBrushed ? parts.findIndex(([, range]) => range && isSame(range, during)) : 0
+  const { during } = ranges
+  const parts = timeParts(incident, ranges)
+  const chosen = isBrushed ? parts.findIndex(({ range }) => range && isSame(range, during)) : 0
   return (
     <>
       <span className="hint drag">drag over the chart, or look at</span>
@@ -32,14 +23,14 @@ export function TimePicker({ incident, ranges, isBrushed, onBrush }: TimePickerP
         aria-label="Time that is looked at"
         className={isBrushed ? 'chosen' : undefined}
         value={chosen}
-        onChange={(event) => onBrush(parts[Number(event.target.value)]?.[1])}
+        onChange={(event) => onBrush(parts[Number(event.target.value)]?.range)}
       >
         {chosen < 0 && (
           <option value={-1}>
             {lengthOf(during)} from {printOffset(during.fromMs - incident.onsetMs)}
           </option>
         )}
-        {parts.map(([name], i) => (
+        {parts.map(({ name }, i) => (
           <option key={name} value={i}>
             {name}
           </option>
@@ -49,7 +40,6 @@ export function TimePicker({ incident, ranges, isBrushed, onBrush }: TimePickerP
   )
 }
 
-const lengthOf = ({ fromMs, toMs }: TimeRange): string => printDurationMs(toMs - fromMs)
 const printOffset = (ms: number): string => `${ms < 0 ? '−' : '+'}${printDurationMs(Math.abs(ms))}`
 /** Addresses hold whole milliseconds. */
 const isSame = (one: TimeRange, other: TimeRange): boolean =>

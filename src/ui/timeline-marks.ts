@@ -114,7 +114,8 @@ export function mark(chart: UPlot, props: TimelineMarks, ink: Ink): void {
     ctx.fillText(text, left + 4 * ratio, top - ratio)
   }
   if (ranges?.before) label(chart, ranges.before, 'before', ink.deep)
-  if (ranges) label(chart, ranges.during, isBrushed ? 'chosen' : 'during', ink.line)
+  const shown = isBrushed ? 'chosen' : ranges?.covered === 'nothing' ? 'recorded' : 'during'
+  if (ranges) label(chart, ranges.during, shown, ink.line)
   ctx.restore()
 }
 
