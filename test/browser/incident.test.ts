@@ -4,8 +4,8 @@ import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { gzipSync } from 'node:zlib'
-import type { Browser, BrowserContext, Page } from 'playwright-core'
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import type { Browser, Page } from 'playwright-core'
+import { describe, expect, test } from 'vitest'
 import { uploadBytes } from '../../src/agent/upload.ts'
 import { changePalette } from '../../src/flame/color.ts'
 import { mediaTypes } from '../../src/model/capture.ts'
@@ -16,7 +16,7 @@ import { makeArtifact, makeIncident, someMs } from '../nouns.ts'
 import { PlayedAgent, someStatus } from '../played-agent.ts'
 import { startTestServer, type TestServer } from '../running-server.ts'
 import { flamePoint, soon, watchPage, whyNoBrowser } from './browser.ts'
-import { openStage, type Stage } from './stage.ts'
+import { tabPerTest } from './tab.ts'
 
 const bytes = machineProfile()
 const documents = spikeDocuments(bytes)
@@ -48,35 +48,14 @@ const usage = new TextEncoder().encode(
   }),
 )
 
-let stage: Stage | undefined
 let uiDir: string
 let browser: Browser
 let server: TestServer
 let agent: PlayedAgent
-let context: BrowserContext
-let page: Page
-let problems: string[]
-
-beforeAll(async () => {
-  if (whyNoBrowser) return
-  stage = await openStage()
+const tab = tabPerTest({ width: 1440, height: 900 }, async (stage) => {
   ;({ uiDir, server, agent, browser } = stage)
   await agent.deliver({ type: 'incident', incident })
   await deliverEvidence(server, agent)
-  // One for all tests: pages after the first find the compiled scripts in its cache.
-  context = await browser.newContext({ viewport: { width: 1440, height: 900 }, reducedMotion: 'reduce' })
-})
-afterAll(async () => {
-  await stage?.close()
-})
-beforeEach(async () => {
-  if (whyNoBrowser) return
-  page = await context.newPage()
-  problems = watchPage(page, 'http://127.0.0.1:').problems
-})
-afterEach(async () => {
-  await page?.close()
-  expect(problems ?? []).toEqual([])
 })
 
 async function deliverEvidence(to: TestServer, agent: PlayedAgent): Promise<void> {
@@ -95,8 +74,8 @@ async function deliverEvidence(to: TestServer, agent: PlayedAgent): Promise<void
 
 const address = `/incidents/${incident.id}`
 const open = async (query = ''): Promise<void> => {
-  await page.goto(`${server.url}${address}${query}`)
-  await settled(page)
+  await tab.page.goto(`${server.url}${address}${query}`)
+  await settled(tab.page)
 }
 /** The picture is there, and so is what stands above it: nothing moves under the pointer any more. */
 async function settled(on: Page): Promise<void> {
@@ -105,28 +84,29 @@ async function settled(on: Page): Promise<void> {
   await on.getByRole('img', { name: /the highest value was 1.10 cores/ }).waitFor()
 }
 /** What a person reads there, with single blanks. */
-const text = async (selector: string, on: Page = page): Promise<string> =>
+const text = async (selector: string, on: Page = tab.page): Promise<string> =>
   (await on.locator(selector).allInnerTexts()).join(' ').replace(/\s+/g, ' ').trim()
-const hover = async (share: number, row: number, on: Page = page): Promise<string> => {
+const hover = async (share: number, row: number, on: Page = tab.page): Promise<string> => {
   const { x, y } = await flamePoint(on, share, row)
   await on.mouse.move(x, y)
   return text('.details', on)
 }
 const click = async (share: number, row: number): Promise<void> => {
-  const { x, y } = await flamePoint(page, share, row)
-  await page.mouse.click(x, y)
+  const { x, y } = await flamePoint(tab.page, share, row)
+  await tab.page.mouse.click(x, y)
 }
 /** Asked of the page itself: what the driver knows of the address comes a moment later. */
-const query = async (): Promise<URLSearchParams> => new URLSearchParams(await page.evaluate<string>('location.search'))
+const query = async (): Promise<URLSearchParams> =>
+  new URLSearchParams(await tab.page.evaluate<string>('location.search'))
 /** Function, self, total of every row, as printed. */
 const rows = (): Promise<string[][]> =>
-  page.evaluate<string[][]>(
+  tab.page.evaluate<string[][]>(
     `Array.from(document.querySelectorAll('.functions tbody tr'), (row) =>
        [row.querySelector('.text'), ...row.querySelectorAll('td')].map((cell) => cell.textContent))`,
   )
 /** `#rrggbb` of the canvas, near the upper edge of a row, where no label is. */
 const pixel = (share: number, row: number): Promise<string> =>
-  page.evaluate<string>(
+  tab.page.evaluate<string>(
     `(() => {
        const canvas = document.querySelector('.flame canvas')
        const { data } = canvas.getContext('2d').getImageData(canvas.width * ${share}, ${row} * 19 + 2, 1, 1)
@@ -139,26 +119,26 @@ test.skipIf(whyNoBrowser)('the list says how to try, then what comes in by itsel
   const scout = await PlayedAgent.connect(own.url)
   await scout.nextOf('welcome')
   scout.say({ type: 'status', ...someStatus })
-  await page.goto(own.url)
-  await page.getByText('Nothing has spiked yet.').waitFor()
+  await tab.page.goto(own.url)
+  await tab.page.getByText('Nothing has spiked yet.').waitFor()
   await soon(() => text('.agents')).toMatch(/node-1 recording at 49 Hz \(cpu-clock\), the last 5 min are kept/)
   await soon(() => text('.empty')).toContain('timeout 6 sh -c')
-  await page.getByText('live', { exact: true }).waitFor()
+  await tab.page.getByText('live', { exact: true }).waitFor()
 
   await scout.deliver({ type: 'incident', incident })
-  await page.getByText('cart (pid 4242)').waitFor()
+  await tab.page.getByText('cart (pid 4242)').waitFor()
   await soon(() => text('.badge')).toBe('capturing')
   await soon(() => text('.row .what')).toMatch(/cart \(pid 4242\) burned 1.10 cores for 6 s 11× its normal 0.10 cores/)
-  await page.getByRole('link', { name: /cart/ }).click()
-  await page.getByText('No capture belongs to this incident.').waitFor()
-  await soon(() => page.evaluate('location.pathname')).toBe(address)
+  await tab.page.getByRole('link', { name: /cart/ }).click()
+  await tab.page.getByText('No capture belongs to this incident.').waitFor()
+  await soon(() => tab.page.evaluate('location.pathname')).toBe(address)
 
   await deliverEvidence(own, scout)
-  await page.locator('.flame canvas[data-boxes]').waitFor()
-  await page.goBack()
-  await page.locator('.row .top', { hasText: /90.9 % evilRegex/ }).waitFor()
+  await tab.page.locator('.flame canvas[data-boxes]').waitFor()
+  await tab.page.goBack()
+  await tab.page.locator('.row .top', { hasText: /90.9 % evilRegex/ }).waitFor()
   await soon(() => text('.badge')).toBe('complete')
-  await page.close()
+  await tab.page.close()
   await scout.close()
 })
 
@@ -173,8 +153,8 @@ describe.skipIf(whyNoBrowser)('an incident', () => {
     ]) {
       await soon(() => text('.facts')).toContain(fact)
     }
-    await soon(() => page.title()).toBe('evilRegex · cart (pid 4242) · Spikecam')
-    expect(await page.locator('.facts time').getAttribute('datetime')).toBe(new Date(spikeOnsetMs).toISOString())
+    await soon(() => tab.page.title()).toBe('evilRegex · cart (pid 4242) · Spikecam')
+    expect(await tab.page.locator('.facts time').getAttribute('datetime')).toBe(new Date(spikeOnsetMs).toISOString())
     await soon(() => text('.quality')).toContain(
       '186 samples ▲ 3 lost 3.1 % without symbols 0 truncated stacks cpu-clock (fall-back)',
     )
@@ -207,38 +187,38 @@ describe.skipIf(whyNoBrowser)('an incident', () => {
     await click(0.97, 2)
     await soon(async () => (await query()).get('zoom')).toMatch(/^[0-9a-f]{8}$/)
     await soon(() => hover(0.1, 2)).toContain('collect')
-    await page.goBack()
+    await tab.page.goBack()
     await soon(() => hover(0.1, 2)).toContain('serve')
     await click(0.97, 2)
-    await page.keyboard.press('Escape')
+    await tab.page.keyboard.press('Escape')
     await soon(async () => (await query()).get('zoom')).toBeNull()
     await soon(() => hover(0.1, 2)).toContain('serve')
   })
 
   test('arrows, Enter and Backspace do what the pointer does, and a screen reader hears it', async () => {
     await open()
-    await page.locator('.picked').focus()
-    const spoken = () => page.getByRole('treeitem').textContent()
-    await page.locator('.flame').focus()
+    await tab.page.locator('.picked').focus()
+    const spoken = () => tab.page.getByRole('treeitem').textContent()
+    await tab.page.locator('.flame').focus()
     await soon(spoken).toMatch(/^evilRegex, total 90.9 %, self 90.9 %, new against before$/)
-    await page.keyboard.press('ArrowUp')
+    await tab.page.keyboard.press('ArrowUp')
     await soon(spoken).toMatch(/^serve, /)
-    await page.keyboard.press('ArrowRight')
+    await tab.page.keyboard.press('ArrowRight')
     await soon(spoken).toMatch(/^collect, /)
-    await soon(() => page.getByRole('treeitem').getAttribute('aria-level')).toBe('3')
-    await page.keyboard.press('Enter')
+    await soon(() => tab.page.getByRole('treeitem').getAttribute('aria-level')).toBe('3')
+    await tab.page.keyboard.press('Enter')
     await soon(() => hover(0.1, 2)).toContain('collect')
-    await page.keyboard.press('Backspace')
+    await tab.page.keyboard.press('Backspace')
     await soon(() => hover(0.1, 2)).toContain('serve')
   })
 
   test('search tells the share that matches, of everything and of the zoomed box; the table follows', async () => {
     await open()
-    await page.keyboard.press('/')
-    await page.keyboard.type('^evil|collect')
+    await tab.page.keyboard.press('/')
+    await tab.page.keyboard.type('^evil|collect')
     await soon(() => text('.matched')).toMatch(/^100 %/)
     await soon(async () => (await rows()).map(([name]) => name)).toEqual(['evilRegex', 'collect'])
-    await page.getByRole('searchbox').fill('evil')
+    await tab.page.getByRole('searchbox').fill('evil')
     await soon(() => text('.matched')).toMatch(/^90.9 % was 0 cores$/)
     await click(0.97, 2)
     await soon(() => text('.matched')).toContain('0 % of view')
@@ -251,16 +231,16 @@ describe.skipIf(whyNoBrowser)('an incident', () => {
     // 60 new samples are news, 6 are not.
     await soon(() => pixel(0.5, 3)).toBe(palette[10]!.css)
     await soon(() => pixel(0.97, 2)).toBe(palette[5]!.css)
-    await page.getByRole('button', { name: 'During' }).click()
+    await tab.page.getByRole('button', { name: 'During' }).click()
     await soon(() => pixel(0.5, 3)).not.toBe(palette[10]!.css)
-    await page.getByRole('button', { name: 'Before', exact: true }).click()
+    await tab.page.getByRole('button', { name: 'Before', exact: true }).click()
     await soon(async () => (await query()).get('picture')).toBe('before')
     await soon(() => hover(0.97, 3)).toContain('handle')
   })
 
   test('the root may stand at the bottom', async () => {
     await open()
-    await page.keyboard.press('i')
+    await tab.page.keyboard.press('i')
     await soon(async () => (await query()).get('root')).toBe('bottom')
     await soon(() => hover(0.5, 0)).toContain('evilRegex')
     await soon(() => hover(0.5, 3)).toMatch(/^all /)
@@ -270,22 +250,22 @@ describe.skipIf(whyNoBrowser)('an incident', () => {
     await open()
     const order = async () => (await rows()).map(([name]) => name)
     await soon(order).toEqual(['evilRegex', 'collect', 'main', 'serve', 'handle'])
-    await page.getByRole('button', { name: 'Function' }).click()
+    await tab.page.getByRole('button', { name: 'Function' }).click()
     await soon(order).toEqual(['collect', 'evilRegex', 'handle', 'main', 'serve'])
-    await page.getByRole('button', { name: 'Before → now' }).click()
+    await tab.page.getByRole('button', { name: 'Before → now' }).click()
     // 6 s, 6 s (of less self time), 5.4 s, 0.6 s more, and handle 0.6 s less.
     await soon(order).toEqual(['evilRegex', 'main', 'serve', 'collect', 'handle'])
-    await page.getByRole('button', { name: 'collect' }).click()
+    await tab.page.getByRole('button', { name: 'collect' }).click()
     await soon(async () => (await query()).get('fn')).toBe('collect')
     await soon(() => text('tr[aria-selected=true] .text')).toBe('collect')
-    await soon(() => page.getByRole('treeitem').textContent()).toMatch(/^collect, /)
+    await soon(() => tab.page.getByRole('treeitem').textContent()).toMatch(/^collect, /)
   })
 
   test('the marked function stands between who called it and what it called, which lead on', async () => {
     await open('?fn=serve')
     await soon(() => text('.sandwich')).toBe('serve 90.9 % of what is shown Called by 100 % main Calls 100 % evilRegex')
-    await page.locator('.sandwich').getByRole('button', { name: 'evilRegex' }).click()
-    await page.getByRole('region', { name: 'Callers and callees of evilRegex' }).waitFor()
+    await tab.page.locator('.sandwich').getByRole('button', { name: 'evilRegex' }).click()
+    await tab.page.getByRole('region', { name: 'Callers and callees of evilRegex' }).waitFor()
     await soon(() => text('.sandwich')).toBe(
       'evilRegex 90.9 % of what is shown Called by 100 % serve Calls 100 % (itself)',
     )
@@ -302,18 +282,18 @@ describe.skipIf(whyNoBrowser)('an incident', () => {
 
   test('any process or thread of the node can be looked at', async () => {
     await open()
-    await page.locator('.picked').click()
+    await tab.page.locator('.picked').click()
     await soon(() => text('.options')).toMatch(
       /cart \(pid 4242\) this incident 1.10 cores was 0.10 cart tid 4242 1.00 core was 0.10 gc tid 4250 0.10 cores was 0 everything on this node 1.30 cores was 0.30 redis pid 7 0.20 cores was 0.20/,
     )
-    await page.getByRole('button', { name: /gc tid 4250/ }).click()
+    await tab.page.getByRole('button', { name: /gc tid 4250/ }).click()
     await soon(async () => (await query()).get('who')).toBe('4242.4250')
     await soon(async () => (await rows()).map(([name, self]) => [name, self])).toEqual([
       ['collect', '100 %'],
       ['main', '0 %'],
     ])
-    await page.locator('.picked').click()
-    await page.getByRole('button', { name: /redis pid 7/ }).click()
+    await tab.page.locator('.picked').click()
+    await tab.page.getByRole('button', { name: /redis pid 7/ }).click()
     await soon(async () => (await rows())[0]?.[0]).toBe('readQuery')
     // The incident's own sentence stays.
     await soon(() => text('h1')).toContain('cart (pid 4242)')
@@ -321,12 +301,12 @@ describe.skipIf(whyNoBrowser)('an incident', () => {
 
   test('dragging over the chart slices everything', async () => {
     await open()
-    const chart = (await page.locator('.timeline .u-over').boundingBox())!
+    const chart = (await tab.page.locator('.timeline .u-over').boundingBox())!
     const at = (ms: number): number => chart.x + (chart.width * (ms - someMs)) / 19_800
-    await page.mouse.move(at(spikeOnsetMs - 3500), chart.y + 60)
-    await page.mouse.down()
-    await page.mouse.move(at(spikeOnsetMs - 1500), chart.y + 60, { steps: 4 })
-    await page.mouse.up()
+    await tab.page.mouse.move(at(spikeOnsetMs - 3500), chart.y + 60)
+    await tab.page.mouse.down()
+    await tab.page.mouse.move(at(spikeOnsetMs - 1500), chart.y + 60, { steps: 4 })
+    await tab.page.mouse.up()
     await soon(async () => (await query()).has('to')).toBe(true)
     const chosen = await query()
     const [from, to] = [Number(chosen.get('from')), Number(chosen.get('to'))]
@@ -334,7 +314,7 @@ describe.skipIf(whyNoBrowser)('an incident', () => {
     expect(Math.abs(to + 1500)).toBeLessThan(60)
     // Nothing but the handler ran then.
     await soon(async () => (await rows())[0]?.[0]).toBe('handle')
-    const time = page.getByLabel('Time that is looked at')
+    const time = tab.page.getByLabel('Time that is looked at')
     await soon(() => text('select option:checked')).toMatch(/^(1\.9|2) s from −3\.[56] s$/)
     await time.selectOption({ label: 'the spike (6 s)' })
     await soon(async () => (await rows())[0]?.[0]).toBe('evilRegex')
@@ -346,24 +326,24 @@ describe.skipIf(whyNoBrowser)('an incident', () => {
 
   test('only this, without this', async () => {
     await open()
-    await page.getByRole('button', { name: 'collect' }).click()
-    await page.getByRole('button', { name: 'without this' }).click()
+    await tab.page.getByRole('button', { name: 'collect' }).click()
+    await tab.page.getByRole('button', { name: 'without this' }).click()
     await soon(async () => (await rows()).map(([name]) => name)).not.toContain('collect')
     await soon(async () => (await query()).getAll('without')).toEqual(['collect'])
-    await page.getByRole('button', { name: 'without collect' }).click()
-    await page.getByRole('button', { name: 'collect' }).click()
-    await page.getByRole('button', { name: 'only this' }).click()
+    await tab.page.getByRole('button', { name: 'without collect' }).click()
+    await tab.page.getByRole('button', { name: 'collect' }).click()
+    await tab.page.getByRole('button', { name: 'only this' }).click()
     await soon(async () => (await rows()).length).toBe(2)
   })
 
   test('an address with a view in it opens that view', async () => {
     await open()
     await click(0.97, 2)
-    await page.getByRole('button', { name: 'During' }).click()
-    await page.getByRole('searchbox').fill('col')
-    await page.keyboard.press('Tab')
-    const url = await page.evaluate<string>('location.href')
-    const other = await context.newPage()
+    await tab.page.getByRole('button', { name: 'During' }).click()
+    await tab.page.getByRole('searchbox').fill('col')
+    await tab.page.keyboard.press('Tab')
+    const url = await tab.page.evaluate<string>('location.href')
+    const other = await tab.context.newPage()
     await other.goto(url)
     await settled(other)
     await soon(() => other.getByRole('searchbox').inputValue()).toBe('col')
@@ -373,35 +353,35 @@ describe.skipIf(whyNoBrowser)('an incident', () => {
   })
 
   test('dark follows the system, and the person', async () => {
-    const theme = () => page.locator('html').getAttribute('data-theme')
-    await page.emulateMedia({ colorScheme: 'dark' })
+    const theme = () => tab.page.locator('html').getAttribute('data-theme')
+    await tab.page.emulateMedia({ colorScheme: 'dark' })
     await open()
     await soon(theme).toBe('dark')
-    await page.getByRole('button', { name: 'Switch to light colours' }).click()
+    await tab.page.getByRole('button', { name: 'Switch to light colours' }).click()
     await soon(theme).toBe('light')
-    await page.reload()
+    await tab.page.reload()
     await soon(theme).toBe('light')
-    await page.evaluate('localStorage.clear()')
+    await tab.page.evaluate('localStorage.clear()')
   })
 
   test('a telephone needs no sideways scrolling', async () => {
-    await page.setViewportSize({ width: 390, height: 844 })
-    const overhang = () => page.evaluate<number>('document.documentElement.scrollWidth - innerWidth')
-    await page.goto(server.url)
-    await page.locator('.row').first().waitFor()
+    await tab.page.setViewportSize({ width: 390, height: 844 })
+    const overhang = () => tab.page.evaluate<number>('document.documentElement.scrollWidth - innerWidth')
+    await tab.page.goto(server.url)
+    await tab.page.locator('.row').first().waitFor()
     await soon(overhang).toBeLessThanOrEqual(0)
     await open()
     await soon(overhang).toBeLessThanOrEqual(0)
-    await page.locator('.picked').click()
+    await tab.page.locator('.picked').click()
     await soon(overhang).toBeLessThanOrEqual(0)
   })
 
   test('an incident that does not exist is said, with the next step', async () => {
-    await page.goto(`${server.url}/incidents/inc-none`)
-    await page.getByRole('alert').waitFor()
+    await tab.page.goto(`${server.url}/incidents/inc-none`)
+    await tab.page.getByRole('alert').waitFor()
     await soon(() => text('.trouble')).toMatch(/NOT_FOUND/)
     // The browser itself notes the 404.
-    problems = problems.filter((problem) => !problem.includes('404'))
+    tab.problems = tab.problems.filter((problem) => !problem.includes('404'))
   })
 })
 
@@ -426,9 +406,9 @@ test.skipIf(whyNoBrowser)('a big profile is read in a worker, by the served page
   await agent.deliver({ type: 'artifact', artifact: own.artifact })
   await agent.deliver({ type: 'capture', capture: { ...own.capture, state: 'complete' } })
   const look = async (url: string): Promise<void> => {
-    await page.goto(url)
-    await page.locator('.flame canvas[data-boxes]').waitFor()
-    await soon(() => page.workers().length).toBe(1)
+    await tab.page.goto(url)
+    await tab.page.locator('.flame canvas[data-boxes]').waitFor()
+    await soon(() => tab.page.workers().length).toBe(1)
     await soon(() => hover(0.5, 2)).toMatch(/^evilRegex total 100 % 1.00 core/)
     // 12 000 boxes of a tenth of a pixel are one that says how many.
     await soon(() => hover(0.5, 3)).toMatch(/^12000 functions too small to draw together 100 % click to see them$/)
@@ -438,8 +418,8 @@ test.skipIf(whyNoBrowser)('a big profile is read in a worker, by the served page
   const file = join(uiDir, 'big.html')
   writeFileSync(file, await html.text())
   const offline = await browser.newContext({ offline: true, reducedMotion: 'reduce' })
-  page = await offline.newPage()
-  problems = watchPage(page, pathToFileURL(file).href).problems
+  tab.page = await offline.newPage()
+  tab.problems = watchPage(tab.page, pathToFileURL(file).href).problems
   await look(pathToFileURL(file).href)
   await offline.close()
 })
@@ -460,13 +440,15 @@ test.skipIf(whyNoBrowser)('alerts of the incident say how long after its beginni
     type: 'incident',
     incident: makeIncident({ id: 'inc-alert', endedMs: someMs + 20_000, alerts }),
   })
-  await page.goto(`${server.url}/incidents/inc-alert`)
-  await page.locator('.alerts').waitFor()
+  await tab.page.goto(`${server.url}/incidents/inc-alert`)
+  await tab.page.locator('.alerts').waitFor()
   const told = await text('.alerts')
   expect(told).toMatch(/Alert CpuHigh came at \S+, 1 min 35 s after the beginning cart is at 98 %/)
   expect(told).toMatch(/Alert Bad came at .* resolved at/)
   // Whoever may send an alert may not put a script behind a link.
-  const links = await page.evaluate<string[]>(`Array.from(document.querySelectorAll('.alerts a'), ({ href }) => href)`)
+  const links = await tab.page.evaluate<string[]>(
+    `Array.from(document.querySelectorAll('.alerts a'), ({ href }) => href)`,
+  )
   expect(links).toEqual(['http://g/x'])
 })
 
@@ -479,19 +461,22 @@ describe.skipIf(whyNoBrowser)('the page as one file', () => {
     writeFileSync(file, html)
     const url = pathToFileURL(file).href
     const offline = await browser.newContext({ offline: true, reducedMotion: 'reduce' })
-    page = await offline.newPage()
-    problems = watchPage(page, url).problems
-    await page.goto(url)
-    await settled(page)
+    tab.page = await offline.newPage()
+    tab.problems = watchPage(tab.page, url).problems
+    await tab.page.goto(url)
+    await settled(tab.page)
     await soon(() => text('h1')).toBe('cart (pid 4242) burned 1.10 cores for 6 s')
     await soon(async () => (await rows())[0]?.slice(0, 2)).toEqual(['evilRegex', '90.9 %'])
     await click(0.97, 2)
     await soon(() => hover(0.1, 2)).toContain('collect')
     // The view is in the address here too.
-    await page.reload()
-    await page.locator('.flame canvas[data-boxes]').waitFor()
+    await tab.page.reload()
+    await tab.page.locator('.flame canvas[data-boxes]').waitFor()
     await soon(() => hover(0.1, 2)).toContain('collect')
-    const [download] = await Promise.all([page.waitForEvent('download'), page.getByText('SVG of this view').click()])
+    const [download] = await Promise.all([
+      tab.page.waitForEvent('download'),
+      tab.page.getByText('SVG of this view').click(),
+    ])
     expect(download.suggestedFilename()).toBe(`${incident.id}.svg`)
     await offline.close()
   })
@@ -509,12 +494,12 @@ test.skipIf(whyNoBrowser)('older incidents come when they are asked for', async 
       }),
     ),
   )
-  await page.goto(own.url)
-  const shown = () => page.locator('.row').count()
+  await tab.page.goto(own.url)
+  const shown = () => tab.page.locator('.row').count()
   await soon(shown).toBe(100)
-  await page.getByRole('button', { name: 'Older incidents' }).click()
+  await tab.page.getByRole('button', { name: 'Older incidents' }).click()
   await soon(shown).toBe(101)
-  await soon(() => page.getByRole('button', { name: 'Older incidents' }).count()).toBe(0)
+  await soon(() => tab.page.getByRole('button', { name: 'Older incidents' }).count()).toBe(0)
   // What is news of an old one stays in its place.
   await scout.deliver({
     type: 'incident',
@@ -522,18 +507,18 @@ test.skipIf(whyNoBrowser)('older incidents come when they are asked for', async 
   })
   await soon(() => text('.list li:last-child .sentence')).toContain('for 5 s')
   await soon(shown).toBe(101)
-  await page.close()
+  await tab.page.close()
   await scout.close()
 })
 
 test.skipIf(whyNoBrowser)('an agent that goes away is said at once', async () => {
-  await page.goto(server.url)
-  await page.getByText(/recording at 49 Hz/).waitFor()
+  await tab.page.goto(server.url)
+  await tab.page.getByText(/recording at 49 Hz/).waitFor()
   const other = await PlayedAgent.connect(server.url, { node: 'node-2' })
   await other.nextOf('welcome')
-  await page.getByText('node-2').waitFor()
+  await tab.page.getByText('node-2').waitFor()
   await other.close()
-  await page.getByText(/node-2 away, last heard of/).waitFor()
+  await tab.page.getByText(/node-2 away, last heard of/).waitFor()
   await agent.deliver({ type: 'incident', incident: makeIncident({ id: 'inc-2', noticedMs: someMs + 99_000 }) })
-  await page.locator('.row', { hasText: 'still going on' }).waitFor()
+  await tab.page.locator('.row', { hasText: 'still going on' }).waitFor()
 })
