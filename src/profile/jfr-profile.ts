@@ -81,10 +81,7 @@ export function parseJfrProfile(file: Uint8Array): Profile {
   const builder = new ProfileBuilder(shown.map(({ type }) => type))
   builder.defaultType = 0
   const { startMs, durationMs } = spanOf(chunks)
-  builder.timeNanos = chunks.reduce(
-    (first, { startNanos }) => (startNanos < first ? startNanos : first),
-    chunks[0]!.startNanos,
-  )
+  builder.timeNanos = BigInt64Array.from(chunks, ({ startNanos }) => startNanos).sort()[0] as bigint
   builder.durationNanos = BigInt(Math.round(durationMs * 1e6))
   const period = samplingPeriodNanos(chunks)
   if (period !== undefined) {

@@ -2,11 +2,16 @@
 //
 //   /usr/lib/debug/.build-id/ab/cdef….debug        by the build-id of the stripped file
 //   DIR/NAME, DIR/.debug/NAME, /usr/lib/debug/DIR/NAME    by .gnu_debuglink: file name\0, padding to 4, crc32 u32
-import { dirname } from 'node:path'
+//
+// and what several of those have in common (dwz -m), by build-id again or by name, from the folder of the file if relative:
+//   /usr/lib/debug/.dwz/x86_64-linux-gnu/cart.debug       by .gnu_debugaltlink: file name\0, build-id
+//   the same                                              by .debug_sup of DWARF 5: version u16 = 5, is supplementary u8 = 0,
+//                                                         file name\0, length uleb, build-id
+import { dirname, resolve } from 'node:path'
 import { type ByteSource, decodeName, readBytes } from './byte-source.ts'
 import { type Elf, readElf, sectionNamed, viewOf } from './elf.ts'
 import { hasSymtab } from './elf-symbols.ts'
-import type { FindDebugFile } from './executable.ts'
+import type { DebugFiles, FoundFile } from './executable.ts'
 import { openFile } from './open-file.ts'
 
 /** Without a build-id the whole file is summed up; libjvm's is 200 MB and takes 0.2 s, a larger one is not worth it. */
@@ -24,40 +29,54 @@ interface DebugFileOptions {
   readonly over?: (source: ByteSource) => ByteSource
 }
 
-export function debugFileFinder({ path, roots, over = (source) => source }: DebugFileOptions): FindDebugFile {
-  return (file) => {
-    const names: string[] = []
-    if (file.buildId && file.buildId.length > 2) {
-      names.push(`/usr/lib/debug/.build-id/${file.buildId.slice(0, 2)}/${file.buildId.slice(2)}.debug`)
-    }
-    const link = readDebugLink(file)
-    if (link) {
-      const folder = dirname(path)
-      names.push(`${folder}/${link.name}`, `${folder}/.debug/${link.name}`, `/usr/lib/debug${folder}/${link.name}`)
-    }
+export function debugFileFinder({ path, roots, over = (source) => source }: DebugFileOptions): DebugFiles {
+  const folder = dirname(path)
+  /** Of the file with the debug information. */
+  let debugFolder = folder
+  const find = (names: readonly string[], fits: Fits): { name: string; found: FoundFile } | undefined => {
     for (const root of roots) {
       for (const name of names) {
-        const found = openDebugFile(`${root}${name}`, file, { checksum: link?.checksum, over })
-        if (found) return found
+        const found = openFitting(`${root}${name}`, fits, over)
+        if (found) return { name, found }
       }
     }
     return undefined
   }
+  return {
+    symbolsOf(file) {
+      const { buildId } = file
+      const link = readDebugLink(file)
+      const names = [
+        ...namesOfBuildId(buildId),
+        ...(link ? [`${folder}/${link.name}`, `${folder}/.debug/${link.name}`] : []),
+        ...(link ? [`/usr/lib/debug${folder}/${link.name}`] : []),
+      ]
+      const debug = find(names, (candidate, source) => {
+        if (!hasSymtab(candidate)) return false
+        return buildId !== undefined ? candidate.buildId === buildId : checksumOf(source) === link?.checksum
+      })
+      debugFolder = debug ? dirname(debug.name) : folder
+      return debug?.found
+    },
+    sharedOf(file) {
+      const link = readSharedLink(file)
+      if (!link || link.id === '') return undefined
+      const names = [...namesOfBuildId(link.id), resolve(debugFolder, link.name)]
+      return find(names, (found) => (found.buildId ?? readSup(found)?.id) === link.id)?.found
+    },
+  }
 }
 
-interface Wanted extends Required<Pick<DebugFileOptions, 'over'>> {
-  readonly checksum: number | undefined
-}
+const namesOfBuildId = (buildId = ''): string[] =>
+  buildId.length > 2 ? [`/usr/lib/debug/.build-id/${buildId.slice(0, 2)}/${buildId.slice(2)}.debug`] : []
 
-function openDebugFile(path: string, stripped: Elf, { checksum, over }: Wanted) {
+type Fits = (file: Elf, source: ByteSource) => boolean
+
+function openFitting(path: string, fits: Fits, over: (source: ByteSource) => ByteSource): FoundFile | undefined {
   const source = openFile(path, { followLinks: true })
   if (!source) return undefined
-  const debug = readElf(over(source))
-  const fits =
-    debug !== undefined &&
-    hasSymtab(debug) &&
-    (stripped.buildId !== undefined ? debug.buildId === stripped.buildId : checksumOf(source) === checksum)
-  if (fits) return { elf: debug, close: () => source.close() }
+  const found = readElf(over(source))
+  if (found && fits(found, source)) return { elf: found, close: () => source.close() }
   source.close()
   return undefined
 }
@@ -72,6 +91,35 @@ function readDebugLink(file: Elf): { name: string; checksum: number } | undefine
   const name = decodeName(bytes.subarray(0, end))
   return name.includes('/') ? undefined : { name, checksum: viewOf(bytes).getUint32(at, true) }
 }
+
+interface SharedLink {
+  readonly name: string
+  /** Lower-case hex. */
+  readonly id: string
+}
+
+/** Where the shared part is; undefined where there is none. */
+function readSharedLink(file: Elf): SharedLink | undefined {
+  const section = sectionNamed(file, '.gnu_debugaltlink')
+  if (!section) return readSup(file)
+  const bytes = readBytes(file.source, section.offset, Math.min(section.size, maxLinkBytes))
+  const end = bytes.indexOf(0)
+  return end > 0 ? { name: decodeName(bytes.subarray(0, end)), id: hex(bytes.subarray(end + 1)) } : undefined
+}
+
+/** The same of DWARF 5, which the shared part has too, with its own id: it need not have a build-id. */
+function readSup(file: Elf): SharedLink | undefined {
+  const section = sectionNamed(file, '.debug_sup')
+  if (!section) return undefined
+  const bytes = readBytes(file.source, section.offset, Math.min(section.size, maxLinkBytes))
+  const end = bytes.indexOf(0, 3)
+  if (end < 0) return undefined
+  // Ids are build-ids of 20 bytes, so the length takes one.
+  const id = bytes.subarray(end + 2, end + 2 + (bytes[end + 1] ?? 0))
+  return { name: decodeName(bytes.subarray(3, end)), id: hex(id) }
+}
+
+const hex = (bytes: Uint8Array): string => Buffer.from(bytes).toString('hex')
 
 function checksumOf(source: ByteSource): number | undefined {
   if (source.size > maxChecksumBytes) return undefined

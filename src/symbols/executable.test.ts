@@ -36,8 +36,8 @@ interface Program {
 
 function open(path: string, debugRoots?: readonly string[], asPath = path): Program {
   const file = openFile(path)!
-  const findDebugFile = debugRoots && debugFileFinder({ path: asPath, roots: debugRoots })
-  const program = openExecutable(file, findDebugFile ? { findDebugFile } : {})!
+  const debugFiles = debugRoots && debugFileFinder({ path: asPath, roots: debugRoots })
+  const program = openExecutable(file, debugFiles ? { debugFiles } : {})!
   const elf = readElf(file)!
   const frameAt = (address: number) => program.framesAt(offsetOfAddress(elf, address)!).at(-1)
   return {

@@ -8,8 +8,18 @@ import { type ElfSymbols, readElfSymbols, readEmbeddedSymbols } from './elf-symb
 import { type FrameDetail, type GoTable, readGoTable } from './go-table.ts'
 import { pltRanges, readPltSymbols } from './plt-stubs.ts'
 
-/** Finds the file that holds the symbols which were stripped from `file`. */
-export type FindDebugFile = (file: Elf) => { elf: Elf; close(): void } | undefined
+export interface FoundFile {
+  readonly elf: Elf
+  close(): void
+}
+
+/** Finds files that belong to another one. */
+export interface DebugFiles {
+  /** What holds the symbols that were stripped from `file`. */
+  symbolsOf(file: Elf): FoundFile | undefined
+  /** What holds the debug information that `file` has in common with others (dwz -m). */
+  sharedOf(file: Elf): FoundFile | undefined
+}
 
 export interface Executable {
   readonly buildId: string | undefined
@@ -46,11 +56,11 @@ const everything: FrameDetail = { lines: true, inlined: true, debugInfo: true }
  */
 export function openExecutable(
   source: ByteSource & { close(): void },
-  { findDebugFile, detail = everything }: { findDebugFile?: FindDebugFile; detail?: FrameDetail } = {},
+  { debugFiles, detail = everything }: { debugFiles?: DebugFiles; detail?: FrameDetail } = {},
 ): Executable | undefined {
   const file = readElf(source)
   if (!file) return undefined
-  return new ElfExecutable(file, { close: () => source.close(), findDebugFile, detail })
+  return new ElfExecutable(file, { close: () => source.close(), debugFiles, detail })
 }
 
 /** Symbols, and the frames that were made of them. */
@@ -61,16 +71,17 @@ interface NamedTable {
 
 interface ElfExecutableOptions {
   readonly close: () => void
-  readonly findDebugFile: FindDebugFile | undefined
+  readonly debugFiles: DebugFiles | undefined
   readonly detail: FrameDetail
 }
 
 class ElfExecutable implements Executable {
   private readonly file: Elf
   private readonly closeSource: () => void
-  private readonly findDebugFile: FindDebugFile | undefined
+  private readonly debugFiles: DebugFiles | undefined
   private readonly detail: FrameDetail
-  private debug: { elf: Elf; close(): void } | undefined
+  private debug: FoundFile | undefined
+  private shared: FoundFile | undefined
   private embedded: ElfSymbols | undefined
   private tables: readonly NamedTable[] = []
   /** Where stubs are: begin and end. They are read when an address lies there. */
@@ -88,11 +99,11 @@ class ElfExecutable implements Executable {
   private expected: ReadonlySet<number> | undefined
   private expectations = 0
 
-  constructor(file: Elf, { close, findDebugFile, detail }: ElfExecutableOptions) {
+  constructor(file: Elf, { close, debugFiles, detail }: ElfExecutableOptions) {
     this.file = file
     this.plt = pltRanges(file)
     this.closeSource = close
-    this.findDebugFile = findDebugFile
+    this.debugFiles = debugFiles
     this.detail = detail
   }
 
@@ -148,6 +159,8 @@ class ElfExecutable implements Executable {
     this.expectations = 0
     this.debug?.close()
     this.debug = undefined
+    this.shared?.close()
+    this.shared = undefined
   }
 
   close(): void {
@@ -172,10 +185,17 @@ class ElfExecutable implements Executable {
     this.isOpened = true
     this.go = readGoTable(this.file, this.detail)
     // perf looks for the debug file first, too: it has at least what the file itself has.
-    this.debug = this.findDebugFile?.(this.file)
+    this.debug = this.debugFiles?.symbolsOf(this.file)
     this.embedded = this.debug ? undefined : readEmbeddedSymbols(this.file)
     if (!this.detail.debugInfo) return
-    this.calls = (this.debug && openInlinedCalls(this.debug.elf)) ?? openInlinedCalls(this.file)
+    this.calls = (this.debug && this.openCalls(this.debug.elf)) ?? this.openCalls(this.file)
+  }
+
+  private openCalls(file: Elf): InlinedCalls | undefined {
+    return openInlinedCalls(file, () => {
+      this.shared = this.debugFiles?.sharedOf(file)
+      return this.shared?.elf
+    })
   }
 
   /** The function with the calls that were inlined into it. */

@@ -82,10 +82,10 @@ export class ModuleCache {
     if (slot.executable === undefined) {
       const { detail, debugRoots } = this.options
       const over = (source: ByteSource): ByteSource => this.pages.over(source)
-      const findDebugFile = debugFileFinder({ path: mapping.path, roots: debugRoots(mapping), over })
+      const debugFiles = debugFileFinder({ path: mapping.path, roots: debugRoots(mapping), over })
       const { file } = slot
       const source = { ...over(file), close: () => file.close() }
-      slot.executable = openExecutable(source, { findDebugFile, detail }) ?? null
+      slot.executable = openExecutable(source, { debugFiles, detail }) ?? null
     }
     return slot.executable ?? undefined
   }

@@ -90,7 +90,9 @@ function callsIn({ elf, parts }: DebugProgram, debug: Uint8Array): string[] {
     return { ...section, offset, size: Math.max(0, Math.min(section.size, debug.length - offset)) }
   })
   const code = elf.sections.filter(({ name }) => name.startsWith('.text'))
-  const calls = openInlinedCalls({ ...elf, source: memorySource(debug), sections: [...code, ...sections] })
+  const file = { ...elf, source: memorySource(debug), sections: [...code, ...sections] }
+  // References into a file that others share lead into this one.
+  const calls = openInlinedCalls(file, () => file)
   const names: string[] = []
   for (const { address, size } of code) {
     for (let i = 0; i < size; i++) for (const { name } of calls?.at(address + i) ?? []) names.push(name)

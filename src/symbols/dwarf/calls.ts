@@ -22,7 +22,10 @@ const pieceBytes = 4 << 10
 const maxDepth = 256
 const none: readonly number[] = []
 
-/** Offset of the entry that a reference means; -1 where that is in another file. */
+/** Offsets from here on are those of another file, which several share (dwz -m); no file is so large. */
+export const sharedStart = 2 ** 48
+
+/** Offset of the entry that a reference means; -1 where it is of a type unit, which holds no calls. */
 export function referenceOf({ form: kind, value }: Readonly<FormValue>, unit: UnitBytes): number {
   switch (kind) {
     case form.ref1:
@@ -33,6 +36,10 @@ export function referenceOf({ form: kind, value }: Readonly<FormValue>, unit: Un
       return unit.offset + value
     case form.refAddr:
       return value
+    case form.gnuRefAlt:
+    case form.refSup4:
+    case form.refSup8:
+      return sharedStart + value
     default:
       return -1
   }
