@@ -2,7 +2,7 @@
 // backtracking. Good coupons take microseconds; a crafted one keeps a core busy for seconds.
 //
 //   GET /check?code=SAVE10   -> ok
-//   GET /check?code=attack   -> burns one core for SPIKE_SECONDS (6) in isWellFormedCoupon
+//   GET /check?code=attack   -> burns one core for SPIKE_SECONDS (6) in isWellFormedCoupon, on a full machine for longer
 //   GET /metrics             -> process_cpu_seconds_total, as every Prometheus client library has it
 import { createServer } from 'node:http'
 import { setImmediate } from 'node:timers/promises'
@@ -10,15 +10,24 @@ import { setImmediate } from 'node:timers/promises'
 // Nested quantifiers: on a near miss every split of the text between the two `+` is tried, 2^n of them.
 const couponPattern = /^([a-z0-9]+)+-OFF$/i
 const spikeMs = Number(process.env.SPIKE_SECONDS ?? 6) * 1000
+/** A list takes longer where neighbours leave it a tenth of a core: until it has had a quarter of the CPU, or this long. */
+const mostSpikeMs = spikeMs * 5
 
 export function isWellFormedCoupon(code: string): boolean {
   return couponPattern.test(code)
 }
 
 /** Someone posts a long list of near misses: each costs some 0.1 s, and in between others are served. */
-async function checkHostileList(untilMs: number): Promise<number> {
+async function checkHostileList(): Promise<number> {
+  const beganMs = performance.now()
+  const before = process.cpuUsage()
+  const isOver = (): boolean => {
+    const tookMs = performance.now() - beganMs
+    const { user, system } = process.cpuUsage(before)
+    return tookMs >= mostSpikeMs || (tookMs >= spikeMs && (user + system) / 1000 >= spikeMs / 4)
+  }
   let checked = 0
-  while (performance.now() < untilMs) {
+  while (!isOver()) {
     isWellFormedCoupon(`${'a'.repeat(22)}!`)
     checked++
     await setImmediate()
@@ -37,7 +46,7 @@ for (let i = 0; i < 20; i++) isWellFormedCoupon(`${'a'.repeat(8 + (i % 4))}!`)
 async function answer({ pathname, searchParams }: URL): Promise<string> {
   if (pathname === '/metrics') return cpuMetric()
   const code = searchParams.get('code') ?? ''
-  if (code === 'attack') return String(await checkHostileList(performance.now() + spikeMs))
+  if (code === 'attack') return String(await checkHostileList())
   return String(isWellFormedCoupon(`${code}-OFF`))
 }
 

@@ -34,25 +34,38 @@ export interface ScoutOptions {
 
 /** A machine that is busier than this has nothing left to give. */
 const saturatedShare = 0.9
-/** Below this a target is only charted, not watched: no rule can fire on it. */
-const watchFromCores = 0.15
+/** Below this a target is only charted, not watched: no rule can fire on it but on a node that is hopelessly full. */
+const watchFromCores = 0.05
+/** What ran before us and uses less than this has been seen quiet. */
+const quietCores = 0.15
 /** Limits below a tenth of a core are taken for one: what they hold back is too little to be a spike of the node. */
 const smallestLimitCores = 0.1
 /** A watcher without news for this long is dropped; the usage ring remembers its baseline. */
 const forgetAfterMs = 60_000
 /**
- * On a full node many may begin to want more at once, and each capture is work that the node has no room for: the first
- * one's has the samples of all of them, for about this long.
+ * On an idle node no more than it has CPUs can begin to burn at once, on a full one everybody can, and each capture is
+ * work that it has no room for. The first few workloads are captured at once, which has the samples of all of them for
+ * about as long as this; the others are named, and follow in their turn while they still want more than they get.
  */
-const contentionEveryMs = 10_000
+const contention = { most: 5, withinMs: 10_000 }
 /** History handed to a new watcher, for its baseline. */
 const recallMs = 60_000
 
 interface Watched {
   readonly watcher: SpikeWatcher
   seenMs: number
+  /** It fired, and waits for its turn to be captured. */
+  inTurn?: Beginning | undefined
   /** How long it had waited for a CPU at the last reading, while that is followed. */
   waited?: { readonly seconds: number; readonly atMs: number } | undefined
+}
+
+/** A spike that is to be captured. */
+interface Beginning {
+  readonly key: string
+  readonly target: Target
+  readonly workload: string
+  readonly spike: SpikeStart
 }
 
 export class Scout {
@@ -61,7 +74,8 @@ export class Scout {
   /** When a workload fired last: a crashing program that comes back with a new PID is still the same program. */
   readonly #firedMs = new Map<string, number>()
   readonly #nodeRule: SpikeRule
-  #contendedMs = Number.NEGATIVE_INFINITY
+  /** When those by contention began to be captured, the last of them last. */
+  #contendedMs: number[] = []
   #wallOffsetMs = 0
 
   constructor(options: ScoutOptions) {
@@ -93,7 +107,10 @@ export class Scout {
     }
     for (const [key, entry] of this.#watchers) {
       const isRecent = monotonicMs - entry.seenMs < forgetAfterMs
-      if (isRecent && (entry.seenMs === monotonicMs || usage.follows(key))) continue
+      if (isRecent && (entry.seenMs === monotonicMs || usage.follows(key))) {
+        if (entry.inTurn && this.#hasRoom(monotonicMs)) this.#takeTurn(entry.inTurn, entry)
+        continue
+      }
       const end = entry.watcher.finish(entry.seenMs)
       if (end) this.#end(key, end)
       this.#watchers.delete(key)
@@ -102,6 +119,11 @@ export class Scout {
 
   #end(key: string, end: SpikeEnd): void {
     this.#options.events.end(key, { ...end, endedMs: end.endedMs + this.#wallOffsetMs })
+  }
+
+  #hasRoom(nowMs: number): boolean {
+    this.#contendedMs = this.#contendedMs.filter((atMs) => nowMs - atMs < contention.withinMs)
+    return this.#contendedMs.length < contention.most
   }
 
   #watch(reading: UsageReading): void {
@@ -128,6 +150,7 @@ export class Scout {
     if (!wasNear && entry.watcher.isNear) events.near()
     if (!event) return
     if (event.type === 'end') {
+      entry.inTurn = undefined
       this.#end(reading.key, event)
       return
     }
@@ -139,18 +162,41 @@ export class Scout {
     // A process that fires explains the machine being busy; the machine fires only when nobody else does.
     if (isMachine && [...this.#watchers].some(([key, each]) => key !== 'machine' && each.watcher.isActive)) return
     const workload = target.containerId ?? (isMachine ? 'machine' : `${target.exe ?? ''} ${commandName(target)}`)
-    const firedMs = this.#firedMs.get(workload)
-    if (firedMs !== undefined && point.toMs - firedMs < rule.cooldownMs) {
-      const waitS = Math.ceil((rule.cooldownMs - (point.toMs - firedMs)) / 1000)
-      events.suppressed(reading.key, `cooldown of ${commandName(target)}: ${waitS} s left (--spike-cooldown)`, target)
+    const coolingMs = this.#coolingMs(workload, point.toMs)
+    if (coolingMs > 0) {
+      const left = `${Math.ceil(coolingMs / 1000)} s left`
+      events.suppressed(reading.key, `cooldown of ${commandName(target)}: ${left} (--spike-cooldown)`, target)
       return
     }
     for (const [each, atMs] of this.#firedMs) if (point.toMs - atMs >= rule.cooldownMs) this.#firedMs.delete(each)
-    this.#firedMs.set(workload, point.toMs)
-    if (event.cause === 'contention') this.#contendedMs = point.toMs
+    const beginning: Beginning = { key: reading.key, target, workload, spike: event }
+    if (event.cause !== 'contention' || this.#hasRoom(point.toMs)) {
+      this.#begin(beginning, entry)
+      return
+    }
+    entry.inTurn = beginning
+    const why = `it is one of more than ${contention.most} that want more of a full node; its samples are with theirs`
+    events.suppressed(reading.key, `${why}, and it is captured in its turn if it goes on`, target)
+  }
+
+  #coolingMs(workload: string, nowMs: number): number {
+    const firedMs = this.#firedMs.get(workload)
+    return firedMs === undefined ? 0 : this.#options.rule.cooldownMs - (nowMs - firedMs)
+  }
+
+  /** Unless another of its workload was captured meanwhile. */
+  #takeTurn(beginning: Beginning, entry: Watched): void {
+    entry.inTurn = undefined
+    if (this.#coolingMs(beginning.workload, entry.seenMs) <= 0) this.#begin(beginning, entry)
+  }
+
+  #begin({ key, target, workload, spike }: Beginning, entry: Watched): void {
+    const { events, rule } = this.#options
+    this.#firedMs.set(workload, entry.seenMs)
+    if (spike.cause === 'contention') this.#contendedMs.push(entry.seenMs)
     const offsetMs = this.#wallOffsetMs
-    const spike = { ...event, onsetMs: event.onsetMs + offsetMs, firedMs: event.firedMs + offsetMs }
-    events.start({ key: reading.key, rule: isMachine ? this.#nodeRule.name : rule.name, target, spike })
+    const onClock = { ...spike, onsetMs: spike.onsetMs + offsetMs, firedMs: spike.firedMs + offsetMs }
+    events.start({ key, rule: key === 'machine' ? this.#nodeRule.name : rule.name, target, spike: onClock })
   }
 
   #isOwn(key: string): boolean {
@@ -163,7 +209,6 @@ export class Scout {
     entry.waited = undefined
     // The machine waits for nobody.
     if (key === 'machine' || !entry.watcher.asksForWaiting(point)) return undefined
-    if (!entry.watcher.isActive && point.toMs - this.#contendedMs < contentionEveryMs) return undefined
     const seconds = this.#options.usage.waitedSeconds(key)
     if (seconds === undefined) return undefined
     entry.waited = { seconds, atMs: point.toMs }
@@ -173,7 +218,7 @@ export class Scout {
 
   /** True when the ring holds a quiet reading of it: what was already there has been seen quiet since. */
   #wasQuiet(key: string, beforeMs: number): boolean {
-    return this.#history(this.#options.ring, key, beforeMs).some((point) => point.cores < watchFromCores)
+    return this.#history(this.#options.ring, key, beforeMs).some((point) => point.cores < quietCores)
   }
 
   /** The last minute as one point a second, on the clock of the readings. */

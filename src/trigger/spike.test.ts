@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest'
+import fullNode from '../../test/fixtures/usage/full-node.json' with { type: 'json' }
 import { defaultSpikeRule, type SpikeEvent, SpikeWatcher } from './spike.ts'
 
 /**
@@ -31,7 +32,7 @@ test('a spike of one second is caught', () => {
 test('what gets less than its own last minute, because neighbours hold it back, has not begun in the future', () => {
   const watcher = new SpikeWatcher(defaultSpikeRule)
   watch([...of(20, 0), ...of(30, 0.35)], watcher)
-  const [event] = watch(of(2, 0.15), watcher, 50_000, 0.9)
+  const [event] = watch(of(4, 0.15), watcher, 50_000, 0.9)
   // It has used more than usual since 20 s.
   expect(event).toMatchObject({ type: 'start', cause: 'contention', onsetMs: 20_000, baselineCores: 0 })
 })
@@ -64,7 +65,7 @@ test('half a core fires by its jump where idle is normal, and not where it is us
 test('what neighbours hold back under the level fires by what it would have used, and ends with it', () => {
   const watcher = new SpikeWatcher(defaultSpikeRule)
   expect(watch([...of(20, 0.1), ...of(6, 0.35)], watcher, 0, 0.6)).toMatchObject([
-    { type: 'start', cause: 'contention', onsetMs: 20_000, firedMs: 20_600, cores: 0.35, waitingCores: 0.6 },
+    { type: 'start', cause: 'contention', onsetMs: 20_000, firedMs: 21_400, cores: 0.35, waitingCores: 0.6 },
   ])
   expect(watch(of(3, 0.1), watcher, 26_000, 0.6)).toEqual([{ type: 'end', endedMs: 26_000 }])
   // A slow ramp on a full node, which reaches neither the level nor four times its own past.
@@ -124,4 +125,53 @@ test('a target that ends in its spike ends the spike', () => {
   watch([...of(10, 0), ...of(2, 1)], watcher)
   expect(watcher.finish(12_100)).toEqual({ type: 'end', endedMs: 12_100 })
   expect(watcher.finish(12_200)).toBeUndefined()
+})
+
+/** As the agent would have seen it: how long it waited is known from the second time on that somebody asks. */
+function replay(rows: number[][]): SpikeEvent[] {
+  const watcher = new SpikeWatcher(defaultSpikeRule, true)
+  const events: SpikeEvent[] = []
+  let wasAsked = false
+  for (const [fromMs = 0, toMs = 0, cores = 0, waiting = 0] of rows) {
+    const asks = watcher.asksForWaiting({ fromMs, toMs, cores })
+    const event = watcher.observe({ fromMs, toMs, cores, waitingCores: asks && wasAsked ? waiting : undefined })
+    wasAsked = asks
+    if (event) events.push(event)
+  }
+  return events
+}
+
+test('recorded on a node of two CPUs with a dozen that burn: one more is noticed by a tenth of a core', () => {
+  const { burner, ...neighbours } = fullNode.series
+  const [start, end, ...more] = replay(burner)
+  expect(start).toMatchObject({ type: 'start', cause: 'contention', baselineCores: expect.closeTo(0, 1) })
+  if (start?.type !== 'start' || end?.type !== 'end') throw new Error('it has to begin and to end')
+  expect(start.cores).toBeCloseTo(0.11, 2)
+  expect(start.cores + start.waitingCores).toBeCloseTo(1, 1)
+  expect(start.onsetMs).toBeGreaterThan(23_900)
+  expect(start.onsetMs).toBeLessThan(24_600)
+  expect(start.firedMs).toBeLessThan(end.endedMs)
+  expect(end.endedMs).toBe(30_220)
+  expect(more).toEqual([])
+  for (const [who, rows] of Object.entries(neighbours)) expect(replay(rows), who).toEqual([])
+})
+
+test('what one would not call a spike on an idle node is none on a full one, however long it takes there', () => {
+  // 400 ms of work, a tenth of a core at a time.
+  const events = watch([...of(20, 0.01), ...of(4, 0.1)], new SpikeWatcher(defaultSpikeRule), 0, 0.9)
+  expect(events).toEqual([])
+  expect(watch([...of(20, 0.01), ...of(6, 0.1)], new SpikeWatcher(defaultSpikeRule), 0, 0.9)).toHaveLength(1)
+})
+
+test('where nobody can say how long it waited, use has to reach the level by itself', () => {
+  const watcher = new SpikeWatcher(defaultSpikeRule)
+  for (let ms = 0; ms < 60_000; ms += 200)
+    expect(watcher.observe({ fromMs: ms, toMs: ms + 200, cores: ms < 20_000 ? 0.1 : 0.4 })).toBeUndefined()
+})
+
+test('a reading of a starved process that shows less than it had ends nothing', () => {
+  const uneven = Array.from({ length: 40 }, (_, i) => [0.1, 0.05, 0.15, 0, 0.2][i % 5] as number)
+  expect(watch([...of(20, 0.01), ...uneven], new SpikeWatcher(defaultSpikeRule), 0, 0.9)).toMatchObject([
+    { type: 'start', cause: 'contention', onsetMs: 20_000 },
+  ])
 })

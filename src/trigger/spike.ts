@@ -1,12 +1,13 @@
 // Notices a spike in the CPU usage of one target. Pure: readings in, events out; no clock, no /proc.
 //
-// Three ways to fire, each must hold for `holdMs`:
+// Three ways to fire, each must hold for `holdMs` at least:
 //   level       usage is at or over a share of one core (or of the container's limit); catches the slow ramp
 //   jump        usage is `jumpFactor` times its own recent baseline and at least `jumpCores` above it; catches the idle
 //               service that suddenly does half a core of nothing useful
 //   contention  usage has risen, and reaches the level together with the time that it waited for a CPU: on a full node
-//               what would burn a core gets a third of one. Waiting alone says nothing: its neighbours wait too, without
-//               having risen.
+//               what would burn a core gets a third of one, or a tenth. Waiting alone says nothing: its neighbours wait
+//               too, without having risen. And it holds for as long as it takes to use what a spike by level uses in
+//               `holdMs`: half a second of compiling is none here either, however long its neighbours draw it out.
 // It is edge-triggered: it fires once, and again only after usage has fallen well below the threshold (hysteresis) and
 // the cooldown has passed. What burned already when we first looked has no edge, so it does not fire.
 
@@ -37,7 +38,7 @@ export interface SpikeStart {
   readonly onsetMs: number
   readonly firedMs: number
   readonly cores: number
-  /** Of the time that it held; 0 where nobody looked. */
+  /** By contention: what it waited for besides, while it held; otherwise 0. */
   readonly waitingCores: number
   readonly baselineCores: number
   readonly thresholdCores: number
@@ -78,9 +79,10 @@ const baselineMs = 60_000
 const baselineDelayMs = 3_000
 /** A jump needs to know what is normal: at least this much quiet history. */
 const baselineNeedsMs = 5_000
-/** Use that is half as much again as usual, and a tenth of a core over it, is more than the ups and downs of a victim. */
+/** Use that is half as much again as usual is more than the ups and downs of a victim. */
 const risenFactor = 1.5
-const risenCores = 0.1
+/** A thirtieth of a core is what thirty that burn leave each other of one; what rises by less makes no node full. */
+const risenCores = 0.03
 
 /** Use that began to be more than usual. */
 interface Rise {
@@ -88,6 +90,21 @@ interface Rise {
   readonly sinceMs: number
   /** False for what is new: from nothing, as long as nothing else is known. */
   readonly isKnown: boolean
+}
+
+interface Baseline {
+  readonly cores: number
+  readonly knownMs: number
+}
+
+/** Readings in which it wanted what a spike wants, added up: core-milliseconds over milliseconds. */
+interface Want {
+  readonly sinceMs: number
+  /** The last reading in which it did; a short one in between may measure too little. */
+  readonly lastMs: number
+  readonly spanMs: number
+  readonly used: number
+  readonly wanted: number
 }
 
 export class SpikeWatcher {
@@ -104,6 +121,7 @@ export class SpikeWatcher {
   /** What was never seen before it burned has no baseline, and has risen from nothing. */
   readonly #isNew: boolean
   #risen: Rise | undefined
+  #want: Want | undefined
 
   /** @param isOld true for what ran before anybody looked: it must be seen quiet once before it can spike */
   constructor(rule: SpikeRule, isOld = false) {
@@ -124,8 +142,9 @@ export class SpikeWatcher {
 
   /** True when the next reading decides more if it comes with `waitingCores`; asking for them costs reads. */
   asksForWaiting(point: Point): boolean {
-    if (point.cores < risenCores) return false
     if (this.#active) return point.cores < this.#thresholdCores * releaseShare
+    if (this.#want) return true
+    if (point.cores < risenCores) return false
     return this.#armed && this.#riseOf(point, this.#baseline(point.toMs)) !== undefined
   }
 
@@ -147,21 +166,22 @@ export class SpikeWatcher {
     const jumpThreshold = Math.max((baseline?.cores ?? 0) * rule.jumpFactor, (baseline?.cores ?? 0) + rule.jumpCores)
     const byLevel = point.cores >= rule.levelCores
     const byJump = baseline !== undefined && baseline.knownMs >= baselineNeedsMs && point.cores >= jumpThreshold
-    this.#risen = this.#riseOf(point, baseline)
-    const isHeldBack = this.#risen !== undefined && wantedOf(point) >= rule.levelCores
-    if (!byLevel && !byJump && !isHeldBack) {
+    this.#want = this.#wantOf(point, baseline)
+    const isHeldBack = this.#want !== undefined && wantedOf(point) >= rule.levelCores
+    if (byLevel || byJump || isHeldBack) this.#aboveSinceMs ??= point.fromMs
+    else {
       this.#aboveSinceMs = undefined
       if (point.cores < rule.levelCores * releaseShare) this.#armed = true
-      return undefined
     }
     if (!this.#armed) return undefined
-    this.#aboveSinceMs ??= point.fromMs
-    const heldMs = point.toMs - this.#aboveSinceMs
-    if (heldMs < rule.holdMs) return undefined
+    const isOver = (byLevel || byJump) && point.toMs - (this.#aboveSinceMs ?? point.toMs) >= rule.holdMs
+    const heldBack = isHeldBack && !isOver ? this.#heldBack() : undefined
+    const sinceMs = isOver ? this.#aboveSinceMs : heldBack?.sinceMs
+    if (sinceMs === undefined) return undefined
     this.#active = true
     this.#armed = false
     this.#belowSinceMs = undefined
-    const cause = byLevel ? 'level' : byJump ? 'jump' : 'contention'
+    const cause = !isOver ? 'contention' : byLevel ? 'level' : 'jump'
     this.#thresholdCores = cause === 'jump' ? jumpThreshold : rule.levelCores
     this.#usualCores = this.#risen?.usualCores ?? baseline?.cores ?? 0
     if (point.toMs - this.#lastFiredMs < rule.cooldownMs) {
@@ -174,14 +194,41 @@ export class SpikeWatcher {
     return {
       type: 'start',
       cause,
-      onsetMs: this.#onset(this.#aboveSinceMs, baselineCores, point.cores),
+      onsetMs: this.#onset(sinceMs, baselineCores, point.cores),
       firedMs: point.toMs,
-      cores: this.#meanSince(this.#aboveSinceMs, ({ cores }) => cores),
-      waitingCores: this.#meanSince(this.#aboveSinceMs, ({ waitingCores }) => waitingCores ?? 0),
+      cores: this.#meanSince(sinceMs),
+      waitingCores: heldBack ? (heldBack.wanted - heldBack.used) / heldBack.spanMs : 0,
       baselineCores,
       thresholdCores: this.#thresholdCores,
-      heldMs,
+      heldMs: point.toMs - sinceMs,
     }
+  }
+
+  /**
+   * Goes on, begins or ends the time in which it wants more than it gets. Single readings do not tell whether its use has
+   * risen: of 200 ms a starved process has a tick or two of ten milliseconds, or none. Their mean does.
+   */
+  #wantOf(point: Point, baseline: Baseline | undefined): Want | undefined {
+    const { levelCores, holdMs } = this.#rule
+    const usual = this.#risen?.usualCores
+    let want = this.#want && withReading(this.#want, point, levelCores)
+    // What it was held against when this began counts until it ends: by then it is its own baseline.
+    if (!want || usual === undefined || !hasRisenFrom(usual, want.used / want.spanMs)) {
+      this.#risen = this.#riseOf(point, baseline)
+      // How long it waited is known from the second time on that it is asked for; the first reading may have been it.
+      const { fromMs, waitingCores = Math.max(0, levelCores - point.cores) } = point
+      const none: Want = { sinceMs: fromMs, lastMs: fromMs, spanMs: 0, used: 0, wanted: 0 }
+      want = withReading(none, { ...point, waitingCores }, levelCores)
+    }
+    return this.#risen && want.lastMs > want.sinceMs && point.toMs - want.lastMs < holdMs ? want : undefined
+  }
+
+  /** What it wanted, once it has used what a spike by level has when that fires. */
+  #heldBack(): Want | undefined {
+    const { levelCores, holdMs } = this.#rule
+    const want = this.#want
+    if (!want || want.spanMs < holdMs || want.used < levelCores * holdMs) return undefined
+    return want.wanted >= levelCores * want.spanMs ? want : undefined
   }
 
   #release(point: Point): SpikeEvent | undefined {
@@ -205,11 +252,12 @@ export class SpikeWatcher {
     this.#active = false
     this.#armed = true
     this.#aboveSinceMs = undefined
+    this.#want = undefined
     return { type: 'end', endedMs }
   }
 
   /** Time-weighted mean of the last minute without its newest seconds. */
-  #baseline(nowMs: number): { cores: number; knownMs: number } | undefined {
+  #baseline(nowMs: number): Baseline | undefined {
     let weighted = 0
     let knownMs = 0
     for (const point of this.#points) {
@@ -221,7 +269,7 @@ export class SpikeWatcher {
   }
 
   /** What it does after a rise raises its baseline: for a minute it is held against what was usual before. */
-  #riseOf({ cores, fromMs, toMs }: Point, baseline: { cores: number; knownMs: number } | undefined): Rise | undefined {
+  #riseOf({ cores, fromMs, toMs }: Point, baseline: Baseline | undefined): Rise | undefined {
     const isKnown = baseline !== undefined && baseline.knownMs >= baselineNeedsMs
     const usualCores = isKnown ? baseline.cores : 0
     const before = this.#risen?.isKnown ? this.#risen : undefined
@@ -232,12 +280,12 @@ export class SpikeWatcher {
     return isStill ? before : undefined
   }
 
-  #meanSince(fromMs: number, of: (point: Point) => number): number {
+  #meanSince(fromMs: number): number {
     let weighted = 0
     let span = 0
     for (const point of this.#points) {
       if (point.fromMs < fromMs) continue
-      weighted += of(point) * (point.toMs - point.fromMs)
+      weighted += point.cores * (point.toMs - point.fromMs)
       span += point.toMs - point.fromMs
     }
     return span > 0 ? weighted / span : 0
@@ -261,6 +309,17 @@ export class SpikeWatcher {
 
 const hasRisenFrom = (usualCores: number, cores: number): boolean =>
   cores >= Math.max(usualCores * risenFactor, usualCores + risenCores)
+
+function withReading({ sinceMs, lastMs, spanMs, used, wanted }: Want, point: Point, levelCores: number): Want {
+  const ms = point.toMs - point.fromMs
+  return {
+    sinceMs,
+    lastMs: wantedOf(point) >= levelCores ? point.toMs : lastMs,
+    spanMs: spanMs + ms,
+    used: used + point.cores * ms,
+    wanted: wanted + wantedOf(point) * ms,
+  }
+}
 
 /** What it used and what it would have used besides. */
 const wantedOf = ({ cores, waitingCores = 0 }: Point): number => cores + waitingCores
