@@ -1,9 +1,9 @@
 // The inventory on a real node: containerd runs the pods, /proc and the cgroup tree are the kernel's own.
 import { type ChildProcess, spawn } from 'node:child_process'
-import { writeFileSync } from 'node:fs'
 import { afterEach, beforeAll, expect, test } from 'vitest'
 import type { RunningPod } from '../../test/node-tool/node.ts'
 import { describeOnNode } from '../../test/node-tool/on-node.ts'
+import { startWithPid } from '../../test/recycled-pid.ts'
 import type { Target } from '../model/target.ts'
 import { type Inventory, startInventory, type WhoisMatch } from './inventory.ts'
 import { nodeAddresses } from './node-addresses.ts'
@@ -197,7 +197,7 @@ describeOnNode('inventory', (node) => {
     expect(inventory.containers().map((each) => each.id)).toEqual([second.id])
 
     await pods.pop()?.stop()
-    await expect.poll(() => inventory.containers(), { timeout: 5000 }).toEqual([])
+    await expect.poll(() => inventory.containers()).toEqual([])
     expect(inventory.describe({ ...target, containerId: second.id })).toMatchObject({ pod: 'shaky', container: 'app' })
     expect(await inventory.whois(String(second.pid))).toEqual([])
     expect(await inventory.whois('pod/shaky')).toEqual([])
@@ -206,11 +206,18 @@ describeOnNode('inventory', (node) => {
   test('a PID that comes back as another process', async () => {
     const pod = await run({ name: 'recycled', containers: [{ ...sleeper, image }] })
     await open()
-    const { id, pid } = pod.containers.app as { id: string; pid: number }
-    const was: Target = { kind: 'process', node: 'n', pid, startTicks: startTicksOf(pid) as number }
-    expect(inventory.describe(was)).toMatchObject({ pod: 'recycled' })
-    await pod.remove('app')
-    const heir = await spawnAs(pid)
+    let { id, pid } = pod.containers.app as { id: string; pid: number }
+    let was: Target
+    let heir: ChildProcess | undefined
+    for (;;) {
+      was = { kind: 'process', node: 'n', pid, startTicks: startTicksOf(pid) as number }
+      await inventory.whois(id) // one that is younger than the last list has no name before
+      expect(inventory.describe(was)).toMatchObject({ pod: 'recycled' })
+      await pod.remove('app')
+      heir = startWithPid(pid, () => spawn('sleep', ['600'], { stdio: 'ignore' }))
+      if (heir) break
+      ;({ id, pid } = await pod.restart('app'))
+    }
     children.push(heir)
     expect(inventory.describe(was)).toEqual(was)
     expect(inventory.describe({ ...was, containerId: id })).toEqual({
@@ -231,7 +238,7 @@ describeOnNode('inventory', (node) => {
     await open()
     expect(lines).toEqual([expect.stringMatching(/^info following the pods of the container runtime .*containerd/)])
     await node().stopRuntime()
-    await expect.poll(() => lines.length, { timeout: 5000 }).toBe(2)
+    await expect.poll(() => lines.length).toBe(2)
     expect(lines[1]).toMatch(
       /^warn .*containerd.sock does not answer.*; keeping what is known of pods .*CRI_UNREACHABLE/,
     )
@@ -241,7 +248,7 @@ describeOnNode('inventory', (node) => {
     expect(only(await inventory.whois(String(pod.containers.app?.pid))).pod?.name).toBe('steady')
     await node().startRuntime()
     const late = await run({ name: 'late', containers: [{ ...sleeper, image }] })
-    await expect.poll(() => inventory.containers().length, { timeout: 15_000 }).toBe(2)
+    await expect.poll(() => inventory.containers().length).toBe(2)
     expect(only(await inventory.whois(late.ip)).pod?.name).toBe('late')
     expect(lines[2]).toMatch(/^info the container runtime answers again .*"awayMs"/)
     expect(lines).toHaveLength(3)
@@ -260,14 +267,3 @@ test('without a runtime: said once, with what to do; processes are still told', 
   ])
   lines.length = 0
 })
-
-/** A process with a PID of our choosing: the kernel counts on from ns_last_pid (proc_sys_kernel(5)). */
-async function spawnAs(pid: number): Promise<ChildProcess> {
-  for (let attempt = 0; attempt < 200; attempt++) {
-    writeFileSync('/proc/sys/kernel/ns_last_pid', String(pid - 1))
-    const child = spawn('sleep', ['600'], { stdio: 'ignore' })
-    if (child.pid === pid) return child
-    child.kill('SIGKILL') // somebody else's process took the number first
-  }
-  throw new Error(`PID ${pid} was not to be had`)
-}

@@ -14,6 +14,7 @@ import { cleanEnv, type Ran, root, spikecam } from '../cli/spikecam.ts'
 import { buildBurner, burnName } from '../node-tool/burner.ts'
 import { type RunningPod, startTestNode, type TestNode } from '../node-tool/node.ts'
 import { whyNoNode } from '../node-tool/packages.ts'
+import { startWithPid } from '../recycled-pid.ts'
 import { hasTool } from '../symbol-programs.ts'
 import { temporaryFolder } from '../temporary-folder.ts'
 import { type Program, startUp } from './program.ts'
@@ -34,23 +35,10 @@ __attribute__((noinline)) static unsigned long outermost(unsigned long n) { retu
 int main(void) { for (;;) sink += outermost(sink); }
 `
 
-const lastPid = '/proc/sys/kernel/ns_last_pid'
-
-/** The kernel gives the number after the last one, unless somebody else was quicker. */
-function startWithPid(pid: number, start: () => ChildProcess): ChildProcess {
-  for (let attempt = 0; attempt < 50; attempt++) {
-    writeFileSync(lastPid, String(pid - 1))
-    const child = start()
-    if (child.pid === pid) return child
-    child.kill('SIGKILL')
-  }
-  throw new Error(`PID ${pid} was not to be had again`)
-}
-
 /** Until a process has used so many seconds of CPU. */
 async function untilUsed(pid: number, seconds: number): Promise<void> {
   const used = (): number => Number(readFileSync(`/proc/${pid}/schedstat`, 'utf8').split(' ')[0]) / 1e9
-  await expect.poll(used, { interval: 20, timeout: 20_000 }).toBeGreaterThan(seconds)
+  await expect.poll(used, { interval: 20 }).toBeGreaterThan(seconds)
 }
 
 describe.skipIf(why !== undefined)('targets', () => {
@@ -196,12 +184,16 @@ describe.skipIf(why !== undefined)('targets', () => {
   })
 
   test('a process is not who had its PID before it within the look-back, whose samples are kept for the node', async () => {
-    const earlier = start(burner, 'steady', '3')
-    const pid = earlier.pid!
-    await untilUsed(pid, 0.3)
-    earlier.kill('SIGKILL')
-    await once(earlier, 'exit')
-    const later = startWithPid(pid, () => start(burner, 'steady', '4'))
+    let pid: number
+    let later: ChildProcess | undefined
+    do {
+      const earlier = start(burner, 'steady', '3')
+      pid = earlier.pid!
+      await untilUsed(pid, 0.3)
+      earlier.kill('SIGKILL')
+      await once(earlier, 'exit')
+      later = startWithPid(pid, () => start(burner, 'steady', '4'))
+    } while (later === undefined)
     await untilUsed(pid, 0.3)
     const ran = await ask('capture', 'cpu', `pid/${pid}`, '--look-back', '20s', '--for', '1s', '-o', 'json')
     expect(ran.code).toBe(0)
@@ -247,9 +239,7 @@ describe.skipIf(why !== undefined)('targets', () => {
     expect(second.stderr).toContain(`spikecam stop ${first}`)
     expect(await ask('stop', first)).toMatchObject({ code: 0 })
     await expect
-      .poll(async () => (await up.client.get('/api/v1/captures/{id}', { params: { id: first } })).capture.state, {
-        timeout: 20_000,
-      })
+      .poll(async () => (await up.client.get('/api/v1/captures/{id}', { params: { id: first } })).capture.state)
       .toBe('complete')
   })
 

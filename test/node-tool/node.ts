@@ -41,10 +41,10 @@ export interface RunningPod {
   readonly containers: Readonly<Record<string, RunningContainer>>
   /** Output of a container so far, without the runtime's own prefix on each line. */
   log(container: string): string
-  /** Waits for the output to match, at most 10 s. */
+  /** Waits for the output to match, at most a minute. */
   untilLog(container: string, pattern: RegExp): Promise<RegExpExecArray>
   exec(container: string, command: readonly string[]): Promise<{ stdout: string; exitCode: number }>
-  /** Ends a container and starts it again under a new id, as a kubelet does after a crash. */
+  /** Ends a container, if it is there, and starts it again under a new id, as a kubelet does after a crash. */
   restart(container: string): Promise<RunningContainer>
   /** Ends and removes one container. */
   remove(container: string): Promise<void>
@@ -70,7 +70,7 @@ export interface TestNode {
 }
 
 /** Generous: the first start on a busy machine with cold files took 4 s. */
-const startTimeoutMs = 30_000
+const startTimeoutMs = 60_000
 
 /**
  * Starts a node; installs Debian packages when they are missing.
@@ -186,6 +186,8 @@ async function importImage(dir: string, socket: string, spec: ImageSpec): Promis
 
 /** Pods are made a few hundred milliseconds each; a loaded machine has taken ten times that. */
 const podTimeoutMs = 60_000
+/** A JVM from cold files, beside four other test files, takes several seconds. */
+const logTimeoutMs = 60_000
 
 async function runPod(client: GrpcClient, pod: KubeletPod): Promise<RunningPod> {
   const call = (method: string, request: Record<string, unknown>): Promise<Record<string, unknown>> =>
@@ -214,6 +216,7 @@ async function runPod(client: GrpcClient, pod: KubeletPod): Promise<RunningPod> 
     await call('StartContainer', { containerId })
     const { info } = (await call('ContainerStatus', { containerId, verbose: true })) as { info: Record<string, string> }
     const running = { name: spec.name, id: containerId, pid: pidIn(info) }
+    await untilExecuted(running.pid)
     containers[spec.name] = running
     return running
   }
@@ -239,7 +242,7 @@ async function runPod(client: GrpcClient, pod: KubeletPod): Promise<RunningPod> 
     containers,
     log,
     untilLog: async (name, pattern) => {
-      const deadline = Date.now() + 10_000
+      const deadline = Date.now() + logTimeoutMs
       for (;;) {
         const match = pattern.exec(log(name))
         if (match) return match
@@ -248,11 +251,15 @@ async function runPod(client: GrpcClient, pod: KubeletPod): Promise<RunningPod> 
       }
     },
     exec: async (name, command) => {
-      const answer = await call('ExecSync', { containerId: containers[name]?.id, cmd: command, timeout: 10 })
+      const answer = await call('ExecSync', {
+        containerId: containers[name]?.id,
+        cmd: command,
+        timeout: podTimeoutMs / 1000,
+      })
       return { stdout: new TextDecoder().decode(answer.stdout as Uint8Array), exitCode: answer.exitCode as number }
     },
     restart: async (name) => {
-      await remove(name)
+      if (containers[name]) await remove(name)
       return start(specOf(name))
     },
     remove,
@@ -260,6 +267,23 @@ async function runPod(client: GrpcClient, pod: KubeletPod): Promise<RunningPod> 
       await call('StopPodSandbox', { podSandboxId })
       await call('RemovePodSandbox', { podSandboxId })
     },
+  }
+}
+
+/**
+ * runc answers once its own process inside the container, `runc:[2:INIT]`, is told to go on; that one becomes the
+ * program a moment later. Until then whoever looks at the process sees a Go program.
+ */
+async function untilExecuted(pid: number): Promise<void> {
+  while (commOf(pid)?.startsWith('runc:[')) await new Promise((resolve) => setTimeout(resolve, 5))
+}
+
+/** Undefined when it has ended already. */
+function commOf(pid: number): string | undefined {
+  try {
+    return readFileSync(`/proc/${pid}/comm`, 'utf8')
+  } catch {
+    return undefined
   }
 }
 
