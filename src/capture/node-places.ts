@@ -24,13 +24,16 @@ export function ownListeners(pid: number): InspectorPlace[] {
     .map(({ local }) => local)
 }
 
-/** `--inspect=0.0.0.0:9230`, `--inspect-brk`, `--inspect-port=0`, on the command line or in NODE_OPTIONS. */
+/**
+ * `--inspect=0.0.0.0:9230`, `--inspect-brk`, `--inspect-port=0`, in NODE_OPTIONS or on the command line. To Node the last
+ * one counts, and what is on the command line comes after the variable.
+ */
 function inspectPorts(pid: number): number[] {
   const environment = readIfThere(`/proc/${pid}/environ`).split('\0')
   const nodeOptions = environment.find((line) => line.startsWith('NODE_OPTIONS=')) ?? ''
-  const text = `${readIfThere(`/proc/${pid}/cmdline`).replaceAll('\0', ' ')} ${nodeOptions}`
+  const text = `${nodeOptions} ${readIfThere(`/proc/${pid}/cmdline`).replaceAll('\0', ' ')}`
   const named = [...text.matchAll(/--(?:inspect(?:-brk|-wait|-port)?|debug-port)[= ](?:[^\s:]*:)?(\d+)\b/g)]
-  return [...named.map((match) => Number(match[1])), defaultPort]
+  return [defaultPort, ...named.map((match) => Number(match[1]))]
 }
 
 /** An inspector that is open already. Only ports that can be one are asked: others belong to the program. */
@@ -55,7 +58,7 @@ export const connectedPorts = (pid: number): number[] =>
 
 /** @throws Skipped when another program has the port that Node would take */
 export function requireFreePort(pid: number, own: readonly InspectorPlace[]): void {
-  const [port = defaultPort] = inspectPorts(pid)
+  const port = inspectPorts(pid).at(-1)
   if (port === 0) return
   const isTaken = tcpSockets(pid).some(({ state, local }) => state === 'LISTEN' && local.port === port)
   if (!isTaken) return

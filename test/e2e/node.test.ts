@@ -43,8 +43,10 @@ async function start(command: string, args: readonly string[]): Promise<ChildPro
     .next()
   return child as ChildProcess & { pid: number }
 }
+/** A port of its own for the inspector: that of Node, 9229, may be open in a process of another test by now. */
+const anyPort = '--inspect-port=127.0.0.1:0'
 const startNode = (source: string, ...options: string[]) =>
-  start(process.execPath, [...options, '-e', `console.log('ready'); ${source}`])
+  start(process.execPath, [anyPort, ...options, '-e', `console.log('ready'); ${source}`])
 
 const idle = 'setInterval(() => {}, 1000)'
 /** Never comes back to its event loop. */
@@ -111,7 +113,7 @@ test('workers have profiles of their own, the busiest first; one that sleeps for
     const online = workers.map((worker) => new Promise((resolve) => worker.once('online', resolve)))
     Promise.all(online).then(() => console.log('ready'))
     ${idle}`
-  const node = await start(process.execPath, ['-e', source])
+  const node = await start(process.execPath, [anyPort, '-e', source])
   const { result, findings } = await look(nodeCpu, node, 'cpu', 1500)
   expect(result).toMatchObject({ outcome: 'ok', message: expect.stringContaining('closed again') })
   expect(findings.map(({ name }) => name)).toEqual(['worker-1-cruncher.cpuprofile', 'cpuprofile'])
@@ -132,11 +134,7 @@ test('what an agent that was killed had opened is closed at the next start, and 
     return { node, key: { pid: node.pid, startTicks: startTicksOf(node.pid) as number } }
   }
   const port = await freePort()
-  const [ours, theirs, used] = [
-    await open('--inspect-port=127.0.0.1:0'),
-    await open(`--inspect-port=${port}`),
-    await open(),
-  ]
+  const [ours, theirs, used] = [await open(), await open(`--inspect-port=${port}`), await open()]
   const idOf = async ({ node, key }: typeof ours): Promise<string> =>
     (await inspectorId(key, { address: '127.0.0.1', port: portsOf(node)[0]! }))!
   record.note({ ...ours.key, id: await idOf(ours) })

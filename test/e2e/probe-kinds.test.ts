@@ -24,7 +24,9 @@ let node: ChildProcess
 let sleeper: ChildProcess
 beforeAll(async () => {
   if (!canRecord) return
-  node = spawn(process.execPath, ['-e', source, '--', '--password=hunter2'], { stdio: ['ignore', 'pipe', 'ignore'] })
+  // A port of its own for its inspector: that of Node, 9229, may be open in a process of another test by now.
+  const words = ['--inspect-port=127.0.0.1:0', '-e', source, '--', '--password=hunter2']
+  node = spawn(process.execPath, words, { stdio: ['ignore', 'pipe', 'ignore'] })
   sleeper = spawn('sleep', ['600'], { stdio: 'ignore' })
   await createInterface({ input: node.stdout! })[Symbol.asyncIterator]().next()
   const calm = ['--spike-level', '10000%', '--spike-jump', '10000%']
