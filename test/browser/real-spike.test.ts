@@ -2,7 +2,7 @@
 import type { Browser, Page } from 'playwright-core'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { perfVersion } from '../../src/capture/perf.ts'
-import { type Burner, type Program, startBurner, startUp } from '../e2e/program.ts'
+import { type Burner, type Program, startBurner, startUp, untilWatching } from '../e2e/program.ts'
 import { flamePoint, launchBrowser, soon, watchPage, whyNoBrowser } from './browser.ts'
 
 const canRecord = process.getuid?.() === 0 && (await perfVersion()) !== undefined
@@ -15,10 +15,11 @@ let page: Page
 beforeAll(async () => {
   if (why) return
   // A low level, so that the burner fires also where a neighbour takes half of its core.
-  up = await startUp(['--capture-for', '2s', '--spike-cooldown', '0s', '--spike-level', '30%'])
+  // The burner is there before the recorder, and the browser before it watches: a start is a spike as well.
   burner = await startBurner()
+  up = await startUp(['--capture-for', '2s', '--spike-cooldown', '0s', '--spike-level', '30%'])
   browser = await launchBrowser()
-  await up.event((event) => event.type === 'agent' && event.agent.status?.recording === true)
+  await untilWatching(up)
 })
 afterAll(async () => {
   await browser?.close()

@@ -3,7 +3,6 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { randomBytes, randomUUID } from 'node:crypto'
 import { mkdirSync, writeFileSync } from 'node:fs'
-import { setPriority } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, afterEach, expect, test } from 'vitest'
@@ -12,7 +11,8 @@ import { Scout, type Sighting } from '../../src/agent/scout.ts'
 import { UsageRing } from '../../src/ring/usage-ring.ts'
 import { CpuUsage } from '../../src/target/cpu-usage.ts'
 import { defaultSpikeRule } from '../../src/trigger/spike.ts'
-import { cgroupMounts, removeCgroup } from '../node-tool/cgroups.ts'
+import { favour, favouredWeight } from '../favour.ts'
+import { cgroupMounts, giveWeight, removeCgroup } from '../node-tool/cgroups.ts'
 
 const isRoot = process.getuid?.() === 0
 if (!isRoot) process.stderr.write('skipped: contention: needs root\n')
@@ -28,10 +28,11 @@ afterAll(() => removeCgroup(root))
 
 /** On CPU 0 alone; sleeps until it gets a line, then wants all of it. */
 function startOnOneCpu(): ChildProcess {
-  const child = spawn('taskset', ['-c', '0', 'sh', '-c', 'read line; while :; do :; done'])
+  const child = spawn('taskset', ['-c', '0', 'sh', '-c', 'read line; while :; do :; done'], { detached: true })
   children.push(child)
-  // Shares it with the others of this test, and hardly with what else runs on this machine.
-  setPriority(child.pid as number, -5)
+  // Shares it with the others of this test, and hardly with what else runs on this machine: a neighbour that gets more of
+  // it than before, because something else ended, has a spike itself.
+  favour(child.pid as number)
   return child
 }
 
@@ -46,6 +47,7 @@ function putInContainer(pid: number): void {
       // cpuset on v1 takes no process before it has CPUs and memory nodes of its own
     }
   }
+  giveWeight(root, favouredWeight)
 }
 
 test.skipIf(!isRoot).each(['process', 'container'] as const)(

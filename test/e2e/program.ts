@@ -2,11 +2,12 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtemp, rm } from 'node:fs/promises'
-import { setPriority, tmpdir } from 'node:os'
+import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { createInterface } from 'node:readline'
 import { type Client, createClient } from '../../src/api/client.ts'
 import type { ServerEvent } from '../../src/api/shapes.ts'
+import { favour } from '../favour.ts'
 
 const root = resolve(import.meta.dirname, '../..')
 
@@ -85,6 +86,13 @@ export async function startUpBy(
   }
 }
 
+/** Resolves once it records, and whoever is there by now can spike: was seen quiet, as every process once a second. */
+export async function untilWatching(up: Program): Promise<void> {
+  await up.event((event) => event.type === 'agent' && event.agent.status?.recording === true)
+  const sinceMs = Date.now()
+  await up.event((event) => event.type === 'agent' && (event.agent.status?.nowMs ?? 0) > sinceMs + 2000)
+}
+
 /** Reads the server-sent events until aborted. */
 async function listen(url: string, request: RequestInit, take: (event: ServerEvent) => void): Promise<void> {
   try {
@@ -124,9 +132,10 @@ export async function startBurner(): Promise<Burner> {
     console.log('ready')`
   const child = spawn(process.execPath, ['--perf-basic-prof', '--interpreted-frames-native-stack', '-e', source], {
     stdio: ['pipe', 'pipe', 'inherit'],
+    detached: true,
   })
   // A spike is a process that gets a core; on a machine that is busy with something else it has to be helped to one.
-  if (process.getuid?.() === 0) setPriority(child.pid as number, -15)
+  favour(child.pid as number)
   const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]()
   await lines.next()
   return {

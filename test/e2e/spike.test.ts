@@ -9,7 +9,8 @@ import { afterAll, beforeAll, expect, test } from 'vitest'
 import type { ServerEvent } from '../../src/api/shapes.ts'
 import { perfVersion } from '../../src/capture/perf.ts'
 import type { Incident } from '../../src/model/incident.ts'
-import { type Burner, type Program, startBurner, startUp } from './program.ts'
+import { until } from '../running-server.ts'
+import { type Burner, type Program, startBurner, startUp, untilWatching } from './program.ts'
 
 const run = promisify(execFile)
 const canRecord = process.getuid?.() === 0 && (await perfVersion()) !== undefined
@@ -23,10 +24,7 @@ beforeAll(async () => {
   const rule = ['--spike-cooldown', '0s', '--spike-level', '50%', '--spike-hold', '400ms', '--spike-jump', '1000%']
   burner = await startBurner()
   up = await startUp(['--capture-for', '3s', ...rule])
-  await up.event((event) => event.type === 'agent' && event.agent.status?.recording === true)
-  // What is there when the agent comes can spike once it was seen quiet: every process is read once a second.
-  const sinceMs = Date.now()
-  await up.event((event) => event.type === 'agent' && (event.agent.status?.nowMs ?? 0) > sinceMs + 2000)
+  await untilWatching(up)
 })
 afterAll(async () => {
   burner?.stop()
@@ -37,6 +35,8 @@ const incidentOf = (pid: number, state?: Incident['state']) => (event: ServerEve
   event.type === 'incident' &&
   event.incident.target.pid === pid &&
   (state === undefined || (event.incident.state === state && event.incident.top.length > 0))
+
+const idOf = (event: ServerEvent): string | undefined => (event.type === 'incident' ? event.incident.id : undefined)
 
 test.runIf(canRecord)('a spike becomes an incident that names the function, with the seconds before it', async () => {
   const complete = up.event(incidentOf(burner.pid, 'complete'))
@@ -102,11 +102,21 @@ test.runIf(canRecord)('go tool pprof and perf open the evidence straight from th
 test.runIf(canRecord)(
   'perf killed in the middle of a capture: the capture is partial and keeps what there was',
   async () => {
-    const opened = up.event(incidentOf(burner.pid))
+    // Of the spike before this one everything has been told by then, also its end: another can begin.
+    const { incidents } = await up.client.get('/api/v1/incidents')
+    const before = incidents.find((incident) => incident.target.pid === burner.pid)
+    const params = { id: before!.id }
+    await until(
+      () => up.client.get('/api/v1/incidents/{id}', { params }),
+      ({ incident }) => incident.endedMs !== undefined,
+    )
+    const opened = up.event((event) => incidentOf(burner.pid)(event) && idOf(event) !== before!.id)
     const partial = up.event(incidentOf(burner.pid, 'partial'))
     const burning = burner.burn(2500)
     await opened
-    for (const pid of childrenNamed(up.child.pid as number, 'perf')) process.kill(pid, 'SIGKILL')
+    // The one that always records, and that of the capture, which begins only then.
+    const perfs = async (): Promise<number[]> => childrenNamed(up.child.pid as number, 'perf')
+    for (const pid of await until(perfs, (all) => all.length === 2)) process.kill(pid, 'SIGKILL')
     await burning
     const { incident } = (await partial) as Extract<ServerEvent, { type: 'incident' }>
     expect(incident.message).toMatch(/perf/)

@@ -1,5 +1,5 @@
 // The cgroup hierarchies of this machine, and taking down a whole subtree of them with the processes in it.
-import { readdirSync, readFileSync, rmdirSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 
 /** Mount points of every hierarchy: one on v2, one per controller on v1, both kinds on a hybrid machine. */
@@ -18,6 +18,22 @@ export function trackingMount(): string {
   const mount = line?.split(' ')[4]
   if (!mount) throw new Error('no cgroup hierarchy is mounted')
   return mount
+}
+
+/** Files of a cgroup's weight, and what stands in them for that of one process. */
+const weightFiles = { 'cpu.shares': 1024, 'cpu.weight': 100 }
+
+/** Gives all that is in a cgroup together the weight of so many busy processes. */
+export function giveWeight(cgroup: string, processes: number): void {
+  for (const mount of cgroupMounts()) {
+    const folder = join(mount, cgroup)
+    // v1 has the file at the root of its cpu hierarchy, v2 in the groups that are given the controller.
+    if (existsSync(join(mount, 'cpu.shares'))) mkdirSync(folder, { recursive: true })
+    for (const [name, ofOne] of Object.entries(weightFiles)) {
+      const file = join(folder, name)
+      if (existsSync(file)) writeFileSync(file, String(ofOne * processes))
+    }
+  }
 }
 
 /** Folders of a subtree, deepest first. */

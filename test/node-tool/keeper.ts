@@ -8,7 +8,7 @@ import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
 import { existsSync, mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
-import { cgroupMounts, removeCgroup, trackingMount } from './cgroups.ts'
+import { giveWeight, removeCgroup, trackingMount } from './cgroups.ts'
 import { pluginFolder } from './packages.ts'
 
 export interface KeeperOptions {
@@ -26,9 +26,10 @@ export interface KeeperOptions {
  */
 const covered = ['/run', '/var/lib']
 
-/** Files of a cgroup's weight, and what stands in them for that of one process. */
-const weightFiles = { 'cpu.shares': 1024, 'cpu.weight': 100 }
-/** More than run on two cores while tests, a build and a browser do. */
+/**
+ * More than run on two cores while tests, a build and a browser do. With the weight of one, a container which is to be
+ * seen spiking would not get the CPU for it on a machine that is building or testing something else.
+ */
 const busyProcesses = 16
 
 const options = JSON.parse(process.argv[2] ?? '') as KeeperOptions
@@ -97,25 +98,9 @@ function startInCgroup(command: string): ChildProcess {
   return child
 }
 
-/**
- * Gives all pods together the weight of some busy processes. With that of one, a container which is to be seen spiking
- * would not get the CPU for it on a machine that is building or testing something else.
- */
-function giveWeight(): void {
-  for (const mount of cgroupMounts()) {
-    const folder = join(mount, cgroup)
-    // v1 has the file at the root of its cpu hierarchy, v2 in the groups that are given the controller.
-    if (existsSync(join(mount, 'cpu.shares'))) mkdirSync(folder, { recursive: true })
-    for (const [name, ofOne] of Object.entries(weightFiles)) {
-      const file = join(folder, name)
-      if (existsSync(file)) writeFileSync(file, String(ofOne * busyProcesses))
-    }
-  }
-}
-
 async function startHolder(): Promise<void> {
   mkdirSync(join(trackingMount(), cgroup, 'runtime'), { recursive: true })
-  giveWeight()
+  giveWeight(cgroup, busyProcesses)
   // Every mount of this node lives in one namespace that dies with its processes: nothing to unmount, ever.
   const mounts = covered.map((folder, i) => `mount --bind ${dir}/covered/${i} ${folder}`).join(' && ')
   const script = `${mounts} && touch ${dir}/mounted && exec sleep 2147483647`
