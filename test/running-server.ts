@@ -38,9 +38,9 @@ export async function startTestServer(options: Partial<ServerOptions> = {}): Pro
   }
 }
 
-/** Asks again until the answer is as wanted; fails after 20 s with what it was last. */
+/** Asks again until the answer is as wanted; fails after a minute with what it was last. */
 export async function until<T>(ask: () => Promise<T>, isWanted: (answer: T) => boolean): Promise<T> {
-  const endMs = Date.now() + 20_000
+  const endMs = Date.now() + 60_000
   for (;;) {
     const answer = await ask()
     if (isWanted(answer)) return answer

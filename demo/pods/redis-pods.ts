@@ -174,7 +174,7 @@ true
 
 /** The first scrape that reaches redis; TLS mistakes show as `redis_up 0` and nowhere else. */
 async function untilUp(pod: RunningPod): Promise<void> {
-  const deadline = Date.now() + 20_000
+  const deadline = Date.now() + 60_000
   let text = ''
   while (Date.now() < deadline) {
     try {

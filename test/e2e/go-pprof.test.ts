@@ -102,7 +102,7 @@ describeOnNode(
       etcd = await node().runPod({ name: 'etcd-0', containers: [{ name: 'etcd', image, command }] })
       await etcd.untilLog('etcd', /ready to serve client requests|serving client requests/)
       etcdTarget = targetOf(etcd.containers.etcd!)
-    }, 120_000)
+    })
 
     const pair = (name: string): ProbeOptions => ({
       pprofPort: 2379,

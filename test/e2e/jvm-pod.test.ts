@@ -42,7 +42,7 @@ describeOnNode('a JVM in a pod', (node) => {
     chmodSync(folder, 0o755)
     if (jdks[0]) compileWorkload(jdks[0], folder)
     for (const jdk of jdks) linkRuntime(jdk, join(folder, `jre${jdk.major}`))
-  }, 120_000)
+  })
 
   /** The libraries come with the image, the runtime itself and the program by a mount. */
   const javaIn = async (major: number): Promise<Pick<ContainerSpec, 'image' | 'mounts'>> => {

@@ -128,8 +128,8 @@ describe.skipIf(why !== undefined)('who runs on a node', () => {
       return rows.find(({ target }) => target.containerId === cart.containers.app!.id)
     }
     // The first means are there after a second.
-    await expect.poll(async () => (await burning())?.cores ?? 0, { timeout: 20_000 }).toBeGreaterThan(0.15)
-    await expect.poll(async () => (await burning())?.throttledShare ?? 0, { timeout: 20_000 }).toBeGreaterThan(0.2)
+    await expect.poll(async () => (await burning())?.cores ?? 0).toBeGreaterThan(0.15)
+    await expect.poll(async () => (await burning())?.throttledShare ?? 0).toBeGreaterThan(0.2)
     expect(await burning()).toMatchObject({
       limitCores: 0.3,
       target: { namespace: 'shop', pod: cart.name, container: 'app', workload: 'deploy/cart' },

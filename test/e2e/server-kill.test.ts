@@ -42,50 +42,46 @@ async function end(child: ChildProcess): Promise<void> {
   await gone
 }
 
-test.runIf(canRun)(
-  'the steps of an alert go on over a kill of the server, each once',
-  async () => {
-    const rules = join(folder, 'rules.yaml')
-    writeFileSync(rules, 'rules: [{ name: steps, match: { source: [alert] }, do: [context 2s, context 1s] }]')
-    const listen = `127.0.0.1:${await freePort()}`
-    const url = `http://${listen}`
-    const serve = () =>
-      start(['server', '--listen', listen, '--data', join(folder, 'server'), '--rules', rules], /listening/)
-    const server = await serve()
-    const quiet = ['--spike-level', '100000%', '--spike-jump', '100000%']
-    const where = ['--server', url, '--data', join(folder, 'agent'), '--node', 'n1']
-    const agent = await start(['agent', ...where, ...quiet], /connected to the server/)
-    const client = createClient({ baseUrl: url })
-    const burner = spawn('/bin/sh', ['-c', 'while :; do :; done'], { stdio: 'ignore' })
-    children.push(burner)
-    const labels = { alertname: 'CpuHigh', node: 'n1' }
-    const body = JSON.stringify({
-      version: '4',
-      groupKey: 'g',
-      alerts: [{ status: 'firing', labels, fingerprint: 'a' }],
-    })
-    await until(
-      () => client.get('/api/v1/usage'),
-      ({ nodes }) => nodes.some(({ rows }) => rows.some(({ cores }) => cores > 0.2)),
-    )
-    expect((await fetch(`${url}/hooks`, { method: 'POST', body })).status).toBe(202)
-    const captures = async () => (await client.get('/api/v1/captures')).captures
-    await until(captures, (all) => all.length === 1)
-    await end(server.child)
-    await serve()
-    // Alertmanager was answered, but many a sender repeats what fires anyway.
-    expect((await fetch(`${url}/hooks`, { method: 'POST', body })).status).toBe(202)
-    // Whoever was the busiest of the machine may have ended meanwhile, which its capture then says.
-    const isOver = ({ state }: { state: string }) => state !== 'recording' && state !== 'uploading'
-    const found = await until(captures, (all) => all.length >= 2 && all.every(isOver))
-    expect(found.map(({ toMs, fromMs }) => toMs > fromMs)).toEqual([true, true])
-    expect(agent.output()).toContain('told again, and left alone')
-    const { alerts } = await client.get('/api/v1/alerts')
-    expect(alerts).toMatchObject([{ decisions: [{ outcome: 'captured' }] }])
-    const { entries } = await client.get('/api/v1/triggers')
-    expect(entries.map(({ outcome }) => outcome)).toEqual(['accepted', 'accepted'])
-  },
-  60_000,
-)
+test.runIf(canRun)('the steps of an alert go on over a kill of the server, each once', async () => {
+  const rules = join(folder, 'rules.yaml')
+  writeFileSync(rules, 'rules: [{ name: steps, match: { source: [alert] }, do: [context 2s, context 1s] }]')
+  const listen = `127.0.0.1:${await freePort()}`
+  const url = `http://${listen}`
+  const serve = () =>
+    start(['server', '--listen', listen, '--data', join(folder, 'server'), '--rules', rules], /listening/)
+  const server = await serve()
+  const quiet = ['--spike-level', '100000%', '--spike-jump', '100000%']
+  const where = ['--server', url, '--data', join(folder, 'agent'), '--node', 'n1']
+  const agent = await start(['agent', ...where, ...quiet], /connected to the server/)
+  const client = createClient({ baseUrl: url })
+  const burner = spawn('/bin/sh', ['-c', 'while :; do :; done'], { stdio: 'ignore' })
+  children.push(burner)
+  const labels = { alertname: 'CpuHigh', node: 'n1' }
+  const body = JSON.stringify({
+    version: '4',
+    groupKey: 'g',
+    alerts: [{ status: 'firing', labels, fingerprint: 'a' }],
+  })
+  await until(
+    () => client.get('/api/v1/usage'),
+    ({ nodes }) => nodes.some(({ rows }) => rows.some(({ cores }) => cores > 0.2)),
+  )
+  expect((await fetch(`${url}/hooks`, { method: 'POST', body })).status).toBe(202)
+  const captures = async () => (await client.get('/api/v1/captures')).captures
+  await until(captures, (all) => all.length === 1)
+  await end(server.child)
+  await serve()
+  // Alertmanager was answered, but many a sender repeats what fires anyway.
+  expect((await fetch(`${url}/hooks`, { method: 'POST', body })).status).toBe(202)
+  // Whoever was the busiest of the machine may have ended meanwhile, which its capture then says.
+  const isOver = ({ state }: { state: string }) => state !== 'recording' && state !== 'uploading'
+  const found = await until(captures, (all) => all.length >= 2 && all.every(isOver))
+  expect(found.map(({ toMs, fromMs }) => toMs > fromMs)).toEqual([true, true])
+  expect(agent.output()).toContain('told again, and left alone')
+  const { alerts } = await client.get('/api/v1/alerts')
+  expect(alerts).toMatchObject([{ decisions: [{ outcome: 'captured' }] }])
+  const { entries } = await client.get('/api/v1/triggers')
+  expect(entries.map(({ outcome }) => outcome)).toEqual(['accepted', 'accepted'])
+})
 
 test.skipIf(canRun)('a server that is killed under a real agent: needs root', () => undefined)
