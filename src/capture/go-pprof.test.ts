@@ -50,17 +50,23 @@ afterEach(async () => {
 describe.skipIf(!isHere)('Go pprof', () => {
   test('CPU over a time, found on loopback among ports that serve something else', async () => {
     const server = await start('serve=html', 'serve=silent', 'serve=pprof', 'serve=burn')
+    const beganMs = performance.now()
     const { result, findings } = await ask(server.target, 'cpu', { durationMs: 1000 })
+    const tookMs = performance.now() - beganMs
     expect(result).toMatchObject({ outcome: 'ok', probe: 'go-pprof' })
     expect(result.message).toBe(`http://127.0.0.1:${server.ports[2]}/debug/pprof/ (found among 3 listening)`)
     const { profile } = await readProfile(bytesOf(findings, 'cpu.pb.gz'))
     expect(topFunctions(profile).functions[0]?.function).toBe('main.burnInNamedFunction')
-    expect(Number(profile.durationNanos) / 1e9).toBeCloseTo(1, 0)
+    // On a busy machine Go begins and ends it later than it was asked to.
+    expect(Number(profile.durationNanos) / 1e6).toBeGreaterThan(500)
+    expect(Number(profile.durationNanos) / 1e6).toBeLessThan(tookMs)
   })
 
   test('the state and its change, each as the reference tool reads it', async () => {
     const server = await start('serve=pprof', 'serve=burn')
+    const beganMs = performance.now()
     const { result, findings } = await ask(server.target, 'allocs', { durationMs: 1000 })
+    const tookMs = performance.now() - beganMs
     expect(result.outcome).toBe('ok')
     const state = bytesOf(findings, 'allocs.pb.gz')
     const file = join(folder, 'allocs.pb.gz')
@@ -70,7 +76,8 @@ describe.skipIf(!isHere)('Go pprof', () => {
     const { profile } = await readProfile(state)
     expect(profile.durationNanos).toBe(0n)
     const change = (await readProfile(bytesOf(findings, 'allocs-delta.pb.gz'))).profile
-    expect(Number(change.durationNanos) / 1e9).toBeCloseTo(1, 0)
+    expect(Number(change.durationNanos) / 1e6).toBeGreaterThan(500)
+    expect(Number(change.durationNanos) / 1e6).toBeLessThan(tookMs)
     expect(topFunctions(change, { sampleType: 1 }).functions[0]?.function).toMatch(/^main\.main\.func/)
   })
 
@@ -110,10 +117,10 @@ describe.skipIf(!isHere)('Go pprof', () => {
   test('somebody else is profiling already', async () => {
     const server = await start('serve=pprof', 'serve=burn')
     const first = new AbortController()
-    // Both ask for two seconds: whichever comes second is told so, and an abort ends the first at once.
+    // Both ask for a minute: whichever comes second is told so, and an abort ends the first at once.
     const running = [
-      ask(server.target, 'cpu', { durationMs: 2000, signal: first.signal }),
-      ask(server.target, 'cpu', { durationMs: 2000, signal: first.signal }),
+      ask(server.target, 'cpu', { durationMs: 60_000, signal: first.signal }),
+      ask(server.target, 'cpu', { durationMs: 60_000, signal: first.signal }),
     ]
     const { result } = await Promise.race(running)
     expect(result).toMatchObject({ outcome: 'failed', code: 'PROFILER_BUSY' })
@@ -123,7 +130,7 @@ describe.skipIf(!isHere)('Go pprof', () => {
     expect(outcomes).toContainEqual(
       expect.objectContaining({
         outcome: 'empty',
-        message: 'profile?seconds=2 was ended before the program had answered',
+        message: 'profile?seconds=60 was ended before the program had answered',
       }),
     )
   })

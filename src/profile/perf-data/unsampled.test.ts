@@ -80,9 +80,9 @@ test('nor one of whose threads one goes on, nor one that ended just now', () => 
   expect(live(end(stream)).noticed).toEqual(['/bin/sh', '/bin/threads', '/bin/late'])
 })
 
-test('a real fork storm has the same samples with and without', { timeout: 30_000 }, async () => {
+test('a real fork storm has the same samples with and without', async () => {
   const script = 'i=0; while [ $i -lt 1000 ]; do /bin/true; i=$((i+1)); done'
-  const args = ['record', '-a', '-F', '99', '-g', '-e', 'cpu-clock', '-k', 'CLOCK_MONOTONIC', '-N', '-B', '-o', '-']
+  const args = ['record', '-a', '-F', '199', '-g', '-e', 'cpu-clock', '-k', 'CLOCK_MONOTONIC', '-N', '-B', '-o', '-']
   const { stdout } = await runTool({ command: 'perf', args: [...args, '--', 'sh', '-c', script] })
   const read = (skipsUnsampled: boolean) => {
     let stormed = 0
