@@ -23,7 +23,7 @@ export function pprofServerProgram(): string {
   if (isBuilt) return program
   execFileSync('go', ['build', '-o', program, join(import.meta.dirname, 'fixtures/go-pprof/server.go')], {
     stdio: ['ignore', 'ignore', 'pipe'],
-    env: { ...process.env, GOCACHE: process.env.GOCACHE ?? '/tmp/spikecam-gocache', CGO_ENABLED: '0' },
+    env: { ...process.env, CGO_ENABLED: '0' },
   })
   isBuilt = true
   return program

@@ -38,7 +38,7 @@ export function compile(tool: string, { name, text, args }: { name: string; text
     args.map((arg) => arg.replace('SOURCE', source).replace('OUTPUT', output)),
     {
       stdio: ['ignore', 'ignore', 'pipe'],
-      env: { ...process.env, GOCACHE: process.env.GOCACHE ?? '/tmp/spikecam-gocache', CGO_ENABLED: '0' },
+      env: { ...process.env, CGO_ENABLED: '0' },
     },
   )
   return output
