@@ -1,4 +1,4 @@
-// A port for a program that has to be told one before it starts; nobody had it a moment ago.
+// A port for who has to be told one before it starts, or takes the same one again; nobody had it a moment ago.
 import { once } from 'node:events'
 import { createServer } from 'node:net'
 

@@ -1,6 +1,7 @@
 import { once } from 'node:events'
 import { type AddressInfo, createServer, type Server } from 'node:net'
 import { afterAll, expect, test } from 'vitest'
+import { freePort } from '../../test/free-port.ts'
 import { listeningPorts } from './listening-sockets.ts'
 
 const servers: Server[] = []
@@ -19,7 +20,7 @@ test('where to connect for every way to listen', async () => {
     loopback: await listen('127.0.0.1'),
     all: await listen('0.0.0.0'),
     v6: await listen('::1'),
-    both: await listen('::1'),
+    both: await listen('::1', await freePort()),
   }
   await listen('127.0.0.1', ports.both)
   const found = listeningPorts(process.pid)

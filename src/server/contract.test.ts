@@ -2,6 +2,7 @@
 import { once } from 'node:events'
 import { connect } from 'node:net'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { freePort } from '../../test/free-port.ts'
 import { makeIncident } from '../../test/nouns.ts'
 import { PlayedAgent } from '../../test/played-agent.ts'
 import { startTestServer, type TestServer, until } from '../../test/running-server.ts'
@@ -183,8 +184,8 @@ describe('events', () => {
   })
 
   test('a listener that is cut off comes back', async () => {
-    const first = await startTestServer()
-    const port = Number(new URL(first.url).port)
+    const listen = { host: '127.0.0.1', port: await freePort() }
+    const first = await startTestServer({ listen })
     const states: boolean[] = []
     const stop = new AbortController()
     const watching = watchEvents(first.client, {
@@ -201,7 +202,7 @@ describe('events', () => {
       async () => states.at(-1),
       (isUp) => isUp === false,
     )
-    const second = await startTestServer({ listen: { host: '127.0.0.1', port } })
+    const second = await startTestServer({ listen })
     await until(
       async () => states.at(-1),
       (isUp) => isUp === true,

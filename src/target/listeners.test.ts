@@ -4,6 +4,7 @@ import { once } from 'node:events'
 import { type AddressInfo, createServer, type Server } from 'node:net'
 import { createInterface } from 'node:readline'
 import { afterAll, expect, test } from 'vitest'
+import { freePort } from '../../test/free-port.ts'
 import { listenersOn } from './listeners.ts'
 
 const servers: Server[] = []
@@ -40,10 +41,11 @@ test('the process that listens is found by name, by its address, and not by anot
 })
 
 test('of two on one port, the one on the address that was named', async () => {
+  const port = await freePort()
   const other = await child(
-    `const s = require('node:net').createServer().listen(0, '127.0.0.2', () => console.log(s.address().port))`,
+    `require('node:net').createServer().listen(${port}, '127.0.0.2', () => console.log('listening'))`,
   )
-  const port = Number(await other.line())
+  await other.line()
   await listen('127.0.0.1', port)
   expect(await find(port, '127.0.0.2')).toEqual([other.pid])
   expect(await find(port, '127.0.0.1')).toEqual([process.pid])

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { stringify } from 'yaml'
+import { freePort } from '../../../test/free-port.ts'
 import { machineProfile, spikeDocuments } from '../../../test/machine-profile.ts'
 import { someMs } from '../../../test/nouns.ts'
 import { PlayedAgent } from '../../../test/played-agent.ts'
@@ -133,10 +134,11 @@ test('Slack gets text whose marks are ours alone', async () => {
 })
 
 test('a receiver that is down is told when it is back, under the same id', async () => {
-  const first = await startHttpReceiver((_, index) =>
-    index === 0 ? { status: 503, headers: { 'retry-after': '0' } } : undefined,
+  const port = await freePort()
+  const first = await startHttpReceiver(
+    (_, index) => (index === 0 ? { status: 503, headers: { 'retry-after': '0' } } : undefined),
+    port,
   )
-  const port = Number(new URL(first.url).port)
   const path = rulesFile({ receivers: [{ name: 'events', type: 'webhook', url: first.url }], to: 'events' })
   await using server = await start(path)
   await deliverSpike(server)
