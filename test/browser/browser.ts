@@ -10,9 +10,13 @@ export const whyNoBrowser = existsSync(executablePath)
   ? undefined
   : `there is no ${executablePath}: apt-get install chromium`
 
+/** From cold files, beside four other test files; Playwright itself gives up after 30 s. */
+const launchMs = 120_000
+
 export function launchBrowser(): Promise<Browser> {
   return chromium.launch({
     executablePath,
+    timeout: launchMs,
     args: [
       '--no-sandbox',
       '--disable-gpu',
@@ -38,8 +42,8 @@ export function watchPage(page: Page, allowed: string): { readonly problems: str
   return { problems }
 }
 
-/** What a page shows follows what was done by a moment: asks until it is as expected. Alone, `poll` gives up after 1 s. */
-export const soon = <T>(ask: () => T | Promise<T>) => expect.poll(ask, { timeout: 20_000, interval: 20 })
+/** What a page shows follows what was done by a moment: asks until it is as expected. */
+export const soon = <T>(ask: () => T | Promise<T>) => expect.poll(ask, { interval: 20 })
 
 /** Height of a row of the flame graph, as src/ui/flame-painter.ts draws it. */
 const rowPx = 19

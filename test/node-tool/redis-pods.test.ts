@@ -21,7 +21,11 @@ describe.skipIf(reason !== undefined)('redis pods', () => {
       expect(inventory.containers().filter((each) => each.pod.workload === 'deploy/redis')).toHaveLength(18)
 
       const victim = redis.pods[4]
-      const spike = redis.spike(victim?.name as string, 2000)
+      // Many times what is scraped of each of the others meanwhile, however long a busy machine takes for that.
+      const drive = async (): Promise<void> => {
+        for (let scrapes = 0; scrapes < 50; ) scrapes += await redis.spike(victim?.name as string, 2000)
+      }
+      const spike = drive()
       let isOver = false
       void spike.finally(() => (isOver = true))
       const seconds = new Map<string, number>()
@@ -31,7 +35,7 @@ describe.skipIf(reason !== undefined)('redis pods', () => {
         }
         await sleep(200)
       }
-      expect(await spike).toBeGreaterThan(0)
+      await spike
       const byUse = [...seconds].sort((a, b) => b[1] - a[1])
       // Other tests may run containers of their own at the same time; the inventory does not know those.
       const [first, second] = byUse.flatMap(([key]) => {
