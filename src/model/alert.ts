@@ -47,7 +47,7 @@ export const AlertRecord = z.object({
   id: z.string(),
   receivedMs: z.number(),
   alert: Alert,
-  /** `queued` until it was decided; `open` while it fires. */
+  /** `queued` until it was decided, also when it has ended by then (`resolvedMs`); `open` while it fires. */
   state: z.enum(['queued', 'open', 'resolved']),
   resolvedMs: z.number().optional(),
   /** What became of it, target by target. */

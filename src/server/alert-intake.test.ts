@@ -63,6 +63,7 @@ test('a firing is taken once, its repeats are counted, its end is told', async (
   const { intake, queued, resolved, catalog } = await openIntake()
   const first = await intake.take(message(alert('a'), alert('b')))
   expect(first.accepted).toHaveLength(2)
+  for (const record of queued) await intake.replace({ ...record, state: 'open' })
   expect(await intake.take(message(alert('a')))).toMatchObject({ accepted: [], repeated: 1 })
   expect(queued.map(({ alert: { series } }) => series)).toEqual(['a', 'b'])
   const end = await intake.take(message(alert('a', { status: 'resolved', endsMs: 9000 })))
@@ -172,8 +173,9 @@ test('what is on disk is decided about though a repeat beside it could not be ke
 })
 
 test('an end that could not be kept is taken when it is told again', async () => {
-  const { intake, resolved, failures, catalog } = await openIntake()
+  const { intake, resolved, failures, catalog, queued } = await openIntake()
   await intake.take(message(alert('a'), alert('b')))
+  for (const record of queued) await intake.replace({ ...record, state: 'open' })
   failures.push(() => Promise.reject(new Error('no space')))
   const end = message(alert('a', { status: 'resolved' }), alert('b', { startsMs: 5000 }))
   await expect(intake.take(end)).rejects.toThrow('no space')
@@ -182,9 +184,45 @@ test('an end that could not be kept is taken when it is told again', async () =>
   expect((await catalog.unresolvedAlerts()).map((each) => each.alert)).toMatchObject([{ series: 'b', startsMs: 5000 }])
 })
 
-test('what begins and ends in one message has ended', async () => {
+test('what begins and ends in one message has ended once it is decided about', async () => {
   const { intake, catalog, queued } = await openIntake()
   await intake.take(message(alert('a'), alert('a', { status: 'resolved', endsMs: 9000 })))
   expect(queued).toHaveLength(1)
+  expect(await intake.replace({ ...(queued[0] as AlertRecord), state: 'open' })).toMatchObject({
+    state: 'resolved',
+    resolvedMs: 9000,
+  })
   expect(await catalog.unresolvedAlerts()).toEqual([])
+})
+
+test('what ended before it was decided about is decided about after a restart, and fires anew when it does', async () => {
+  const first = await openIntake()
+  await first.intake.take(message(alert('a')))
+  await first.intake.take(message(alert('a', { status: 'resolved', endsMs: 9000 })))
+  await first.catalog.close()
+  catalogs.length = 0
+  const second = await openIntake(first.folder)
+  expect(second.queued).toMatchObject([{ alert: { series: 'a' }, state: 'queued', resolvedMs: 9000 }])
+  // Another message without a start, as of a sender that does not say: what has ended is nothing that it repeats.
+  const { startsMs: _, ...again } = alert('a')
+  expect(await second.intake.take(message(again))).toMatchObject({ accepted: [{}], repeated: 0 })
+  const [ended] = second.queued
+  expect(await second.intake.replace({ ...(ended as AlertRecord), state: 'open' })).toMatchObject({
+    state: 'resolved',
+    resolvedMs: 9000,
+  })
+  expect(await second.catalog.unresolvedAlerts()).toMatchObject([{ state: 'queued' }])
+})
+
+test('what nobody could decide about for weeks is told to who decides, and does not fire any more', async () => {
+  const first = await openIntake()
+  const weekAgo = Date.now() - 8 * 24 * 3_600_000
+  const old = { receivedMs: weekAgo, alert: alert('a'), decisions: [] }
+  await first.catalog.saveAlerts([
+    { ...old, id: 'alr-1', state: 'queued' },
+    { ...old, id: 'alr-2', alert: alert('b'), state: 'open' },
+  ])
+  await first.intake.resume()
+  expect(first.queued.map(({ id }) => id)).toEqual(['alr-1'])
+  expect(await first.intake.take(message(alert('a'), alert('b')))).toMatchObject({ accepted: [{}, {}], repeated: 0 })
 })

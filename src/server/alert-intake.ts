@@ -109,8 +109,10 @@ export function createAlertIntake({
       const repeats: Promise<void>[] = []
       const resolve = (series: string, known: Open, atMs: number): void => {
         const record = recordOf(known)
-        resolved.push({ ...record, state: 'resolved', resolvedMs: atMs })
-        if (record.state === 'queued') endedEarly.set(record.id, atMs)
+        const isDecided = record.state !== 'queued'
+        // What was not decided about stays in the queue, with its end: a start of the server takes it up from there.
+        resolved.push({ ...record, ...(isDecided ? { state: 'resolved' } : {}), resolvedMs: atMs })
+        if (!isDecided) endedEarly.set(record.id, atMs)
         open.delete(series)
         ended.set(series, known)
       }
@@ -184,11 +186,12 @@ export function createAlertIntake({
       const stale: AlertRecord[] = []
       const queued: AlertRecord[] = []
       for (const record of await catalog.unresolvedAlerts()) {
-        if (record.receivedMs < now - forgetAfterMs) stale.push({ ...record, state: 'resolved' })
-        else {
+        const isQueued = record.state === 'queued'
+        const isStale = record.receivedMs < now - forgetAfterMs
+        if (isQueued) queued.push(record)
+        else if (isStale) stale.push({ ...record, state: 'resolved' })
+        if (!isStale && record.resolvedMs === undefined)
           open.set(record.alert.series, openOf(record, Promise.resolve()))
-          if (record.state === 'queued') queued.push(record)
-        }
       }
       if (stale.length > 0) await save(stale)
       ready()

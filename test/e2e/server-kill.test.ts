@@ -7,6 +7,8 @@ import { join, resolve } from 'node:path'
 import { afterAll, expect, test } from 'vitest'
 import { createClient } from '../../src/api/client.ts'
 import { freePort } from '../free-port.ts'
+import { cart } from '../nouns.ts'
+import { PlayedAgent } from '../played-agent.ts'
 import { until } from '../running-server.ts'
 
 const canRun = process.getuid?.() === 0
@@ -82,6 +84,44 @@ test.runIf(canRun)('the steps of an alert go on over a kill of the server, each 
   expect(alerts).toMatchObject([{ decisions: [{ outcome: 'captured' }] }])
   const { entries } = await client.get('/api/v1/triggers')
   expect(entries.map(({ outcome }) => outcome)).toEqual(['accepted', 'accepted'])
+})
+
+test('an alert that ended before it was decided about is decided about by the next start, when the server is killed', async () => {
+  const listen = `127.0.0.1:${await freePort()}`
+  const url = `http://${listen}`
+  const serve = () => start(['server', '--listen', listen, '--data', join(folder, 'ended')], /listening/)
+  const server = await serve()
+  const startsAt = new Date(Date.now() - 60_000).toISOString()
+  const endsAt = new Date().toISOString()
+  const send = async (change: object): Promise<void> => {
+    const labels = { alertname: 'CpuHigh', namespace: 'shop', pod: 'cart-0', container: 'app' }
+    const alert = { status: 'firing', labels, fingerprint: 'a', startsAt, ...change }
+    const body = JSON.stringify({ version: '4', groupKey: 'g', alerts: [alert] })
+    expect((await fetch(`${url}/hooks`, { method: 'POST', body })).status).toBe(202)
+  }
+  // Nobody is there who knows the container, so it waits.
+  await send({})
+  await send({ status: 'resolved', endsAt })
+  const client = createClient({ baseUrl: url })
+  const alerts = async () => (await client.get('/api/v1/alerts')).alerts
+  expect(await alerts()).toMatchObject([{ state: 'queued', resolvedMs: Date.parse(endsAt), decisions: [] }])
+  await end(server.child)
+  await serve()
+  const agent = await PlayedAgent.connect(url)
+  agent.answerWith(({ about }) =>
+    about === 'targets'
+      ? { about, candidates: [{ target: cart, cores: 1 }], near: [] }
+      : { about: 'vitals', cores: 1, runtimes: ['go'], node: { cpus: 2, cores: 1, memoryAvailableShare: 0.5 } },
+  )
+  const order = await agent.nextOf('start-capture')
+  expect(await until(alerts, ([one]) => one?.state === 'resolved')).toMatchObject([
+    { resolvedMs: Date.parse(endsAt), decisions: [{ outcome: 'captured', incidentId: order.incidentId }] },
+  ])
+  const { incident } = await until(
+    () => client.get('/api/v1/incidents/{id}', { params: { id: order.incidentId as string } }),
+    (detail) => detail.incident.endedMs !== undefined,
+  )
+  expect(incident).toMatchObject({ endedMs: Date.parse(endsAt), alerts: [{ resolvedMs: Date.parse(endsAt) }] })
 })
 
 test.skipIf(canRun)('a server that is killed under a real agent: needs root', () => undefined)
