@@ -67,7 +67,7 @@ function episodes(
     clock: new WallClock(),
     probes: { plan: async () => ({ hasRing: true, steps: [], settled: [], notes: [] }), run: async () => [] },
     describe: (target) => ({ ...target, ...named }),
-    lookBackMs: 1000,
+    lookBackMs: 60_000,
     forMs,
     limits: defaultCaptureLimits,
     series: () => [],
@@ -111,4 +111,18 @@ test('a container that the runtime names only after its spike was noticed has it
   expect(spool.waiting().find(({ message }) => message.type === 'capture')?.message).toMatchObject({
     capture: { target: { pod: 'young-0' } },
   })
+})
+
+test('the baseline is what the look-back has of the time before the rise, and absent where that is older', async () => {
+  const spool = await Spool.open(freshFolder('episodes'))
+  const { it, incidents } = episodes(spool, 0)
+  const nowMs = Date.now()
+  await it.begin({ ...sighting, spike: { ...sighting.spike, onsetMs: nowMs - 500 } })
+  expect(incidents[0]?.baseline?.toMs).toBe(nowMs - 500)
+  expect(incidents[0]?.baseline?.fromMs).toBeLessThan(nowMs - 500)
+  // A slow ramp: it left what was usual for it two minutes ago, and the look-back is one.
+  await it.begin({ ...sighting, key: 'p:2:2', spike: { ...sighting.spike, onsetMs: nowMs - 120_000 } })
+  const late = incidents.at(-1)
+  expect(late?.trigger.spike).toBeDefined()
+  expect(late).not.toHaveProperty('baseline')
 })

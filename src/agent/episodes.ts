@@ -64,6 +64,7 @@ export class Episodes {
   async #begin({ key, rule, target, spike }: Sighting): Promise<void> {
     const { clock, node, lookBackMs, forMs } = this.#options
     const noticedMs = clock.nowMs()
+    const baselineFromMs = noticedMs - lookBackMs
     const incident: Incident = {
       version: incidentVersion,
       id: newId('inc-', Math.floor(noticedMs)),
@@ -85,7 +86,8 @@ export class Episodes {
       state: 'capturing',
       onsetMs: spike.onsetMs,
       noticedMs,
-      baseline: { fromMs: noticedMs - lookBackMs, toMs: spike.onsetMs },
+      // What rose before the look-back began has nothing in it to be compared with.
+      ...(baselineFromMs < spike.onsetMs ? { baseline: { fromMs: baselineFromMs, toMs: spike.onsetMs } } : {}),
       top: [],
     }
     this.#open.set(key, incident)
