@@ -1,12 +1,13 @@
 // The one program. The first word picks what it is: agent, server, both at once (`up`), or a command for people.
 // Each is loaded only when asked for, so that `spikecam top` does not wait for a database to load.
-import { existsSync, readFileSync } from 'node:fs'
+import { existsSync } from 'node:fs'
+import { readFile } from 'node:fs/promises'
 import { homedir, hostname } from 'node:os'
 import { fileURLToPath } from 'node:url'
 import { isMainThread, workerData } from 'node:worker_threads'
 import packageJson from '../package.json' with { type: 'json' }
 import { type CommandName, type Config, commands, readConfig, type World } from './config.ts'
-import { asFailure, exitCodes, Failure } from './model/errors.ts'
+import { asFailure, exitCodes, type Failure } from './model/errors.ts'
 
 async function run(config: Config): Promise<number> {
   const { command } = config
@@ -116,19 +117,9 @@ async function readWholeConfig(argv: readonly string[]): Promise<Config> {
   const config = readConfig(argv, process.env, { world })
   const path = config.options.configFile
   if (path === undefined) return config
-  const { parse } = await import('yaml')
-  let text: string
-  try {
-    text = readFileSync(path, 'utf8')
-  } catch (cause) {
-    throw new Failure('BAD_CONFIG', `the configuration ${path} cannot be read: ${(cause as Error).message}`, { cause })
-  }
-  try {
-    return readConfig(argv, process.env, { world, file: { path, document: parse(text) } })
-  } catch (cause) {
-    if (cause instanceof Failure) throw cause
-    throw new Failure('BAD_CONFIG', `${path} is not YAML: ${(cause as Error).message.split('\n')[0]}`, { cause })
-  }
+  const { readYamlDocument } = await import('./model/yaml-document.ts')
+  const document = await readYamlDocument(`the configuration ${path}`, () => readFile(path, 'utf8'))
+  return readConfig(argv, process.env, { world, file: { path, document } })
 }
 
 /** Message and next step on stderr. @returns the exit code */

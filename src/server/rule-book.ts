@@ -3,9 +3,9 @@
 import { readFile, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Logger } from 'pino'
-import { parse } from 'yaml'
 import type { RulePause } from '../api/shapes.ts'
 import { asFailure, Failure } from '../model/errors.ts'
+import { readYamlDocument } from '../model/yaml-document.ts'
 import { defaultRules, type Rules, readRules } from '../trigger/rule.ts'
 import { requireSecrets } from './notify/secrets.ts'
 import { openRulePauses } from './rule-pauses.ts'
@@ -94,20 +94,9 @@ export async function openRuleBook({ file, dataDir, log }: RuleBookOptions): Pro
 }
 
 async function load(file: string): Promise<Rules> {
-  let text: string
-  try {
-    text = await readFile(file, 'utf8')
-  } catch (cause) {
-    throw new Failure('BAD_CONFIG', `the rules ${file} cannot be read: ${(cause as Error).message}`, { cause })
-  }
-  try {
-    const rules = readRules(parse(text), file)
-    await requireSecrets(rules.receivers, process.env)
-    return rules
-  } catch (cause) {
-    if (cause instanceof Failure) throw cause
-    throw new Failure('BAD_CONFIG', `${file} is not YAML: ${(cause as Error).message.split('\n')[0]}`, { cause })
-  }
+  const rules = readRules(await readYamlDocument(`the rules ${file}`, () => readFile(file, 'utf8')), file)
+  await requireSecrets(rules.receivers, process.env)
+  return rules
 }
 
 /** Differs when the file was written; a ConfigMap replaces a link, which changes the inode. */
