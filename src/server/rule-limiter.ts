@@ -5,6 +5,7 @@ import { printTarget, type Target } from '../model/target.ts'
 import type { Catalog } from '../store/catalog.ts'
 import type { Rule } from '../trigger/rule.ts'
 import { type Firing, type RuleRefusal, refusalOfRule, type Wish } from '../trigger/rule-limits.ts'
+import { rememberMs } from '../trigger/rule-values.ts'
 import { isActive } from './merge.ts'
 import { pagesSince } from './paging.ts'
 
@@ -23,8 +24,6 @@ export interface RuleLimiter {
   resume(): Promise<void>
 }
 
-/** No limit of a rule looks further back. */
-const rememberMs = 24 * 3_600_000
 const mostFirings = 20_000
 
 interface Remembered extends Firing {

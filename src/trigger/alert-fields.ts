@@ -34,9 +34,17 @@ export function labelsOf(value: unknown): Record<string, string> {
   return labels
 }
 
-/** RFC 3339 as ms since the epoch. The zero time of Go, `0001-01-01T00:00:00Z`, means "not yet". */
+/** A number of seconds below this is a time before the year 5138, one of milliseconds above it one after March 1973. */
+const leastMs = 1e11
+
+/**
+ * RFC 3339, or seconds or milliseconds since the epoch, as ms since the epoch. The zero time of Go,
+ * `0001-01-01T00:00:00Z`, means "not yet".
+ */
 export function timeOf(value: unknown): number | undefined {
-  const ms = typeof value === 'string' ? Date.parse(value) : Number.NaN
+  const number = numberOf(value)
+  const since = number !== undefined && number < leastMs ? number * 1000 : number
+  const ms = since ?? (typeof value === 'string' ? Date.parse(value) : Number.NaN)
   return Number.isFinite(ms) && ms > 0 ? ms : undefined
 }
 

@@ -17,7 +17,7 @@ export const AlertMapping = z.strictObject({
   label: z.record(z.string(), Path).default({}),
   status: Path.optional(),
   /** Values of `status` that mean firing, and resolved. */
-  firing: z.array(z.string()).default(['firing']),
+  firing: z.array(z.string()).min(1).default(['firing']),
   resolved: z.array(z.string()).default(['resolved']),
   startsAt: Path.optional(),
   id: Path.optional(),
@@ -30,10 +30,14 @@ export function readMapped(message: unknown, mapping: AlertMapping): AlertMessag
   if (!Array.isArray(found)) return undefined
   const alerts: Alert[] = []
   const skipped: { what: string; why: string }[] = []
-  for (const each of found) {
+  const nameless: typeof skipped = []
+  for (const [index, each] of found.entries()) {
     const at = (path: string | undefined): unknown => (path === undefined ? undefined : valueAt(each, path))
     const name = textOf(at(mapping.name))
-    if (name === '') continue
+    if (name === '') {
+      nameless.push({ what: `alert ${index + 1}`, why: `it has no name at ${mapping.name}` })
+      continue
+    }
     const labels = labelsOf(at(mapping.labels))
     for (const [label, path] of Object.entries(mapping.label)) {
       const text = textOf(at(path))
@@ -58,6 +62,7 @@ export function readMapped(message: unknown, mapping: AlertMapping): AlertMessag
       ...(startsMs === undefined ? {} : { startsMs }),
     })
   }
-  if (alerts.length === 0 && skipped.length === 0) return undefined
-  return { source: 'mapped', alerts, resolvedGroups: [], skipped, truncated: 0 }
+  // Where nothing has a name it is a message of another form; an empty list of the mapping's own is one that asks nothing.
+  if (alerts.length === 0 && skipped.length === 0 && nameless.length > 0) return undefined
+  return { source: 'mapped', alerts, resolvedGroups: [], skipped: [...skipped, ...nameless], truncated: 0 }
 }

@@ -181,6 +181,18 @@ test('a form that is not known is read by a mapping', () => {
   expect(skipped).toHaveLength(1)
 })
 
+test('what a mapping finds no name in is told; times may be seconds or milliseconds', () => {
+  const mapping = AlertMapping.parse({ alerts: 'events', name: 'title', startsAt: 'clock' })
+  const readMapped = (events: unknown[]) => readAlertMessage(JSON.stringify({ events }), { mapping })
+  const startsMs = Date.parse('2026-01-02T03:04:05Z')
+  const times = [startsMs, startsMs / 1000, String(startsMs / 1000), '2026-01-02T03:04:05Z', 0, 'noon']
+  const { alerts, skipped } = readMapped([{ note: 'no title' }, ...times.map((clock) => ({ title: 'cpu', clock }))])
+  expect(alerts.map((alert) => alert.startsMs)).toEqual([...Array(4).fill(startsMs), undefined, undefined])
+  expect(skipped).toEqual([{ what: 'alert 1', why: 'it has no name at title' }])
+  expect(readMapped([])).toMatchObject({ source: 'mapped', alerts: [], skipped: [] })
+  expect(refusal(JSON.stringify({ events: [{ note: 'no title' }] }), { mapping })).toContain('alertMapping')
+})
+
 test('nonsense is refused with what it is', () => {
   expect(refusal('{')).toContain('not JSON')
   expect(refusal('null')).toContain('it is null')

@@ -90,6 +90,30 @@ test('what the target said of itself goes before what the scraper calls it', () 
   })
 })
 
+test('beside the pod that the target told of, container and node of the one that was scraped say nothing', () => {
+  // kube-state-metrics without honorLabels, as the Prometheus operator scrapes it.
+  const scraped = { namespace: 'monitoring', pod: 'ksm-0', container: 'kube-state-metrics', node: 'n9' }
+  const told = { exported_namespace: 'shop', exported_pod: 'cart-0' }
+  expect(found({ ...scraped, ...told })).toEqual({
+    how: 'pod',
+    namespace: 'shop',
+    pod: 'cart-0',
+    because: 'by labels exported_pod, exported_namespace',
+  })
+  expect(found({ ...scraped, ...told, exported_container: 'app', exported_node: 'n1' })).toMatchObject({
+    how: 'container',
+    pod: 'cart-0',
+    container: 'app',
+    node: 'n1',
+  })
+})
+
+test('the app of an exporter is not whom the alert is about', () => {
+  const labels = { namespace: 'monitoring', pod: 'kube-state-metrics-5c8-x', app: 'kube-state-metrics' }
+  expect(found(labels)).toBeUndefined()
+  expect(found({ ...labels, node: 'n1' })).toMatchObject({ how: 'node', node: 'n1' })
+})
+
 test('the pod of an exporter is not whom the alert is about', () => {
   const labels = { namespace: 'shop', pod: 'prometheus-kube-state-metrics-7d9f-x', deployment: 'cart' }
   expect(found(labels)).toMatchObject({ how: 'workload', workload: 'deployment/cart' })

@@ -72,6 +72,8 @@ class Look {
   /** Names of the labels that were used. */
   readonly used: string[] = []
   #passed = ''
+  /** The pod is another one than what was scraped: of that one container and node would be. */
+  #isExported = false
 
   constructor({ labels, context, annotations }: Alert) {
     this.#places = [labels, context, annotations]
@@ -97,6 +99,7 @@ class Look {
   /** The pod, unless the label names the exporter. */
   pod(): string | undefined {
     const pod = this.value(names.pod)
+    this.#isExported = pod !== undefined && this.used.at(-1) === 'exported_pod'
     if (pod === undefined || !exporters.test(pod)) return pod
     this.#passed = `; the label ${this.used.at(-1)} names the exporter ${pod}`
     this.used.pop()
@@ -110,8 +113,18 @@ class Look {
   }
 
   container(): string | undefined {
-    const container = this.value(names.container)
+    const container = this.value(this.#ofPod(names.container))
     return container === undefined || noContainer.has(container) ? undefined : container
+  }
+
+  /** A node named by a label of its own, as against `instance`, which is often the address of the pod. */
+  nodeOfPod(): { node?: string } {
+    const node = this.value(this.#ofPod(names.node.filter((name) => name !== 'instance')))
+    return node === undefined ? {} : { node }
+  }
+
+  #ofPod(candidates: readonly string[]): readonly string[] {
+    return this.#isExported ? candidates.filter((name) => name.startsWith('exported_')) : candidates
   }
 
   /** `instance` is an address and a port: only the host of it can be a node. */
@@ -129,23 +142,17 @@ class Look {
 const hostOf = (address: string): string =>
   address.replace(/^\[([^\]]+)\](:\d+)?$/, '$1').replace(/^([^:]+):\d+$/, '$1')
 
-/** A node named by a label of its own, as against `instance`, which is often the address of the pod. */
-function nodeOfPod(look: Look): { node?: string } {
-  const node = look.value(names.node.filter((name) => name !== 'instance'))
-  return node === undefined ? {} : { node }
-}
-
 const finders: Record<Resolution, (look: Look) => AlertTarget | undefined> = {
   container: (look) => {
     const pod = look.pod()
     const container = look.container()
     if (pod === undefined || container === undefined) return undefined
-    return { how: 'container', pod, container, ...look.namespace(), ...nodeOfPod(look), because: look.because() }
+    return { how: 'container', pod, container, ...look.namespace(), ...look.nodeOfPod(), because: look.because() }
   },
   pod: (look) => {
     const pod = look.pod()
     if (pod === undefined) return undefined
-    return { how: 'pod', pod, ...look.namespace(), ...nodeOfPod(look), because: look.because() }
+    return { how: 'pod', pod, ...look.namespace(), ...look.nodeOfPod(), because: look.because() }
   },
   workload: (look) => {
     look.passPod()
@@ -169,7 +176,7 @@ const finders: Record<Resolution, (look: Look) => AlertTarget | undefined> = {
   app: (look) => {
     look.passPod()
     const app = look.value(names.app)
-    if (app === undefined) return undefined
+    if (app === undefined || exporters.test(app)) return undefined
     // The label of the metric is the label of the pod with every special character replaced (Prometheus, relabelling).
     const label = look.used.at(-1) === 'app_kubernetes_io_name' ? 'app.kubernetes.io/name' : 'app'
     const { namespace } = look.namespace()

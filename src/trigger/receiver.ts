@@ -21,8 +21,12 @@ const Secret = z
   .refine(({ file, env }) => (file === undefined) !== (env === undefined), howSecret)
 export type Secret = z.infer<typeof Secret>
 
-/** Link-local addresses are no receivers, but where clouds answer with the credentials of the machine. */
-const metadata = /^(169\.254(\.\d+){2}|\[fe[89ab][0-9a-f]:.*\]|\[fd00:ec2::254\]|metadata(\.google\.internal)?)$/i
+/**
+ * Link-local addresses are no receivers, but where clouds answer with the credentials of the machine; so are a few others:
+ * Alibaba's 100.100.100.200, and EC2's over IPv6. `a9fe` is 169.254 in an IPv4 address that is written as one of IPv6.
+ */
+const metadata =
+  /^(169\.254(\.\d+){2}|100\.100\.100\.200|\[(::ffff:|64:ff9b::)(a9fe:[0-9a-f]+|6464:64c8)\]|\[fe[89ab][0-9a-f]:.*\]|\[fd00:ec2::254\]|metadata(\.google\.internal)?)\.?$/i
 
 /** Why messages are not sent there; undefined when they are. The address itself may be a secret and is not repeated. */
 export function whyNoAddress(text: string): string | undefined {

@@ -38,6 +38,27 @@ test('a paused rule matches nothing', () => {
   expect(whyNoMatch(Rule.parse({ name: 'a', paused: true }), occasion)).toBe('the rule is paused')
 })
 
+test.each([
+  ['', '', true],
+  ['', 'a', false],
+  ['*', '', true],
+  ['a*', 'a', true],
+  ['a*a', 'a', false],
+  ['a*a', 'aa', true],
+  ['*ab*ab', 'abab', true],
+  ['*ab*ab', 'ab', false],
+  ['a*b*b', 'ab', false],
+  ['a*b*b', 'abxb', true],
+  ['**', 'x', true],
+])('%j is like %j: %s', (pattern, value, is) => {
+  expect(isMatch([pattern], [value])).toBe(is)
+})
+
+test('a label that is made to be slow to match is not', () => {
+  // With `.*` for each star this is 4096 to the power of six.
+  expect(isMatch(['*a*a*a*a*a*b'], ['a'.repeat(4096)])).toBe(false)
+})
+
 test('special characters in a pattern stand for themselves', () => {
   expect(isMatch(['a.c'], ['abc'])).toBe(false)
   expect(isMatch(['a.c(1)*'], ['a.c(1) and more\nlines'])).toBe(true)

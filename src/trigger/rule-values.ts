@@ -28,12 +28,15 @@ export interface Rate {
   readonly perMs: number
 }
 
-/** `3/h`, `12/d`, `1/10m`. */
+/** What rules look back on is remembered for as long as this, and no limit may be of a longer time. */
+export const rememberMs = 24 * 3_600_000
+
+/** `3/h`, `12/d`, `1/10m`; none at all is a rule that is paused. */
 export const Rate = text((value): Rate | undefined => {
   const match = /^(\d+)\/(.+)$/.exec(value)
   const span = match?.[2] ?? ''
   const perMs = parseDurationMs(/^\d/.test(span) ? span : `1${span}`)
-  return match && perMs ? { count: Number(match[1]), perMs } : undefined
+  return match && perMs && Number(match[1]) > 0 ? { count: Number(match[1]), perMs } : undefined
 }, 'rate: expected for example 3/h or 1/10m')
 
 export interface Step {
@@ -43,17 +46,22 @@ export interface Step {
 
 /** How long a step records when it does not say. */
 export const defaultForMs = 20_000
+/** As for people who ask for a capture (`--for`): what takes longer is no look at an incident. */
+const mostForMs = 600_000
 
 /** `threads`, `cpu 20s`. */
 export const Step = z.string().transform((text, context): Step => {
   const [kind = '', duration, ...rest] = text.trim().split(/\s+/)
   const forMs = duration === undefined ? defaultForMs : parseDurationMs(duration)
   const known = captureKinds.find((each) => each === kind)
-  if (known && forMs !== undefined && rest.length === 0) return { kind: known, forMs }
+  const isLong = forMs !== undefined && forMs > mostForMs
+  if (known && forMs !== undefined && !isLong && rest.length === 0) return { kind: known, forMs }
   const near = nearest(kind, captureKinds)
-  const why = known
-    ? `"${text}": expected a kind and how long, for example "cpu 20s"`
-    : `there is no capture of "${kind}"${near ? `; did you mean "${near}"?` : `; there is: ${captureKinds.join(', ')}`}`
+  const why = isLong
+    ? `"${text}": a capture takes at most 10m`
+    : known
+      ? `"${text}": expected a kind and how long, for example "cpu 20s"`
+      : `there is no capture of "${kind}"${near ? `; did you mean "${near}"?` : `; there is: ${captureKinds.join(', ')}`}`
   context.addIssue({ code: 'custom', message: why })
   return z.NEVER
 })

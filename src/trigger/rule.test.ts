@@ -75,6 +75,15 @@ test.each([
     says: 'rules[0].do[0]: there is no capture of "cpuu"; did you mean "cpu"?',
   },
   { yaml: 'rules: [{ name: a, do: [cpu often] }]', says: 'expected a kind and how long, for example "cpu 20s"' },
+  { yaml: 'rules: [{ name: a, do: [cpu 2h] }]', says: 'rules[0].do[0]: "cpu 2h": a capture takes at most 10m' },
+  { yaml: 'rules: [{ name: a, match: { source: [] } }]', says: 'rules[0].match.source' },
+  // These would have been no limit at all: one of none, and those of longer than anybody remembers.
+  {
+    yaml: 'rules: [{ name: a, limits: { fleet: 0/h } }]',
+    says: 'rules[0].limits.fleet: "0/h" is no rate',
+  },
+  { yaml: 'rules: [{ name: a, limits: { cooldown: 2d } }]', says: 'rules[0].limits.cooldown: what was captured is' },
+  { yaml: 'rules: [{ name: a, limits: { perWorkload: 1/7d } }]', says: 'limits.perWorkload: what was captured is' },
   { yaml: 'rules: [{ name: A_b }]', says: 'rules[0].name: has to be of small letters' },
   { yaml: 'rules: [{ name: a }, { name: a }]', says: 'rules[1].name: "a" is there twice' },
   { yaml: 'rules: [{ name: a, limits: { perNode: 50 } }]', says: 'rules[0].limits.perNode' },

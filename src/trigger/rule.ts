@@ -14,7 +14,7 @@ import { resolutions } from './alert-target.ts'
 import { Receiver, ReceiverNames, receiverKeys } from './receiver.ts'
 import { CpuCondition } from './rule-condition.ts'
 import { Guards } from './rule-steps.ts'
-import { Duration, defaultForMs, Rate, Step } from './rule-values.ts'
+import { Duration, defaultForMs, Rate, rememberMs, Step } from './rule-values.ts'
 
 /** Texts with `*` for anything; a leading `!` excludes. One text stands for a list of one. */
 const Patterns = z
@@ -22,7 +22,10 @@ const Patterns = z
   .transform((value) => (Array.isArray(value) ? value : [value]))
 
 const Match = z.strictObject({
-  source: z.array(z.enum(['alert', 'spike'])).default(['alert', 'spike']),
+  source: z
+    .array(z.enum(['alert', 'spike']))
+    .min(1)
+    .default(['alert', 'spike']),
   alertname: Patterns.optional(),
   labels: z.record(z.string(), Patterns).default({}),
   namespaces: Patterns.optional(),
@@ -31,14 +34,17 @@ const Match = z.strictObject({
   workloads: Patterns.optional(),
 })
 
+const notBeyondMemory = 'what was captured is remembered for a day: expected 24h or less'
+const RememberedRate = Rate.refine(({ perMs }) => perMs <= rememberMs, notBeyondMemory)
+
 const Limits = z.strictObject({
   /** From one capture of a workload to the next by the same rule, for each kind. */
-  cooldown: Duration.default(600_000),
-  perWorkload: Rate.default({ count: 3, perMs: 3_600_000 }),
+  cooldown: Duration.refine((ms) => ms <= rememberMs, notBeyondMemory).default(600_000),
+  perWorkload: RememberedRate.default({ count: 3, perMs: 3_600_000 }),
   /** At once. */
   perNamespace: z.int().min(1).max(100).default(2),
   perNode: z.int().min(1).max(10).default(2),
-  fleet: Rate.default({ count: 60, perMs: 3_600_000 }),
+  fleet: RememberedRate.default({ count: 60, perMs: 3_600_000 }),
   /** Within the cooldown only when it is clearly worse than it was. */
   onlyIfWorse: z.boolean().default(true),
   /** Of the pods of a workload, or of the containers of a node: the busiest so many. */
