@@ -99,8 +99,7 @@ export const commands = {
     args: '[POD]',
     count: [0, 1],
     output: 'json|yaml|wide|name',
-    summary:
-      'The incidents that the server holds, newest first; of one pod, a time, a state, or with some words.',
+    summary: 'The incidents that the server holds, newest first; of one pod, a time, a state, or with some words.',
     examples: [
       'spikecam list',
       'spikecam list cart-0 -n shop --since 2026-11-21T03:00Z --before 2026-11-21T03:30Z',
