@@ -791,6 +791,12 @@ export const optionTable = {
     help: 'Of a perf.data, show functions as perf script does: without the calls that compilers inlined into them.',
     commands: readers,
   },
+  lines: {
+    flag: 'lines',
+    type: 'boolean',
+    help: 'Tell source lines apart: of Go, of C, C++ and Rust with debug information, and of formats that have lines.',
+    commands: ['top', 'flame', 'convert', 'diff'],
+  },
   title: {
     flag: 'title',
     type: 'text',

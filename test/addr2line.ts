@@ -28,3 +28,23 @@ export function areSameCalls(ours: readonly SymbolFrame[], theirs: readonly stri
     ours.every(({ name, systemName }, level) => (systemName ?? (isC ? name : theirs[level])) === theirs[level])
   )
 }
+
+/** @returns for each address the places in the source as `file:line`, innermost first, last that in the function itself */
+export function addr2lines(path: string, addresses: readonly number[]): string[][] {
+  const input = addresses.map((address) => `0x${address.toString(16)}\n`).join('')
+  const text = execFileSync('addr2line', ['-a', '-i', '-e', path], { input, encoding: 'utf8', maxBuffer: 1 << 29 })
+  const blocks = text.split(/^0x[0-9a-f]+\n/m).slice(1)
+  // Of code without a line the name of the file is sometimes there, as `a.c:?`.
+  const plain = (line: string): string => line.replace(/ \(discriminator \d+\)$/, '').replace(/^.*:[0?]$/, unknownLine)
+  return blocks.map((block) => block.trimEnd().split('\n').map(plain))
+}
+
+const unknownLine = '??:0'
+
+/** The same of ours. */
+export function printPlaces(places: readonly Pick<SymbolFrame, 'file' | 'line'>[]): string[] {
+  const lines = places.map(({ file, line }) =>
+    file === undefined || line === undefined ? unknownLine : `${file}:${line}`,
+  )
+  return lines.length === 0 ? [unknownLine] : lines
+}

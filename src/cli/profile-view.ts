@@ -2,6 +2,7 @@
 import type { Options } from '../config.ts'
 import { nearest } from '../lib/nearest.ts'
 import { Failure } from '../model/errors.ts'
+import { splitByLine } from '../profile/by-line.ts'
 import { type Owner, ownersByPid, printOwners } from '../profile/owners.ts'
 import type { Profile } from '../profile/profile.ts'
 import { labelText } from '../profile/roots.ts'
@@ -16,7 +17,10 @@ export interface ProfileView {
   readonly sampleType: number
 }
 
-type Wishes = Pick<Options, 'sampleType' | 'focus' | 'ignore' | 'hide' | 'show' | 'labels' | 'fromMs' | 'untilMs'>
+type Wishes = Pick<
+  Options,
+  'lines' | 'sampleType' | 'focus' | 'ignore' | 'hide' | 'show' | 'labels' | 'fromMs' | 'untilMs'
+>
 
 /**
  * @throws Failure USAGE for a value type or a pattern that cannot be, EMPTY when no sample is left
@@ -54,10 +58,11 @@ export function viewProfile(whole: Profile, options: Wishes): ProfileView {
 
 /**
  * The same for tables and pictures: without what the profile itself calls uninteresting (pprof's drop_frames), such as
- * the allocator in a heap profile.
+ * the allocator in a heap profile. With --lines functions are told apart by line, after everything was selected by name.
  */
 export function viewForPeople(whole: Profile, options: Wishes): ProfileView {
-  return viewProfile(dropUninteresting(whole), options)
+  const view = viewProfile(dropUninteresting(whole), options)
+  return options.lines ? { ...view, profile: splitByLine(view.profile) } : view
 }
 
 function findSampleType({ sampleTypes, defaultType }: Profile, wanted: string | undefined): number {

@@ -21,7 +21,8 @@ export interface ReadProfile {
   readonly profile: Profile
 }
 
-export interface ReadOptions extends Pick<Options, 'symbolsDir' | 'kallsymsFile' | 'otherMachine' | 'noInline'> {
+export interface ReadOptions
+  extends Pick<Options, 'symbolsDir' | 'kallsymsFile' | 'otherMachine' | 'noInline' | 'lines'> {
   /** Losses are part of the answer, so they are not repeated on stderr. */
   readonly quiet?: boolean
   /** One place per address, as converting needs, and not per function, which is twice as fast. */
@@ -61,6 +62,7 @@ async function readWithSymbols(path: string, options: ReadOptions): Promise<Omit
     ...(options.kallsymsFile === undefined ? {} : { kallsyms: options.kallsymsFile }),
     sameMachine: !options.otherMachine,
     inlined: !options.noInline,
+    lines: options.lines,
     ...(path === '-' ? {} : { recordedMs: statSync(path).mtimeMs }),
   })
   try {

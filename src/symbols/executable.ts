@@ -202,8 +202,13 @@ class ElfExecutable implements Executable {
   private withCalls(plain: readonly SymbolFrame[], address: number, isReturn: boolean): readonly SymbolFrame[] {
     // What follows a call that never returns may be another function.
     if (!this.calls || plain.length === 0 || (isReturn && address === this.symbolStart)) return plain
-    const calls = this.calls.at(isReturn ? address - 1 : address)
-    return calls.length > 0 ? [...calls, ...plain] : plain
+    const at = isReturn ? address - 1 : address
+    const { lines, inlined } = this.detail
+    const calls = inlined ? this.calls.at(at) : noFrames
+    const frames = calls.length > 0 ? [...calls, ...plain] : plain
+    if (!lines) return frames
+    const places = inlined ? this.calls.placesAt(at) : this.calls.placesAt(at).slice(-1)
+    return places.length === frames.length ? frames.map((frame, i) => ({ ...frame, ...places[i] })) : frames
   }
 
   private readStubs(): readonly NamedTable[] {

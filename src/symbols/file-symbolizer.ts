@@ -26,7 +26,7 @@ export interface FileSymbolizerOptions {
   readonly recordedMs?: number
   readonly node?: Partial<NodePaths>
   readonly maxBytes?: number
-  /** Source file and line of Go code. Off unless asked for. */
+  /** Source file and line: of Go, and of C, C++ and Rust where there is debug information. Off unless asked for. */
   readonly lines?: boolean
   /** Calls that the compiler inlined, as frames of their own. On unless switched off, as perf script has none. */
   readonly inlined?: boolean
@@ -38,13 +38,13 @@ export async function createFileSymbolizer(options: FileSymbolizerOptions = {}):
   const node = nodePaths(options.node)
   const files = new RecordedFiles(options, node)
   const kernel = new RecordedKernel(options, `${node.proc}/kallsyms`)
-  const { inlined = true } = options
+  const { inlined = true, lines = false } = options
   return codeSymbolizer({
     modules: new ModuleCache({
       open: (mapping) => files.open(mapping),
       debugRoots: () => [...(options.symbolsFolder ? [options.symbolsFolder] : []), node.root],
       maxBytes: options.maxBytes ?? defaultMaxBytes,
-      detail: { lines: options.lines ?? false, inlined, debugInfo: inlined },
+      detail: { lines, inlined, debugInfo: inlined || lines },
     }),
     newJit: (pid) => {
       const { symbolsFolder, recordedMs, sameMachine = true } = options

@@ -95,7 +95,10 @@ function callsIn({ elf, parts }: DebugProgram, debug: Uint8Array): string[] {
   const calls = openInlinedCalls(file, () => file)
   const names: string[] = []
   for (const { address, size } of code) {
-    for (let i = 0; i < size; i++) for (const { name } of calls?.at(address + i) ?? []) names.push(name)
+    for (let i = 0; i < size; i++) {
+      for (const { name } of calls?.at(address + i) ?? []) names.push(name)
+      calls?.placesAt(address + i)
+    }
   }
   return names
 }

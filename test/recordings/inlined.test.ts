@@ -1,4 +1,4 @@
-// Inlined calls of recorded programs against `addr2line -i`, at every address that was sampled or returned to.
+// Inlined calls and source lines of recorded programs against `addr2line -i`, at every address that was sampled or returned to.
 import { readFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
 import { PerfRecording } from '../../src/profile/perf-data/recording.ts'
@@ -6,7 +6,7 @@ import type { Symbolizer } from '../../src/profile/symbolizer.ts'
 import { memorySource } from '../../src/symbols/byte-source.ts'
 import { addressOfOffset, readElf } from '../../src/symbols/elf.ts'
 import { createFileSymbolizer } from '../../src/symbols/file-symbolizer.ts'
-import { addr2line, areSameCalls } from '../addr2line.ts'
+import { addr2line, addr2lines, areSameCalls, printPlaces } from '../addr2line.ts'
 import { hasTool } from '../symbol-programs.ts'
 import { compileProgram, type Program, recordProgram, whyNotRecorded } from './programs.ts'
 
@@ -37,8 +37,10 @@ test.skipIf(why !== undefined).each(programs)('$name', async (program) => {
   const elf = readElf(memorySource(readFileSync(path)))!
   const symbolizer = await createFileSymbolizer()
   const plain = await createFileSymbolizer({ inlined: false })
+  const withLines = await createFileSymbolizer({ lines: true })
   const addresses: number[] = []
   const found: ReturnType<Symbolizer['symbolize']>[number][] = []
+  const places: string[][] = []
   const recording = new PerfRecording({ keepsAddresses: true, forgetsChains: true })
   recording.push(readFileSync(file))
   recording.end()
@@ -49,6 +51,7 @@ test.skipIf(why !== undefined).each(programs)('$name', async (program) => {
       const functions = plain.symbolize(mapping, ips, returns)
       expect(answers.map((frames) => frames.slice(-1))).toEqual(functions)
       if (mapping.path !== path) return answers
+      places.push(...withLines.symbolize(mapping, ips, returns).map(printPlaces))
       answers.forEach((frames, i) => {
         const offset = ips[i]! - mapping.start + mapping.pageOffset - (returns?.[i] ?? 0)
         addresses.push(addressOfOffset(elf, offset)!)
@@ -59,11 +62,17 @@ test.skipIf(why !== undefined).each(programs)('$name', async (program) => {
   })
   symbolizer.close()
   plain.close()
+  withLines.close()
   const theirs = addr2line(path, addresses)
   const different = theirs.flatMap((names, i) =>
     areSameCalls(found[i]!, names) ? [] : [{ address: addresses[i], ours: found[i], theirs: names }],
   )
   expect(different).toEqual([])
+  const lines = addr2lines(path, addresses)
+  // What follows a call that never returns is the next function: of that address nothing is said.
+  const said = places.map((place, i) => [place.join(), lines[i]!.join()]).filter(([ours]) => ours !== '??:0')
+  expect(said.filter(([ours, theirs]) => ours !== theirs)).toEqual([])
+  expect(said.length).toBeGreaterThan(places.length * 0.9)
   // In both programs most of what burns was inlined.
   expect(found.filter((calls) => calls.length > 0).length).toBeGreaterThan(0)
 })

@@ -11,6 +11,8 @@ export interface Abbreviation {
   readonly hasChildren: boolean
   /** Attribute, form, attribute, form, … */
   readonly attributes: Int32Array
+  /** By index in `attributes`: values that stand here and not in the entries. */
+  readonly constants: ReadonlyMap<number, number>
   /** Bytes of all values together, -1 where that differs from entry to entry. */
   readonly fixedBytes: number
 }
@@ -43,6 +45,8 @@ export function readAbbreviation(
   return read(source, offset, { shape, until: code })
 }
 
+const noConstants = new Map<number, number>()
+
 interface ReadOptions {
   readonly shape: UnitShape
   /** The last code that is wanted, 0 = all. */
@@ -70,19 +74,23 @@ function parse(bytes: Uint8Array, { shape, until }: ReadOptions): AbbreviationTa
     const tag = cursor.uleb()
     const hasChildren = cursor.u8() !== 0
     attributes.length = 0
+    let constants: Map<number, number> = noConstants
     let fixedBytes = 0
     for (;;) {
       const name = cursor.uleb()
       const kind = cursor.uleb()
       if (cursor.isPast) return 'short'
       if (name === 0 && kind === 0) break
-      // Its value stands here and not in the entries. None that is of interest has it.
-      if (kind === form.implicitConst) cursor.skipLeb()
+      if (kind === form.implicitConst) {
+        const value = cursor.sleb()
+        if (constants === noConstants) constants = new Map()
+        constants.set(attributes.length, value)
+      }
       const width = formBytes(kind, shape)
       fixedBytes = width < 0 || fixedBytes < 0 ? -1 : fixedBytes + width
       attributes.push(name, kind)
     }
-    rows[code] = { tag, hasChildren, attributes: Int32Array.from(attributes), fixedBytes }
+    rows[code] = { tag, hasChildren, attributes: Int32Array.from(attributes), constants, fixedBytes }
     if (code === until) return { rows, bytes: 0 }
   }
 }

@@ -14,6 +14,13 @@ export interface FunctionCalls {
   readonly bytes: number
   /** Offsets in .debug_info of what was inlined at an address, innermost first. */
   at(address: number): readonly number[]
+  /** Where those calls are written, in the same order: row in the unit's table of files, and line, 0 = not said. */
+  sitesAt(address: number): readonly CallSite[]
+}
+
+export interface CallSite {
+  readonly file: number
+  readonly line: number
 }
 
 /** Most functions fit; of others more is read. */
@@ -21,6 +28,7 @@ const pieceBytes = 4 << 10
 /** Deepest nest of inlined calls that is told; 30 are seen in iterators of Rust and in templates. */
 const maxDepth = 256
 const none: readonly number[] = []
+export const noCalls: FunctionCalls = { bytes: 0, at: () => none, sitesAt: () => [] }
 
 /** Offsets from here on are those of another file, which several share (dwz -m); no file is so large. */
 export const sharedStart = 2 ** 48
@@ -63,12 +71,14 @@ export function readCalls(
   const parents: number[] = []
   const levels: number[] = []
   const origins: number[] = []
+  const files: number[] = []
+  const lines: number[] = []
   const ranges: number[] = []
   /** Calls that the current entry is inside of, and their depths. */
   const open: { call: number; depth: number }[] = []
   /** Depth of a function inside the function: its calls are not ours. */
   let foreign = Number.POSITIVE_INFINITY
-  if (!walker.next() || !walker.hasChildren) return { bytes: 0, at: () => none }
+  if (!walker.next() || !walker.hasChildren) return noCalls
   while (walker.next()) {
     const { depth } = walker
     if (walker.tag === 0) {
@@ -84,25 +94,28 @@ export function readCalls(
     const call = parents.push(parent) - 1
     levels.push(parent < 0 ? 1 : (levels[parent] as number) + 1)
     origins.push(referenceOf(walker.values.abstractOrigin, unit))
+    files.push(walker.values.callFile)
+    lines.push(walker.values.callLine)
     open.push({ call, depth })
     eachRange(walker.values, { unit, context }, (start, end) => ranges.push(start, end, call))
   }
   const places = Float64Array.from(ranges)
+  const callsAt = (address: number): readonly number[] => {
+    let innermost = -1
+    for (let i = 0; i < places.length; i += 3) {
+      if (address < (places[i] as number) || address >= (places[i + 1] as number)) continue
+      const call = places[i + 2] as number
+      if (innermost < 0 || (levels[call] as number) > (levels[innermost] as number)) innermost = call
+    }
+    if (innermost < 0) return none
+    const calls: number[] = []
+    for (let call = innermost; call >= 0 && calls.length < maxDepth; call = parents[call] as number) calls.push(call)
+    return calls
+  }
   return {
-    bytes: 200 + places.byteLength + 24 * parents.length,
-    at(address) {
-      let innermost = -1
-      for (let i = 0; i < places.length; i += 3) {
-        if (address < (places[i] as number) || address >= (places[i + 1] as number)) continue
-        const call = places[i + 2] as number
-        if (innermost < 0 || (levels[call] as number) > (levels[innermost] as number)) innermost = call
-      }
-      if (innermost < 0) return none
-      const calls: number[] = []
-      for (let call = innermost; call >= 0 && calls.length < maxDepth; call = parents[call] as number) {
-        calls.push(origins[call] as number)
-      }
-      return calls
-    },
+    bytes: 200 + places.byteLength + 40 * parents.length,
+    at: (address) => callsAt(address).map((call) => origins[call] as number),
+    sitesAt: (address) =>
+      callsAt(address).map((call) => ({ file: files[call] as number, line: lines[call] as number })),
   }
 }

@@ -35,6 +35,11 @@ export class DwarfCursor {
     return this.bytes[this.at++] ?? 0
   }
 
+  /** The next byte, without going on. */
+  peek(): number {
+    return this.bytes[this.at] ?? 0
+  }
+
   u16(): number {
     this.at += 2
     return this.at <= this.bytes.length ? this.view.getUint16(this.at - 2, true) : 0
@@ -72,6 +77,17 @@ export class DwarfCursor {
       byte = bytes[this.at++] ?? 0
       value += (byte & 0x7f) * scale
       if (byte < 0x80) return value
+    }
+  }
+
+  /** The same with a sign: the seventh bit of the last byte. */
+  sleb(): number {
+    const { bytes } = this
+    let value = 0
+    for (let scale = 1; ; scale *= 128) {
+      const byte = bytes[this.at++] ?? 0
+      value += (byte & 0x7f) * scale
+      if (byte < 0x80) return byte & 0x40 ? value - scale * 128 : value
     }
   }
 

@@ -21,12 +21,16 @@ export const tag = {
 /** DW_AT_* that are looked at; the first linkage name is that of old MIPS compilers, and of gcc below DWARF 4. */
 const attribute = {
   name: 0x03,
+  stmtList: 0x10,
   lowPc: 0x11,
   highPc: 0x12,
   language: 0x13,
+  compDir: 0x1b,
   abstractOrigin: 0x31,
   specification: 0x47,
   ranges: 0x55,
+  callFile: 0x58,
+  callLine: 0x59,
   linkageName: 0x6e,
   strOffsetsBase: 0x72,
   addrBase: 0x73,
@@ -56,11 +60,17 @@ export class EntryValues {
   readonly ranges: FormValue = { form: 0, value: 0 }
   readonly abstractOrigin: FormValue = { form: 0, value: 0 }
   readonly specification: FormValue = { form: 0, value: 0 }
+  readonly compDir: FormValue = { form: 0, value: 0 }
   strOffsetsBase = -1
   addrBase = -1
   rnglistsBase = -1
   /** DW_LANG_*, 0 = not said. */
   language = 0
+  /** Where the unit's lines are in .debug_line, -1 = nowhere. */
+  stmtList = -1
+  /** Where an inlined call is written: row of the table of files, and line, 0 = not said. */
+  callFile = 0
+  callLine = 0
 
   reset(): void {
     this.name.form = 0
@@ -70,10 +80,14 @@ export class EntryValues {
     this.ranges.form = 0
     this.abstractOrigin.form = 0
     this.specification.form = 0
+    this.compDir.form = 0
     this.strOffsetsBase = -1
     this.addrBase = -1
     this.rnglistsBase = -1
     this.language = 0
+    this.stmtList = -1
+    this.callFile = 0
+    this.callLine = 0
   }
 
   /** The value of an attribute that is kept with its form; undefined for others. */
@@ -94,6 +108,8 @@ export class EntryValues {
         return this.abstractOrigin
       case attribute.specification:
         return this.specification
+      case attribute.compDir:
+        return this.compDir
       default:
         return undefined
     }
@@ -101,7 +117,10 @@ export class EntryValues {
 
   /** The value of an attribute that is a number in any form. */
   setNumber(name: number, value: number): void {
-    if (name === attribute.language) this.language = value
+    if (name === attribute.callLine) this.callLine = value
+    else if (name === attribute.callFile) this.callFile = value
+    else if (name === attribute.language) this.language = value
+    else if (name === attribute.stmtList) this.stmtList = value
     else if (name === attribute.strOffsetsBase) this.strOffsetsBase = value
     else if (name === attribute.addrBase) this.addrBase = value
     else if (name === attribute.rnglistsBase) this.rnglistsBase = value
@@ -209,13 +228,13 @@ export class EntryWalker {
     return true
   }
 
-  private readValues({ attributes }: Abbreviation): boolean {
+  private readValues({ attributes, constants }: Abbreviation): boolean {
     const { cursor, values, unit } = this
     values.reset()
     for (let i = 0; i < attributes.length; i += 2) {
       const kind = attributes[i + 1] as number
       const at = this.start + cursor.at
-      const value = readForm(cursor, kind, unit)
+      const value = kind === form.implicitConst ? (constants.get(i) as number) : readForm(cursor, kind, unit)
       if (value === undefined) return false
       const slot = values.slot(attributes[i] as number)
       if (slot) {

@@ -80,6 +80,11 @@ export class CallNames {
     return frame
   }
 
+  /** A text of the file itself, such as the name of a folder. */
+  text(value: Readonly<FormValue>, unit: DwarfUnit): string | undefined {
+    return this.textOf(value, { part: this.own, unit })
+  }
+
   /** The name that linkers see, else the one in the source with what it stands in. */
   private read(origin: number): string | undefined {
     let plain: string | undefined
@@ -165,7 +170,10 @@ export class CallNames {
     return scopes
   }
 
-  private textOf({ form: kind, value }: FormValue, { part, unit }: Place): string | undefined {
+  private textOf(
+    { form: kind, value }: Readonly<FormValue>,
+    { part, unit }: Pick<Place, 'part' | 'unit'>,
+  ): string | undefined {
     const { sections } = part.context
     switch (kind) {
       case form.string:

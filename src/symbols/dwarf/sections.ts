@@ -19,6 +19,8 @@ export interface DwarfSections {
   readonly ranges: ByteSource
   /** Address ranges of version 5. */
   readonly rnglists: ByteSource
+  /** Which source line addresses belong to. */
+  readonly line: ByteSource
   /** Memory that unpacked sections take. */
   readonly bytes: number
 }
@@ -46,6 +48,7 @@ export function readDwarfSections(file: Elf): DwarfSections | undefined {
     aranges: source('.debug_aranges'),
     ranges: source('.debug_ranges'),
     rnglists: source('.debug_rnglists'),
+    line: source('.debug_line'),
     get bytes() {
       return memory.bytes
     },

@@ -3,7 +3,7 @@ import { execFileSync } from 'node:child_process'
 import { copyFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
-import { addr2line, areSameCalls } from '../../../test/addr2line.ts'
+import { addr2line, addr2lines, areSameCalls, printPlaces } from '../../../test/addr2line.ts'
 import { compile, hasTool, scratchFolder } from '../../../test/symbol-programs.ts'
 import { debugFileFinder } from '../debug-files.ts'
 import { offsetOfAddress, readElf } from '../elf.ts'
@@ -62,24 +62,31 @@ function callsOf(path: string) {
   program.close()
   // Behind the last function addr2line still finds a unit, and no symbol is there.
   const calls = frames.map((all) => all.slice(0, -1))
-  return { addresses, calls, unread, functions: frames.filter((all) => all.length > 0).length }
+  return { addresses, calls, frames, unread, functions: frames.filter((all) => all.length > 0).length }
 }
 
 describe.skipIf(!hasTools)('what several files share', () => {
   test.each(['-gdwarf-4', '-gdwarf-5'])('%s: every address has the inlined calls that addr2line finds', (flag) => {
     const { path } = buildPair(`shared${flag.slice(-1)}`, [flag])
-    const { addresses, calls, unread } = callsOf(path)
+    const { addresses, calls, frames, unread } = callsOf(path)
     const theirs = addr2line(path, addresses)
     expect(addresses.filter((_, i) => !areSameCalls(calls[i]!, theirs[i]!))).toEqual([])
     expect(Math.max(...calls.map(({ length }) => length))).toBeGreaterThan(5)
     const names = calls.flat().map(({ name }) => name)
     expect(names).toEqual(expect.arrayContaining(['work::{lambda}::operator()', 'shop::twice', 'shop::nest<4>']))
     expect(unread).toBe(0)
+    // The folder that a unit was compiled in stands in the other file, too. addr2line knows lines of more than functions.
+    const lines = addr2lines(path, addresses)
+    expect(
+      addresses.filter((_, i) => frames[i]!.length > 0 && String(printPlaces(frames[i]!)) !== String(lines[i])),
+    ).toEqual([])
   })
 
   test('in the way of DWARF 5, which addr2line 2.40 does not read, it is the same', () => {
     const ours = callsOf(buildPair('sup5', ['-gdwarf-5'], ['--dwarf-5']).path)
-    expect(ours.calls).toEqual(callsOf(buildPair('alt5', ['-gdwarf-5']).path).calls)
+    const inGnuWay = callsOf(buildPair('alt5', ['-gdwarf-5']).path)
+    const print = ({ calls }: ReturnType<typeof callsOf>) => calls.flat().map(({ name, line }) => `${name} ${line}`)
+    expect(print(ours)).toEqual(print(inGnuWay))
     expect(ours.unread).toBe(0)
   })
 

@@ -4,7 +4,7 @@ import { readBytes } from '../byte-source.ts'
 import { type AbbreviationTable, readAbbreviation, readAbbreviations } from './abbreviations.ts'
 import { type Aranges, readAranges } from './aranges.ts'
 import { DwarfCursor } from './cursor.ts'
-import { EntryWalker, tag } from './entries.ts'
+import { EntryWalker, type FormValue, tag } from './entries.ts'
 import { IntervalList, type Intervals } from './intervals.ts'
 import { addressOf, eachRange, type RangeContext, type RangeUnit } from './ranges.ts'
 import { readUnitHeader, type UnitHeader } from './unit-header.ts'
@@ -13,6 +13,10 @@ export interface DwarfUnit extends RangeUnit, UnitHeader {
   readonly strOffsetsBase: number
   /** DW_LANG_*, 0 = not said. */
   readonly language: number
+  /** Where its lines are in .debug_line, -1 = nowhere. */
+  readonly stmtList: number
+  /** The folder that it was compiled in. */
+  readonly compDir: Readonly<FormValue>
 }
 
 /** Chromium has 40 000 and their ranges are a million; ten times that is damage. */
@@ -132,9 +136,11 @@ export class DwarfUnits {
     const options = { abbreviations, from: header.first, pieceBytes: firstEntryBytes, budget }
     const walker = new EntryWalker(info, header, options)
     if (!walker.next()) return undefined
-    const { strOffsetsBase, addrBase, rnglistsBase, language, lowPc } = walker.values
+    const { strOffsetsBase, addrBase, rnglistsBase, language, stmtList, lowPc } = walker.values
     const base = lowPc.form === 0 ? 0 : (addressOf(lowPc, walker.values, sections) ?? 0)
-    return { unit: { ...header, strOffsetsBase, addrBase, rnglistsBase, language, lowPc: base }, walker }
+    const compDir = { ...walker.values.compDir }
+    const said = { strOffsetsBase, addrBase, rnglistsBase, language, stmtList, compDir, lowPc: base }
+    return { unit: { ...header, ...said }, walker }
   }
 
   private readOffsets(): Float64Array {
