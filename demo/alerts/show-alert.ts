@@ -46,7 +46,7 @@ export async function showAlert(
   })
   const targets = Object.values(jobs).flatMap((job) => job.targets)
   say(
-    `  ${monitoring.prometheusUrl} scrapes ${targets.length} of them every second; its rule: CpuHigh, over 0.2 cores for 5 s`,
+    `  ${monitoring.prometheusUrl} scrapes ${targets.length} of them every second; its rule: CpuHigh, busy for 5 s`,
   )
   say(`  ${monitoring.alertmanagerUrl} posts to ${watch.url}/hooks/alertmanager`)
   say(`Letting them idle for ${printDurationMs(idleMs)} …`)

@@ -163,6 +163,36 @@ test('what one would not call a spike on an idle node is none on a full one, how
   expect(watch([...of(20, 0.01), ...of(6, 0.1)], new SpikeWatcher(defaultSpikeRule), 0, 0.9)).toHaveLength(1)
 })
 
+test('who wanted a core of a full node all the time and gets more of it, because a neighbour ended, has not spiked', () => {
+  // Of twelve that burn on two CPUs, then of eight, then of five.
+  const shares = [...of(70, 0.16), ...of(20, 0.25), ...of(20, 0.4)]
+  expect(watch(shares, new SpikeWatcher(defaultSpikeRule, true), 0, 0.8)).toEqual([])
+  // One that was met waiting once, by chance.
+  const once = new SpikeWatcher(defaultSpikeRule, true)
+  expect([...watch(of(30, 0.16), once, 0, 0.2), ...watch(of(6, 0.16), once, 30_000, 0.8)]).toEqual([])
+  expect(watch(of(5, 0.4), once, 36_000, 0.6)).toMatchObject([{ type: 'start', cause: 'contention' }])
+  // A service that had less to do, and waited for a part of it only.
+  const service = new SpikeWatcher(defaultSpikeRule, true)
+  expect(watch(of(70, 0.16), service, 0, 0.2)).toEqual([])
+  expect(watch(of(5, 0.4), service, 70_000, 0.6)).toMatchObject([{ type: 'start', cause: 'contention' }])
+})
+
+test('one that uses what it always does is asked for its waiting every five seconds, an idle one never', () => {
+  const askedOf = (cores: number): number => {
+    const watcher = new SpikeWatcher(defaultSpikeRule, true)
+    let asked = 0
+    for (let ms = 0; ms < 60_000; ms += 200) {
+      const point = { fromMs: ms, toMs: ms + 200, cores }
+      const asks = watcher.asksForWaiting(point)
+      watcher.observe({ ...point, waitingCores: asks ? 0 : undefined })
+      if (asks) asked++
+    }
+    return asked
+  }
+  expect(askedOf(0.3)).toBe(12)
+  expect(askedOf(0.02)).toBe(0)
+})
+
 test('where nobody can say how long it waited, use has to reach the level by itself', () => {
   const watcher = new SpikeWatcher(defaultSpikeRule)
   for (let ms = 0; ms < 60_000; ms += 200)

@@ -6,7 +6,8 @@
 //               service that suddenly does half a core of nothing useful
 //   contention  usage has risen, and reaches the level together with the time that it waited for a CPU: on a full node
 //               what would burn a core gets a third of one, or a tenth. Waiting alone says nothing: its neighbours wait
-//               too, without having risen. And it holds for as long as it takes to use what a spike by level uses in
+//               too, without having risen. Nor does a rise of one that waited before it: a neighbour ended, and each of
+//               the others gets more. And it holds for as long as it takes to use what a spike by level uses in
 //               `holdMs`: half a second of compiling is none here either, however long its neighbours draw it out.
 // It is edge-triggered: it fires once, and again only after usage has fallen well below the threshold (hysteresis) and
 // the cooldown has passed. What burned already when we first looked has no edge, so it does not fire.
@@ -92,6 +93,11 @@ interface Rise {
   readonly isKnown: boolean
 }
 
+/** So often one whose use has not risen is asked for what it waits for: enough to know in a minute who waits all the time. */
+const waitingEveryMs = 5_000
+/** One look of 200 ms in a busy moment says nothing of who waits all the time. */
+const looksRemembered = 4
+
 interface Baseline {
   readonly cores: number
   readonly knownMs: number
@@ -122,6 +128,13 @@ export class SpikeWatcher {
   readonly #isNew: boolean
   #risen: Rise | undefined
   #want: Want | undefined
+  /** When it was last known how long it waited. */
+  #knownMs = Number.NEGATIVE_INFINITY
+  /** When it last wanted what a spike wants without having risen. */
+  #waitedMs = Number.NEGATIVE_INFINITY
+  /** At which share of the last looks at it that was so. */
+  #waitedShare = 0
+  #looks = 0
 
   /** @param isOld true for what ran before anybody looked: it must be seen quiet once before it can spike */
   constructor(rule: SpikeRule, isOld = false) {
@@ -144,8 +157,9 @@ export class SpikeWatcher {
   asksForWaiting(point: Point): boolean {
     if (this.#active) return point.cores < this.#thresholdCores * releaseShare
     if (this.#want) return true
-    if (point.cores < risenCores) return false
-    return this.#armed && this.#riseOf(point, this.#baseline(point.toMs)) !== undefined
+    if (point.cores < risenCores || !this.#armed) return false
+    if (point.toMs - this.#knownMs >= waitingEveryMs) return true
+    return this.#riseOf(point, this.#baseline(point.toMs)) !== undefined
   }
 
   /** Takes history from before there was a watcher, oldest first; it is baseline only and fires nothing. */
@@ -157,6 +171,7 @@ export class SpikeWatcher {
   observe(point: Point): SpikeEvent | undefined {
     this.#points.push(point)
     while (this.#points.length > 1 && (this.#points[0] as Point).toMs < point.toMs - baselineMs) this.#points.shift()
+    if (point.waitingCores !== undefined) this.#knownMs = point.toMs
     return this.#active ? this.#release(point) : this.#rise(point)
   }
 
@@ -220,7 +235,20 @@ export class SpikeWatcher {
       const none: Want = { sinceMs: fromMs, lastMs: fromMs, spanMs: 0, used: 0, wanted: 0 }
       want = withReading(none, { ...point, waitingCores }, levelCores)
     }
-    return this.#risen && want.lastMs > want.sinceMs && point.toMs - want.lastMs < holdMs ? want : undefined
+    if (!this.#risen) {
+      this.#noteWaiting(point)
+      return undefined
+    }
+    const isNews = this.#waitedShare < 0.5 || this.#risen.sinceMs - this.#waitedMs >= baselineMs
+    return isNews && want.lastMs > want.sinceMs && point.toMs - want.lastMs < holdMs ? want : undefined
+  }
+
+  #noteWaiting(point: Point): void {
+    if (point.waitingCores === undefined) return
+    const waited = wantedOf(point) >= this.#rule.levelCores
+    this.#looks = Math.min(this.#looks + 1, looksRemembered)
+    this.#waitedShare += (Number(waited) - this.#waitedShare) / this.#looks
+    if (waited) this.#waitedMs = point.toMs
   }
 
   /** What it wanted, once it has used what a spike by level has when that fires. */
