@@ -87,7 +87,6 @@ export function FilterBar({ filter, onFilter, found, search }: FilterBarProps) {
         {showsTimes && moment('fromMs', 'from')}
         {showsTimes && moment('toMs', 'to')}
       </span>
-      <span className="grow" />
       <output className="found">{found}</output>
       {isFiltered(filter) && (
         <button

@@ -2,7 +2,7 @@
 import type { IncidentDetail } from '../api/shapes.ts'
 import { printDurationMs } from '../lib/units.ts'
 import type { Capture } from '../model/capture.ts'
-import type { BusyThread } from '../model/incident.ts'
+import type { BusyThread, Incident } from '../model/incident.ts'
 import { isCompanion } from '../model/outcome.ts'
 import { AlertList } from './alert-list.tsx'
 import { useSource } from './client-context.tsx'
@@ -47,7 +47,9 @@ export function IncidentHead({ detail: { incident }, capture, headline }: HeadPr
                 )}
               </>
             ) : (
-              <span className="hint">{incident.state === 'capturing' ? 'still recording…' : 'no profile'}</span>
+              <span className="hint">
+                {incident.state === 'capturing' ? 'still recording…' : whyNoFunction(incident)}
+              </span>
             )}
           </dd>
         </div>
@@ -123,6 +125,10 @@ export function IncidentHead({ detail: { incident }, capture, headline }: HeadPr
     </header>
   )
 }
+
+/** Where it is not complete, the line of its state says the same below. */
+const whyNoFunction = ({ state, message }: Incident): string =>
+  state === 'complete' && message ? message : 'no profile'
 
 /** What `top -H` on the node calls the thread. */
 const numbersOf = ({ name, tid, pid }: BusyThread): string => `${name}: thread ${tid} of process ${pid}`

@@ -153,19 +153,22 @@ function withLinks(text: string) {
 function NoticeRow({ notice: { receiver, state, sentMs, nextMs, attempts, message } }: { notice: Notice }) {
   return (
     <li className={state}>
-      <span className="to">{words[state]}</span> {receiver}
-      {sentMs !== undefined && (
-        <>
-          {' '}
-          at <Moment ms={sentMs} />
-        </>
-      )}
-      {state !== 'sent' && message && <>: {message}</>}
-      {state === 'waiting' && attempts > 0 && nextMs !== undefined && (
-        <>
-          , again at <Moment ms={nextMs} />
-        </>
-      )}
+      <span className="to">{words[state]}</span>{' '}
+      <span>
+        {receiver}
+        {sentMs !== undefined && (
+          <>
+            {' '}
+            at <Moment ms={sentMs} />
+          </>
+        )}
+        {state !== 'sent' && message && <>: {message}</>}
+        {state === 'waiting' && attempts > 0 && nextMs !== undefined && (
+          <>
+            , again at <Moment ms={nextMs} />
+          </>
+        )}
+      </span>
     </li>
   )
 }

@@ -26,20 +26,20 @@ test('a capture with the whole spike', () => {
 
 test('with a part of it', () => {
   expect(names(2, 10)).toEqual([
-    'the recorded part of the spike (4 s of 6 s)',
+    'recorded of the spike (4 s of 6 s)',
     'the first recorded second of it',
     'after it (4 s)',
     'all that was recorded (8 s)',
   ])
-  expect(names(-10, 5)[0]).toBe('the recorded part of the spike (5 s of 6 s)')
+  expect(names(-10, 5)[0]).toBe('recorded of the spike (5 s of 6 s)')
   const { endedMs: _, ...open } = incident
   const ranges = rangesOf(open, { ...capture, toMs: someMs + 14_000 })
-  expect(timeParts(open, ranges)[0]!.name).toBe('the spike, as far as it was recorded (4 s)')
+  expect(timeParts(open, ranges)[0]!.name).toBe('the spike, as far as recorded (4 s)')
 })
 
 test('with nothing of it there is one part only, and how far away that is', () => {
-  expect(names(66, 76)).toEqual(['what was recorded from 1 min after the spike (10 s)'])
-  expect(names(-60, -30)).toEqual(['what was recorded until 30 s before the spike (30 s)'])
+  expect(names(66, 76)).toEqual(['10 s, from 1 min after the spike'])
+  expect(names(-60, -30)).toEqual(['30 s, until 30 s before the spike'])
   expect(rangesOf(incident, { ...capture, fromMs: spikeEndMs, toMs: spikeEndMs + 9 }).covered).toBe('nothing')
 })
 

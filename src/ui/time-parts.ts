@@ -19,7 +19,7 @@ const beginningMs = 1000
 export function timeParts(incident: Episode, ranges: Ranges): TimePart[] {
   const { spike, all, covered } = ranges
   const { onsetMs, endedMs } = incident
-  if (covered === 'nothing') return [{ name: `${distance(incident, all)} (${lengthOf(all)})` }]
+  if (covered === 'nothing') return [{ name: nameOfSpike(incident, ranges) }]
   const hasBeginning = spike.fromMs === onsetMs
   return [
     { name: nameOfSpike(incident, ranges) },
@@ -34,21 +34,22 @@ export function timeParts(incident: Episode, ranges: Ranges): TimePart[] {
   ]
 }
 
-/** `the spike (6 s)`, `the recorded part of the spike (4 s of 6 s)`, `the spike so far as it was recorded (10 s)` */
-function nameOfSpike({ asked, onsetMs, endedMs }: Episode, { spike, covered }: Ranges): string {
+/** `the spike (6 s)`, `recorded of the spike (4 s of 6 s)`, `the spike, as far as recorded (10 s)` */
+function nameOfSpike(incident: Episode, { spike, covered }: Ranges): string {
+  const { asked, onsetMs, endedMs } = incident
   if (asked !== undefined) return `the capture (${lengthOf(spike)})`
+  if (covered === 'nothing') return `${lengthOf(spike)}, ${distance(incident, spike)}`
   if (covered === 'whole') return `the spike (${lengthOf(spike)})`
   return endedMs === undefined
-    ? `the spike, as far as it was recorded (${lengthOf(spike)})`
-    : `the recorded part of the spike (${lengthOf(spike)} of ${printDurationMs(endedMs - onsetMs)})`
+    ? `the spike, as far as recorded (${lengthOf(spike)})`
+    : `recorded of the spike (${lengthOf(spike)} of ${printDurationMs(endedMs - onsetMs)})`
 }
 
-/** Which side of the spike it lies on, and how far away. */
-function distance({ asked, onsetMs, endedMs }: Episode, all: TimeRange): string {
-  if (asked !== undefined) return 'the capture'
-  return all.toMs <= onsetMs
-    ? `what was recorded until ${printDurationMs(onsetMs - all.toMs)} before the spike`
-    : `what was recorded from ${printDurationMs(all.fromMs - (endedMs ?? onsetMs))} after the spike`
+/** `10 s, from 1 min after the spike`: which side of it that lies on, and how far away. */
+function distance({ onsetMs, endedMs = onsetMs }: Episode, range: TimeRange): string {
+  return range.toMs <= onsetMs
+    ? `until ${printDurationMs(onsetMs - range.toMs)} before the spike`
+    : `from ${printDurationMs(range.fromMs - endedMs)} after the spike`
 }
 
 export const lengthOf = ({ fromMs, toMs }: TimeRange): string => printDurationMs(toMs - fromMs)

@@ -12,9 +12,10 @@ export function Moment({ ms }: { ms: number }) {
 }
 
 export function Day({ ms }: { ms: number }) {
-  const date = new Date(ms)
-  const isToday = date.toDateString() === new Date().toDateString()
-  return <>{isToday ? 'today' : date.toLocaleDateString([], { day: 'numeric', month: 'short', year: 'numeric' })}</>
+  const [date, now] = [new Date(ms), new Date()]
+  if (date.toDateString() === now.toDateString()) return <>today</>
+  const isThisYear = date.getFullYear() === now.getFullYear()
+  return <>{date.toLocaleDateString([], { day: 'numeric', month: 'short', ...(!isThisYear && { year: 'numeric' }) })}</>
 }
 
 /** `4 min ago`; moves on by itself. */

@@ -424,6 +424,52 @@ test.skipIf(whyNoBrowser)('a big profile is read in a worker, by the served page
   await offline.close()
 })
 
+test.skipIf(whyNoBrowser)(
+  'of a PID that was given again each owner can be looked at, with the numbers of the API',
+  async () => {
+    const lines = Array.from({ length: 100 }, (_, tick) => {
+      const at = `1 100000000 @${tick * 200}`
+      const neighbour =
+        tick < 60
+          ? `main;readQuery ${at} {pid=50 tid=50 comm=redis owner=1}`
+          : `main;pack ${at} {pid=50 tid=50 comm=gzip owner=2}`
+      return `main;evilRegex ${at} {pid=4242 tid=4242 comm=cart family=4242}\n${neighbour}`
+    })
+    const drawn = drawProfile(lines.join('\n'), ['samples/count', 'cpu/nanoseconds'])
+    const times = { defaultType: 1, timeNanos: BigInt(someMs) * 1_000_000n, durationNanos: 20_000_000_000n }
+    const reused = Uint8Array.from(gzipSync(encodePprof({ ...drawn, ...times })))
+    const own = spikeDocuments(reused, { incidentId: 'inc-reused', captureId: 'cap-reused' })
+    await agent.deliver({ type: 'incident', incident: { ...own.incident, state: 'complete' } })
+    await uploadBytes(server.url, { bytes: reused, sha256: own.artifact.sha256 })
+    await agent.deliver({ type: 'artifact', artifact: own.artifact })
+    await agent.deliver({ type: 'capture', capture: { ...own.capture, state: 'complete' } })
+    const first = async () => (await rows()).find(([, self]) => self === '100 %')?.[0]
+    const asked = async (choice: { owner?: number }) => {
+      const query = { pid: 50, phase: 'during', ...choice } as const
+      const answer = await server.client.get('/api/v1/incidents/{id}/top', { params: { id: 'inc-reused' }, query })
+      return answer.rows.find(({ selfShare }) => selfShare === 1)?.function
+    }
+    // 10 s to 16 s: redis until 12 s, gzip since; of the whole recording redis has more.
+    await tab.page.goto(`${server.url}/incidents/inc-reused?who=50`)
+    await soon(first).toBe('readQuery')
+    await tab.page.locator('.picked', { hasText: 'redis (pid 50, owner 1 of 2)' }).click()
+    await tab.page.getByRole('button', { name: /^gzip pid 50, owner 2 of 2 / }).click()
+    await soon(first).toBe('pack')
+    await soon(async () => (await query()).get('who')).toBe('50-2')
+    await tab.page.reload()
+    await soon(first).toBe('pack')
+    expect([await asked({}), await asked({ owner: 1 }), await asked({ owner: 2 })]).toEqual([
+      'readQuery',
+      'readQuery',
+      'pack',
+    ])
+    await expect(asked({ owner: 3 })).rejects.toMatchObject({
+      code: 'BAD_REQUEST',
+      message: expect.stringContaining('1 (redis, 60 samples, 03:04:05Z to 03:04:16Z), 2 (gzip, 40 samples, 03:04:17Z'),
+    })
+  },
+)
+
 test.skipIf(whyNoBrowser)('alerts of the incident say how long after its beginning they came', async () => {
   const alert = {
     id: 'alr-1',

@@ -4,11 +4,21 @@ import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { describe, expect, test } from 'vitest'
+import { stringify } from 'yaml'
 import { makeCapture, makeIncident } from '../nouns.ts'
+import { PlayedAgent } from '../played-agent.ts'
+import { startHttpReceiver } from '../receivers.ts'
+import { startTestServer, until } from '../running-server.ts'
 import { soon, watchPage, whyNoBrowser } from './browser.ts'
 import { tabPerTest } from './tab.ts'
 
 const tab = tabPerTest({ width: 390, height: 844 })
+
+const answers = {
+  '/events': { status: 200 },
+  '/oncall': { status: 404, body: 'no such channel' },
+  '/pager': { status: 503, headers: { 'retry-after': '600' } },
+}
 
 async function openIncident(id: string): Promise<void> {
   await tab.stage.agent.deliver({ type: 'incident', incident: makeIncident({ id, state: 'complete' }) })
@@ -84,5 +94,57 @@ describe.skipIf(whyNoBrowser)('notes', () => {
     await tab.page.goto(pathToFileURL(file).href)
     await tab.page.getByText('for the archive').waitFor()
     expect(await tab.page.getByRole('button', { name: /note|pin/i }).count()).toBe(0)
+  })
+
+  test('who was told, who was not and who will be stand on the page and in the saved one', async () => {
+    await using receiver = await startHttpReceiver(({ path }) => answers[path as keyof typeof answers])
+    const hook = (name: keyof typeof answers) => ({ name: name.slice(1), type: 'webhook', url: receiver.url + name })
+    const rulesFile = join(tab.stage.server.dataDir, 'rules.yaml')
+    const receivers = [hook('/events'), hook('/oncall'), hook('/pager')]
+    // No rule for spikes: the played agent would carry out no capture, and messages would wait for it.
+    const alertsOnly = { name: 'alerts', match: { source: ['alert'] } }
+    writeFileSync(rulesFile, stringify({ receivers, to: receivers.map(({ name }) => name), rules: [alertsOnly] }))
+    await using own = await startTestServer({ uiDir: tab.stage.uiDir, rulesFile })
+    const scout = await PlayedAgent.connect(own.url)
+    // Of what was long ago nobody is told.
+    const times = { onsetMs: Date.now() - 20_000, noticedMs: Date.now() - 19_000, endedMs: Date.now() - 10_000 }
+    await scout.deliver({ type: 'incident', incident: makeIncident({ id: 'inc-told', ...times }) })
+    const whole = makeCapture({ id: 'cap-told', incidentId: 'inc-told', state: 'complete' })
+    await scout.deliver({ type: 'capture', capture: whole })
+    const notices = async () => (await own.client.get('/api/v1/notices', { query: {} })).notices
+    await until(
+      notices,
+      (all) => all.length === 3 && all.every(({ state, attempts }) => state !== 'sending' && attempts > 0),
+    )
+    const told = () => tab.page.locator('.told li').allInnerTexts()
+    const look = async (url: string): Promise<void> => {
+      await tab.page.goto(url)
+      // In the order of the rules; `innerText` has a line for each cell.
+      await soon(async () => (await told()).map((row) => row.replace(/\s+/g, ' ')).sort()).toEqual([
+        expect.stringMatching(/^Not told oncall: it answered 404: no such channel$/),
+        expect.stringMatching(/^Telling pager: it answered 503, again at \d/),
+        expect.stringMatching(/^Told events at \d/),
+      ])
+      for (const [width, height] of [
+        [1440, 900],
+        [390, 844],
+      ] as const) {
+        await tab.page.setViewportSize({ width, height })
+        await soon(() => tab.page.evaluate('document.documentElement.scrollWidth')).toBe(width)
+        // What they say begins in one column, whatever the word before it.
+        const edges = await tab.page.evaluate<number[]>(
+          `Array.from(document.querySelectorAll('.told li > :last-child'), (cell) => cell.getBoundingClientRect().left)`,
+        )
+        expect([edges.length, new Set(edges).size]).toEqual([3, 1])
+      }
+    }
+    await look(`${own.url}/incidents/inc-told`)
+    const html = await own.client.bytes('/api/v1/incidents/{id}/export.html', { params: { id: 'inc-told' } })
+    const file = join(own.dataDir, 'told.html')
+    writeFileSync(file, await html.text())
+    expect(tab.problems).toEqual([])
+    tab.problems = watchPage(tab.page, 'file:').problems
+    await look(pathToFileURL(file).href)
+    await scout.close()
   })
 })
