@@ -78,7 +78,8 @@ function countThreads({ labelSets, samples }: Profile) {
   for (const row of new Set(samples.labels)) {
     const set = labelSets[row] ?? []
     const textOf = (key: string): string | undefined => printLabel(set.find((label) => label.key === key))
-    const pid = textOf('pid')
+    // A number that was given again is another process (ring/mark-owners.ts).
+    const pid = textOf('pid') && `${textOf('pid')} ${textOf('owner') ?? ''}`
     const thread = textOf('tid') ?? textOf('java_thread')
     if (pid !== undefined) counted.processes.add(pid)
     if (thread !== undefined) counted.threads.add(`${pid} ${thread}`)

@@ -42,7 +42,11 @@ export function FilterBar({ filter, onFilter, found, search }: FilterBarProps) {
         type="datetime-local"
         value={printLocal(filter[key])}
         title={filter[key] === undefined ? 'in your time zone' : `${new Date(filter[key]).toISOString()} (UTC)`}
-        onChange={(event) => onFilter({ [key]: parseLocal(event.target.value) }, { replace: true })}
+        onChange={(event) => {
+          // A half-typed moment is none, and its field must not go away under the fingers.
+          setBetween(true)
+          onFilter({ [key]: parseLocal(event.target.value) }, { replace: true })
+        }}
       />
     </label>
   )

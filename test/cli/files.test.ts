@@ -304,5 +304,7 @@ test('of a PID that was given again --label chooses the owner; both are listed w
   expect((await top('pid=60,owner=1')).stderr).toContain('samples of pid=60 have no label "owner"')
   expect((await top('comm=redi')).stderr).toContain('; "comm" is one of old, new, worker, redis')
   const { stdout } = await spikecam(['flame', file, '--by', 'process', '-o', '-'])
+  const info = await spikecam(['info', file, '-o', 'json'])
+  expect(JSON.parse(info.stdout)).toMatchObject({ processes: 3, threads: 4 })
   for (const name of ['old (50, owner 1)', 'new (50, owner 2)', 'redis (60)']) expect(stdout).toContain(name)
 })
