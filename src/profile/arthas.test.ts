@@ -50,6 +50,18 @@ test('profiles weigh stacks with the CPU of the interval', () => {
   expect([...old.samples.values[1]!]).toEqual([75n, 24n, 0n])
 })
 
+test('a thread whose first line cannot be read is counted, and its frames are nobody else’s', () => {
+  const text = new TextDecoder().decode(read('thread-n.txt')).replace('cpuUsage=1.63%', 'cpuUsage=NaN%')
+  const strange = text.replace(
+    '"C1 CompilerThread0" [Internal] cpuUsage=NaN%',
+    '"x" Id=9 cpuUsage=NaN%\n    at shop.Cart.total(Cart.java:17)',
+  )
+  const { threads, losses } = parseArthasThreads(new TextEncoder().encode(strange))
+  const whole = parseArthasThreads(read('thread-n.txt')).threads
+  expect(threads).toEqual([whole[0], ...whole.slice(2)])
+  expect(losses).toEqual([{ what: 'threads whose first line could not be read', count: 1 }])
+})
+
 test('recognised by its header lines only', () => {
   expect(matchesArthasThreads(read('thread-n.txt'))).toBe(true)
   expect(matchesArthasThreads(read('thread-n-old.txt'))).toBe(true)

@@ -50,6 +50,8 @@ export interface ArthasThreads {
 // The shortest name that fits: a longer one would swallow the figures when an owner, quoted too, follows.
 const header =
   /^"(.*?)" (?:Id=(\d{1,15})|\[Internal\])(?: cpuUsage=(\d{1,9}(?:\.\d+)?)%)?(?: deltaTime=(\d{1,15})ms)?(?: time=(\d{1,15})ms)?(?: ([A-Z_]+)(?: on ([^" ]+))?(?: owned by "(.*)" Id=(\d{1,15}))?)?( \(suspended\))?( \(in native\))?\s*$/
+/** Begins a thread, whatever else it says. */
+const likeHeader = /^".*" (?:Id=\d|\[Internal\])/
 const lock = /^-\s+(blocked on|waiting on|locked) (\S+)/
 /** Colours of the console: `ESC [ 31 m`. */
 // biome-ignore lint/suspicious/noControlCharactersInRegex: the escape character is what is looked for
@@ -69,18 +71,28 @@ type OpenThread = Omit<ArthasThread, 'frames' | 'ownedSynchronizers' | 'blocks'>
 /** @throws Failure NOT_A_PROFILE when there is no thread in it */
 export function parseArthasThreads(bytes: Uint8Array): ArthasThreads {
   const threads: OpenThread[] = []
+  /** Whose lines follow; undefined behind a first line that could not be read. */
+  let thread: OpenThread | undefined
   let unknown = 0
+  let unread = 0
   for (const raw of linesOf(bytes)) {
     const line = raw.length > maxLine ? '?' : raw.replace(colours, '').trimEnd()
     const start = line.startsWith('"') ? header.exec(line) : null
-    const thread = threads.at(-1)
-    if (start) threads.push(openThread(start))
-    else if (thread && /^\s+\S/.test(line) && !addLine(thread, line.trim())) unknown++
+    if (start) {
+      thread = openThread(start)
+      threads.push(thread)
+    } else if (likeHeader.test(line)) {
+      unread++
+      thread = undefined
+    } else if (thread && /^\s+\S/.test(line) && !addLine(thread, line.trim())) unknown++
   }
   if (threads.length === 0) throw new Failure('NOT_A_PROFILE', 'There is no line `"NAME" Id=N cpuUsage=…` in it.')
   return {
     threads,
-    losses: unknown > 0 ? [{ what: 'indented lines that are not part of a stack', count: unknown }] : [],
+    losses: [
+      { what: 'threads whose first line could not be read', count: unread },
+      { what: 'indented lines that are not part of a stack', count: unknown },
+    ].filter(({ count }) => count > 0),
   }
 }
 

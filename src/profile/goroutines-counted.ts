@@ -41,6 +41,8 @@ export function parseCountedGoroutines(bytes: Uint8Array): GoroutineDump {
       groups.push(open)
       continue
     }
+    // What follows a count that cannot be read is not of the group before it.
+    if (/^\d+ @/.test(line)) open = undefined
     const frame = open && line.startsWith('#\t') ? parseFrame(line) : undefined
     const labels = open && line.startsWith('# labels: ') ? parseGoLabels(line.slice(10)) : undefined
     if (open && frame) open.frames.push(frame)

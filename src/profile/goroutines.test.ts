@@ -142,6 +142,10 @@ describe('debug=1', () => {
       { what: 'lines that are not part of a goroutine dump', count: 1 },
       { what: 'goroutines that the header counts but no stack follows', count: 2, isCut: true },
     ])
+    const strange =
+      'goroutine profile: total 3\n2 @ 0x1\n#\t0x0\tmain.f+0x1\tm.go:3\n1 @ 0xzz\n#\t0x9\tmain.g+0x1\tm.go:9\n'
+    const [group] = parseCountedGoroutines(utf8(strange)).groups
+    expect(group?.frames.map((frame) => frame.function)).toEqual(['main.f'])
     expect(() => parseCountedGoroutines(utf8('hello\n'))).toThrow('total N')
     expect(matchesCountedGoroutines(utf8('heap profile: 3: 240 [5: 400] @ heap/524288'))).toBe(false)
   })

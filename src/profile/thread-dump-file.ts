@@ -36,6 +36,8 @@ type OpenThread = Omit<ThreadOfDump, 'frames'> & { frames: OpenJavaFrame[] }
 export function parseThreadFile(bytes: Uint8Array): ThreadDumps {
   const top: string[] = []
   const threads: OpenThread[] = []
+  /** Whose lines follow; undefined behind a first line that could not be read. */
+  let thread: OpenThread | undefined
   let partial: string[] = []
   let unknown = 0
   for (const line of linesOf(bytes)) {
@@ -44,18 +46,22 @@ export function parseThreadFile(bytes: Uint8Array): ThreadDumps {
       continue
     }
     const text = line.length > maxLine ? '?' : line.trim()
-    const named = partial.length > 0 ? [...partial, line].join('\n') : line
-    const start = named.startsWith('#') && line.length <= maxLine ? header.exec(named) : null
+    const isShort = line.length <= maxLine
+    const alone = isShort && line.startsWith('#') ? header.exec(line) : null
+    const start = alone ?? (isShort && partial.length > 0 ? header.exec([...partial, line].join('\n')) : null)
     if (start) {
-      threads.push(openThread(start))
+      if (alone) unknown += partial.length
+      thread = openThread(start)
+      threads.push(thread)
       partial = []
     } else if (/^#\d+ "/.test(line) || partial.length > 0) {
       partial.push(line)
       if (partial.length > maxNameLines) {
         unknown += partial.length
         partial = []
+        thread = undefined
       }
-    } else if (text !== '' && !addLine(threads.at(-1), text)) unknown++
+    } else if (text !== '' && !addLine(thread, text)) unknown++
   }
   const [pid, time, vm] = top as [string, string?, string?]
   if (time === undefined || vm === undefined || Number.isNaN(Date.parse(time))) {
@@ -102,6 +108,7 @@ export function parseThreadJson(bytes: Uint8Array): ThreadDumps {
     throw new Failure('NOT_A_PROFILE', 'There is no threadDump.threadContainers in it.')
   }
   let unknown = 0
+  let strangeFrames = 0
   const threads: ThreadOfDump[] = []
   for (const container of dump.threadContainers) {
     const members = isObject(container) && isArray(container.threads) ? container.threads : []
@@ -109,6 +116,8 @@ export function parseThreadJson(bytes: Uint8Array): ThreadDumps {
       const thread = isObject(member) ? jsonThread(member) : undefined
       if (thread) threads.push(thread)
       else unknown++
+      const lines = thread && isObject(member) && isArray(member.stack) ? member.stack.length : 0
+      strangeFrames += lines - (thread?.frames.length ?? 0)
     }
   }
   const time = text(dump.time)
@@ -123,9 +132,11 @@ export function parseThreadJson(bytes: Uint8Array): ThreadDumps {
         deadlocks: [],
       },
     ],
-    losses: [{ what: 'threads that are not of the known form', count: unknown }, cutOff(file)].filter(
-      (loss) => loss.count > 0,
-    ),
+    losses: [
+      { what: 'threads that are not of the known form', count: unknown },
+      { what: 'frames that are not of the known form', count: strangeFrames },
+      cutOff(file),
+    ].filter((loss) => loss.count > 0),
   }
 }
 

@@ -235,12 +235,14 @@ class DumpReader {
   }
 
   private continueName(line: string): void {
+    // A whole first line is one: else a thread that could not be read would take the next one's for the end of its name.
+    if (line.startsWith('"') && parseThreadHeader(line) !== undefined) {
+      this.giveUpName()
+      this.header(line)
+      return
+    }
     this.partial.push(line)
-    if (this.header(this.partial.join('\n'))) return
-    const startsThread = line.startsWith('"') && parseThreadHeader(line) !== undefined
-    if (!startsThread && this.partial.length < maxNameLines) return
-    this.giveUpName()
-    if (startsThread) this.header(line)
+    if (!this.header(this.partial.join('\n')) && this.partial.length >= maxNameLines) this.giveUpName()
   }
 
   private giveUpName(): void {

@@ -264,6 +264,18 @@ describe('dump to file', () => {
     expect(threads.find((thread) => thread.name === 'virtual-busy')?.carrierId).toBe(51)
   })
 
+  test('a thread whose first line cannot be read takes nothing from the others', () => {
+    const whole = text('jdk25-dump-to-file.txt')
+    const [, second, third] = [...whole.matchAll(/^#\d+ ".*$/gm)]
+    const strange = `${whole.slice(0, second!.index)}#7 "x" strange\n${whole.slice(third!.index)}`
+    const { dumps, losses } = parseThreadFile(utf8(strange))
+    const all = parseThreadFile(read('jdk25-dump-to-file.txt')).dumps[0]!.threads
+    expect(dumps[0]!.threads).toEqual([all[0], ...all.slice(2)])
+    expect(losses).toEqual([{ what: 'lines inside a thread dump that are not part of it', count: 1 }])
+    const json = text('jdk25-dump-to-file.json').replace(/"[^"]*Object\.wait0\([^"]*"/, '"strange"')
+    expect(parseThreadJson(utf8(json)).losses).toEqual([{ what: 'frames that are not of the known form', count: 1 }])
+  })
+
   test('what is neither', () => {
     expect(() => parseThreadFile(utf8('a\nb\nc\n'))).toThrow('first three lines')
     expect(() => parseThreadJson(utf8('{"threadDump":{}}'))).toThrow('threadContainers')
@@ -293,6 +305,14 @@ test('a dump that ends before all the threads that it lists', () => {
   expect(cut.losses).toEqual([
     { what: 'threads that a dump lists and does not have: it was cut off', count: listed - java.length, isCut: true },
   ])
+})
+
+test('a thread whose first line cannot be read is none, and the next one is read', () => {
+  const whole = dumpOf('jdk25-print.txt').threads
+  const strange = text('jdk25-print.txt').replace(/^"VM Thread" .*$/m, '"VM Thread" strange')
+  const { dumps, losses } = parseHotspotThreads(utf8(strange))
+  expect(dumps[0]!.threads).toEqual(whole.filter(({ name }) => name !== 'VM Thread'))
+  expect(losses).toEqual([{ what: 'threads whose first line could not be read', count: 1 }])
 })
 
 test('a decimal comma, as HotSpot prints under LC_NUMERIC=de_DE', () => {
