@@ -26,9 +26,12 @@ afterEach(() => {
 })
 afterAll(() => removeCgroup(root))
 
+/** Looks now and then whether this test is still there: its session is not that of a terminal where Ctrl-C is pressed. */
+const burn = 'read line; while kill -0 $PPID; do i=0; while [ $i -lt 100000 ]; do i=$((i+1)); done; done'
+
 /** On CPU 0 alone; sleeps until it gets a line, then wants all of it. */
 function startOnOneCpu(): ChildProcess {
-  const child = spawn('taskset', ['-c', '0', 'sh', '-c', 'read line; while :; do :; done'], { detached: true })
+  const child = spawn('taskset', ['-c', '0', 'sh', '-c', burn], { detached: true })
   children.push(child)
   // Shares it with the others of this test, and hardly with what else runs on this machine: a neighbour that gets more of
   // it than before, because something else ended, has a spike itself.
