@@ -48,42 +48,43 @@ export function findOwner(profile: Profile, pid: number, owner: number): Owner |
 export function ownersByPid(profile: Profile): ReadonlyMap<number, readonly Owner[]> {
   const marks = marksByPid(profile)
   const owners = new Map<number, readonly Owner[]>()
-  if (marks.size > 0)
-    for (const [pid, seen] of countMarks(profile, marks)) owners.set(pid, toOwners(profile, pid, seen))
+  if (marks.size === 0) return owners
+  for (const [pid, seen] of countMarks(profile, marks)) owners.set(pid, toOwners(profile, pid, seen))
   return owners
 }
 
-/** `owner=2` or `family=0`: what tells the owners of a PID apart. */
+/** `owner=2` or `family=0`: what tells the owners of a PID apart, on one label set. */
 interface Mark {
+  readonly set: number
   readonly key: 'owner' | 'family'
   readonly value: string
 }
 
-/** Which mark a label set has; of PIDs only whose marks differ, or that were somebody else's than the target's. */
-function marksByPid({ labelSets }: Profile): Map<string, (Mark | undefined)[]> {
-  const marks = new Map<string, (Mark | undefined)[]>()
+/** Of PIDs only whose marks differ, or that were somebody else's than the target's. */
+function marksByPid({ labelSets }: Profile): Map<string, Mark[]> {
+  const byPid = new Map<string, Mark[]>()
   labelSets.forEach((labels, set) => {
-    const mark = markOf(labels)
-    const pid = mark && labelText(labels, 'pid')
+    const key = numberOf(labels, 'owner') === undefined ? 'family' : 'owner'
+    const value = numberOf(labels, key)
+    const pid = value === undefined ? undefined : labelText(labels, 'pid')
     if (pid === undefined) return
-    const known = marks.get(pid) ?? []
-    known[set] = mark
-    marks.set(pid, known)
+    const mark: Mark = { set, key, value: String(value) }
+    const marks = byPid.get(pid)
+    if (marks) marks.push(mark)
+    else byPid.set(pid, [mark])
   })
-  for (const [pid, known] of marks) {
-    const values = new Set(known.flatMap((mark) => (mark ? [`${mark.key} ${mark.value}`] : [])))
-    if (values.size === 1 && !values.has('family 0')) marks.delete(pid)
+  for (const [pid, marks] of byPid) {
+    const { key, value } = marks[0]!
+    // A child of the target has its family's number, and a PID that nobody else had.
+    const isOneOwner = marks.every((mark) => mark.value === value)
+    if (isOneOwner && !(key === 'family' && value === '0')) byPid.delete(pid)
   }
-  return marks
+  return byPid
 }
 
-/** A child of the target has its family's number, and a PID that nobody else had. */
-function markOf(labels: readonly Label[]): Mark | undefined {
-  const owner = labelText(labels, 'owner')
-  if (owner !== undefined) return { key: 'owner', value: owner }
-  const family = labelText(labels, 'family')
-  return family === undefined ? undefined : { key: 'family', value: family }
-}
+/** As the recorder writes them; programs may have text labels of these names that mean something else. */
+const numberOf = (labels: readonly Label[], key: string): bigint | undefined =>
+  labels.find((label) => label.key === key)?.num
 
 interface Seen {
   readonly mark: Mark
@@ -97,23 +98,23 @@ interface Seen {
 
 function countMarks(
   { samples, labelSets, sampleTypes }: Profile,
-  marks: ReadonlyMap<string, readonly (Mark | undefined)[]>,
+  marksOf: ReadonlyMap<string, readonly Mark[]>,
 ): Map<number, Seen[]> {
   const found = new Map<number, Seen[]>()
   const seenOf: (Seen | undefined)[] = []
-  for (const [pid, known] of marks) {
+  for (const [pid, marks] of marksOf) {
     const seen = new Map<string, Seen>()
-    known.forEach((mark, set) => {
-      if (!mark) return
+    for (const mark of marks) {
+      const { set } = mark
       const each = seen.get(mark.value) ?? fresh(mark)
       seen.set(mark.value, each)
       seenOf[set] = each
       const labels = labelSets[set] ?? []
       const isMain = labelText(labels, 'tid') === pid
-      if (each.name !== '' && (each.isNamedByMain || !isMain)) return
+      if (each.name !== '' && (each.isNamedByMain || !isMain)) continue
       each.name = labelText(labels, 'process') ?? labelText(labels, 'comm') ?? labelText(labels, 'thread') ?? ''
       each.isNamedByMain = isMain
-    })
+    }
     found.set(Number(pid), [...seen.values()])
   }
   // A row may stand for several samples of equal stack, labels and time.
