@@ -40,14 +40,16 @@ export function shorterNames(name: string): string[] {
   return forms
 }
 
+/** Two letters and a dot tell nobody anything. */
+export const leastLabel = 3
+
 /**
  * @param forms of `shorterNames`
  * @param room characters that fit
  * @returns '' when nothing worth reading fits
  */
 export function fitName(forms: readonly string[], room: number): string {
-  // Two letters and a dot tell nobody anything.
-  if (room < 3) return ''
+  if (room < leastLabel) return ''
   for (const form of forms) if (form.length <= room) return form
   const last = forms[forms.length - 1]!
   return `${last.slice(0, room - 1)}…`

@@ -20,7 +20,7 @@ import {
   type Palette,
   surfaces,
 } from './color.ts'
-import { fitName, shorterNames } from './label.ts'
+import { fitName, leastLabel, shorterNames } from './label.ts'
 import { type FlameLayout, layoutTree, restOf, visibleBoxes } from './layout.ts'
 import { svgScript } from './svg-script.ts'
 import { printRatio, printValue } from './value.ts'
@@ -162,7 +162,9 @@ function boxes(
   const view = { from: 0, to: whole, widthPx: width, firstRow: 0, lastRow: layout.rows, minWidthPx }
   const shown = visibleBoxes(layout, view)
   const colors = isDiff ? undefined : originColors(tree.frames)
-  const nameOf = framesOf(tree)
+  const textOf = frameTexts(tree)
+  const amountOf = amounts(tree, whole)
+  const selfOf = remembered((value) => printValue(value, tree.unit))
   const noScale: SampleScale = { perSample: 1, baseFactor: 1 }
   const out: string[] = []
   for (let i = 0; i < shown.length; i++) {
@@ -182,17 +184,17 @@ function boxes(
     } else if (id === 0) {
       color = isDiff ? changeRoot : originRoot
       label = 'all'
-      title = `all\n\ntotal ${amount(tree, 0, whole)}`
+      title = `all\n\ntotal ${amountOf(0)}`
     } else {
       const frame = tree.frame[id]!
-      const { name, forms } = nameOf(frame)
+      const texts = textOf(frame)
       const before = tree.base?.total[id] ?? 0
       const during = tree.total[id]!
       color = isDiff
         ? changeColor(during, before, isSignificant(during, before, options.scale ?? noScale))
         : colors!(frame)
-      label = escapeXml(fitName(forms, Math.floor((boxWidth - 6) / charPx)))
-      title = `${escapeXml(name)}\n${escapeXml(tree.frames.module[frame]!)}\ntotal ${amount(tree, id, whole)}, self ${printValue(tree.self[id]!, tree.unit)}`
+      label = texts.label(Math.floor((boxWidth - 6) / charPx))
+      title = `${texts.title}\ntotal ${amountOf(id)}, self ${selfOf(tree.self[id]!)}`
     }
     const { css, text } = palette[color]!
     out.push(
@@ -202,22 +204,54 @@ function boxes(
   return out.join('\n')
 }
 
-/** Names of frames with their shorter forms, made when a box first needs them. */
-function framesOf(tree: CallTree): (frame: number) => { name: string; forms: string[] } {
-  const known: { name: string; forms: string[] }[] = []
+interface FrameText {
+  /** Name and module. */
+  readonly title: string
+  /** What of the name fits into so many characters. */
+  label(room: number): string
+}
+
+/** What is written of a frame, escaped; a frame has dozens of boxes, so it is made once, and shorter forms when they fit. */
+function frameTexts({ frames }: CallTree): (frame: number) => FrameText {
+  const known: FrameText[] = []
   return (frame) => {
-    const name = tree.frames.name[frame] || '[unknown]'
-    known[frame] ??= { name, forms: shorterNames(name) }
+    const name = frames.name[frame] || '[unknown]'
+    let forms: string[] | undefined
+    known[frame] ??= {
+      title: `${escapeXml(name)}\n${escapeXml(frames.module[frame]!)}`,
+      label(room) {
+        if (room < leastLabel) return ''
+        forms ??= shorterNames(name)
+        return escapeXml(fitName(forms, room))
+      },
+    }
     return known[frame]
   }
 }
 
-function amount(tree: CallTree, node: number, whole: number): string {
-  const during = tree.total[node]!
-  const text = `${printValue(during, tree.unit)} (${printShare(during, whole)})`
-  if (!tree.base) return text
-  const before = tree.base.total[node]!
-  return `${text}, before ${printValue(before, tree.unit)}: ${printRatio(during, before)}`
+/** `1.24 s (31.2 %)` of a node. */
+function amounts(tree: CallTree, whole: number): (node: number) => string {
+  const duringOf = remembered((value) => `${printValue(value, tree.unit)} (${printShare(value, whole)})`)
+  const { base } = tree
+  if (!base) return (node) => duringOf(tree.total[node]!)
+  return (node) => {
+    const during = tree.total[node]!
+    const before = base.total[node]!
+    return `${duringOf(during)}, before ${printValue(before, tree.unit)}: ${printRatio(during, before)}`
+  }
+}
+
+/** Most boxes weigh a few samples: the same few values again and again. */
+function remembered(print: (value: number) => string): (value: number) => string {
+  const known = new Map<number, string>()
+  return (value) => {
+    let text = known.get(value)
+    if (text === undefined) {
+      text = print(value)
+      known.set(value, text)
+    }
+    return text
+  }
 }
 
 function footer(options: SvgOptions, tree: CallTree, width: number, height: number): string {

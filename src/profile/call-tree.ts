@@ -8,7 +8,7 @@ import { int64At, wordsOf } from './int64.ts'
 import type { Profile } from './profile.ts'
 import { type RootBy, rootFrames } from './roots.ts'
 import { Trie } from './trie.ts'
-import { firstEqualStack } from './unique-stacks.ts'
+import { stackToAddTo } from './unique-stacks.ts'
 
 export type { FrameKeys, FrameKind }
 
@@ -57,7 +57,7 @@ export function buildCallTree(profile: Profile, options: CallTreeOptions = {}): 
   samplesByPath(profile, { pathOf, pathCount: paths.length, filter }).forEach((samples, path) => {
     let root = 0
     for (const frame of paths[path]!) root = trie.child(root, frame)
-    for (const sample of samples) weights.add(sample)
+    weights.add(samples)
     weights.drain((stack, weight) => {
       if (heavy) {
         heavy.add(root, stack, weight)
@@ -86,21 +86,25 @@ class StackWeights {
 
   constructor({ samples, stacks }: Profile, sampleType: number) {
     this.stackOf = samples.stack
-    this.first = firstEqualStack(stacks)
+    this.first = stackToAddTo(stacks)
     this.words = wordsOf(samples.values[sampleType] ?? new BigInt64Array(samples.length))
     this.sums = new Float64Array(stacks.length)
     this.isTouched = new Uint8Array(stacks.length)
   }
 
-  add(sample: number): void {
-    const value = int64At(this.words, sample)
-    if (value === 0) return
-    const stack = this.first[this.stackOf[sample] as number] as number
-    if (this.isTouched[stack] === 0) {
-      this.isTouched[stack] = 1
-      this.touched.push(stack)
+  add(samples: Uint32Array): void {
+    const { words, stackOf, first, isTouched, sums, touched } = this
+    for (let i = 0; i < samples.length; i++) {
+      const sample = samples[i] as number
+      const value = int64At(words, sample)
+      if (value === 0) continue
+      const stack = first[stackOf[sample] as number] as number
+      if (isTouched[stack] === 0) {
+        isTouched[stack] = 1
+        touched.push(stack)
+      }
+      sums[stack] = (sums[stack] as number) + value
     }
-    this.sums[stack] = (this.sums[stack] as number) + value
   }
 
   /** Hands out the sums and forgets them. */

@@ -3,6 +3,7 @@ import type { StackTable } from './profile.ts'
 
 /** Kept as long as the table itself; selections and transforms share it. */
 const known = new WeakMap<StackTable, Uint32Array>()
+const nearlyUnique = new WeakSet<StackTable>()
 
 /** For each stack the first stack with the same locations, which may be itself. */
 export function firstEqualStack(stacks: StackTable): Uint32Array {
@@ -14,11 +15,25 @@ export function firstEqualStack(stacks: StackTable): Uint32Array {
   return first
 }
 
+/** The same for trees, which are right whichever equal stacks are found: nobody looks where there are hardly any. */
+export function stackToAddTo(stacks: StackTable): Uint32Array {
+  return nearlyUnique.has(stacks) ? each(stacks) : firstEqualStack(stacks)
+}
+
 /** For whoever makes a table of which no two stacks are equal: then nobody has to look for equal ones. */
 export function knowUnique(stacks: StackTable): void {
-  const first = new Uint32Array(stacks.length)
-  for (let stack = 0; stack < first.length; stack++) first[stack] = stack
-  known.set(stacks, first)
+  known.set(stacks, each(stacks))
+}
+
+/** For whoever makes a table of which few stacks are equal. */
+export function knowNearlyUnique(stacks: StackTable): void {
+  nearlyUnique.add(stacks)
+}
+
+function each({ length }: StackTable): Uint32Array {
+  const stacks = new Uint32Array(length)
+  for (let stack = 0; stack < length; stack++) stacks[stack] = stack
+  return stacks
 }
 
 function findEqual({ length, offsets, locations }: StackTable): Uint32Array {

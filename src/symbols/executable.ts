@@ -67,6 +67,8 @@ export function openExecutable(
 interface NamedTable {
   readonly symbols: ElfSymbols
   readonly frames: Map<number, readonly SymbolFrame[]>
+  /** As people write it. */
+  readonly readPlainName: (index: number) => string
 }
 
 interface ElfExecutableOptions {
@@ -86,6 +88,8 @@ class ElfExecutable implements Executable {
   private tables: readonly NamedTable[] = []
   /** Where stubs are: begin and end. They are read when an address lies there. */
   private readonly plt: readonly (readonly [number, number])[]
+  private readonly stubsFrom: number
+  private readonly stubsTo: number
   private stubs: readonly NamedTable[] | undefined
   private go: GoTable | undefined
   private calls: InlinedCalls | undefined
@@ -95,13 +99,17 @@ class ElfExecutable implements Executable {
   /** Whether all but the table of symbols was read. */
   private isOpened = false
   private isRead = false
-  /** Addresses for which alone symbols are read; undefined = for all. */
-  private expected: ReadonlySet<number> | undefined
+  /** Addresses for which alone symbols are read, ascending; undefined = for all. */
+  private expected: Float64Array | undefined
+  /** Row of the one that was looked for last: mostly they are asked for in their order. */
+  private lastExpected = 0
   private expectations = 0
 
   constructor(file: Elf, { close, debugFiles, detail }: ElfExecutableOptions) {
     this.file = file
     this.plt = pltRanges(file)
+    this.stubsFrom = Math.min(...this.plt.map(([begin]) => begin))
+    this.stubsTo = Math.max(...this.plt.map(([, end]) => end))
     this.closeSource = close
     this.debugFiles = debugFiles
     this.detail = detail
@@ -121,9 +129,11 @@ class ElfExecutable implements Executable {
   expect(offsets: Float64Array): void {
     if (this.isRead && this.expected === undefined) return
     const addresses = offsets.map((offset) => addressOfOffset(this.file, offset) ?? Number.NaN)
-    if (addresses.every((address) => this.expected?.has(address))) return
+    if (this.expected && addresses.every((address) => Number.isNaN(address) || this.isExpected(address))) return
     this.expected =
-      ++this.expectations > mostExpectations ? undefined : new Set([...(this.expected ?? []), ...addresses])
+      ++this.expectations > mostExpectations
+        ? undefined
+        : joined(this.expected ?? new Float64Array(0), addresses).sort()
     this.isRead = false
   }
 
@@ -170,15 +180,29 @@ class ElfExecutable implements Executable {
 
   /** Reads what an answer for the address needs, unless it was read before. */
   private readFor(address: number): void {
-    if (this.expected?.has(address) === false) {
+    if (!this.isExpected(address)) {
       this.expected = undefined
       this.isRead = false
     }
     if (this.isRead) return
     this.isRead = true
     if (!this.isOpened) this.open()
-    const asked = this.expected && Float64Array.from(this.expected).sort()
-    this.tables = named([readElfSymbols(this.debug?.elf ?? this.file, asked), this.embedded])
+    this.tables = named([readElfSymbols(this.debug?.elf ?? this.file, this.expected), this.embedded])
+  }
+
+  /** Whether symbols are read for the address. */
+  private isExpected(address: number): boolean {
+    const { expected } = this
+    if (!expected || expected[this.lastExpected] === address || expected[++this.lastExpected] === address) return true
+    let low = 0
+    let high = expected.length
+    while (low < high) {
+      const middle = (low + high) >>> 1
+      if ((expected[middle] as number) < address) low = middle + 1
+      else high = middle
+    }
+    this.lastExpected = low
+    return expected[low] === address
   }
 
   private open(): void {
@@ -220,16 +244,19 @@ class ElfExecutable implements Executable {
     return this.stubs
   }
 
+  private isStub(address: number): boolean {
+    // Nearly no address is in between all of them.
+    if (!(address >= this.stubsFrom && address < this.stubsTo)) return false
+    return this.plt.some(([begin, end]) => address >= begin && address < end)
+  }
+
   private plainFramesAt(address: number): readonly SymbolFrame[] {
     let frames: readonly SymbolFrame[] = noFrames
     let start = Number.NEGATIVE_INFINITY
-    let { tables } = this
-    for (const [begin, end] of this.plt) {
-      if (address >= begin && address < end) tables = [...this.tables, ...this.readStubs()]
-    }
+    const tables = this.isStub(address) ? [...this.tables, ...this.readStubs()] : this.tables
     for (const named of tables) {
-      const { table, readName } = named.symbols
-      const index = table.find(address, (i) => demangle(readName(i)))
+      const { table } = named.symbols
+      const index = table.find(address, named.readPlainName)
       // Of two tables the one whose symbol begins nearer is right.
       if (index < 0 || table.startAt(index) <= start) continue
       start = table.startAt(index)
@@ -241,7 +268,17 @@ class ElfExecutable implements Executable {
 }
 
 const named = (tables: readonly (ElfSymbols | undefined)[]): NamedTable[] =>
-  tables.flatMap((symbols) => (symbols ? [{ symbols, frames: new Map() }] : []))
+  tables.flatMap((symbols) => {
+    if (!symbols) return []
+    return [{ symbols, frames: new Map(), readPlainName: (index: number) => demangle(symbols.readName(index)) }]
+  })
+
+function joined(a: Float64Array, b: Float64Array): Float64Array {
+  const both = new Float64Array(a.length + b.length)
+  both.set(a)
+  both.set(b, a.length)
+  return both
+}
 
 const systemName = ([frame]: readonly SymbolFrame[]): string | undefined => frame && (frame.systemName ?? frame.name)
 

@@ -101,6 +101,7 @@ describe.skipIf(!hasGo)('a Go program', () => {
   test('names and lines of 2 000 addresses are those of go tool addr2line', () => {
     const file = readElf(openFile(program)!)!
     const table = readGoTable(file, detail)!
+    const plainTable = readGoTable(file, { lines: false, inlined: false })!
     const text = file.sections.find((section) => section.name === '.text')!
     const step = Math.floor(text.size / 2000)
     const addresses = Array.from({ length: 2000 }, (_, i) => text.address + i * step)
@@ -114,6 +115,10 @@ describe.skipIf(!hasGo)('a Go program', () => {
       return frames.at(-1)?.name !== name || `${frames[0]?.file}:${frames[0]?.line}` !== place
     })
     expect(different).toEqual([])
+    const outermost = (address: number) => table.framesAt(address).slice(-1)
+    expect(addresses.map((address) => plainTable.framesAt(address))).toEqual(
+      addresses.map((address) => outermost(address).map(({ name }) => ({ name }))),
+    )
   })
 
   test('every function of go tool nm, also without sections', () => {

@@ -60,6 +60,8 @@ interface GoFunction {
   readonly pcInline: number
   /** File offset of its inline tree. */
   readonly inlineTree: number | undefined
+  /** The answer for all of its addresses where neither lines nor inlined calls are wanted. */
+  readonly plain: readonly SymbolFrame[]
 }
 
 /** @returns undefined when the file has no such table */
@@ -219,11 +221,13 @@ class PcLineTable implements GoTable {
   framesAt(address: number, isReturn = false): readonly SymbolFrame[] {
     const func = this.functionAt(address)
     if (!func) return noFrames
+    const { lines, inlined } = this.detail
+    if (!lines && !inlined) return func.plain
     const frames: SymbolFrame[] = []
     let pc = isReturn && address > func.entry ? address - 1 : address
     for (let depth = 0; depth < maxInlined; depth++) {
       const call = this.inlinedCallAt(func, pc)
-      if (!call || this.detail.inlined) frames.push(this.frameOf(func, pc, call))
+      if (!call || inlined) frames.push(this.frameOf(func, pc, call))
       if (!call) break
       pc = func.entry + call.parentPc
     }
@@ -287,9 +291,11 @@ class PcLineTable implements GoTable {
     const tables = word(6)
     const functionData = view.getUint8(fixed - 1)
     const pcInline = tables > pcdataInlineTree && fixed + 12 <= bytes.length ? view.getUint32(fixed + 8, true) : 0
+    const name = readCString(this.source, this.header.names + word(0))
     return {
       entry,
-      name: readCString(this.source, this.header.names + word(0)),
+      name,
+      plain: [{ name }],
       pcFile: word(4),
       pcLine: word(5),
       unit: version >= 116 ? word(7) : 0,

@@ -3,6 +3,7 @@ import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { DrawnStream, nameByOffset, user } from '../../../test/recordings/drawn-stream.ts'
+import { buildCallTree } from '../call-tree.ts'
 import { firstEqualStack } from '../unique-stacks.ts'
 import { parsePerfDataBytes } from './parse.ts'
 import { PerfRecording } from './recording.ts'
@@ -38,9 +39,12 @@ test.each(readdirSync(folder).filter((name) => name.endsWith('.data')))('%s', (n
 test.each(readdirSync(folder).filter((name) => name.endsWith('.data')))(
   'equal stacks of the profile of %s are known',
   (name) => {
-    const { stacks } = parsePerfDataBytes(readFileSync(join(folder, name)), { symbolizer: nameByOffset() })
+    const profile = parsePerfDataBytes(readFileSync(join(folder, name)), { symbolizer: nameByOffset() })
+    const { stacks } = profile
     // A copy is another table, of which nothing is known.
-    expect(firstEqualStack(stacks)).toEqual(firstEqualStack({ ...stacks }))
+    const copy = { ...stacks }
+    expect(buildCallTree(profile)).toEqual(buildCallTree({ ...profile, stacks: copy }))
+    expect(firstEqualStack(stacks)).toEqual(firstEqualStack(copy))
   },
 )
 

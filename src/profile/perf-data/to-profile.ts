@@ -5,7 +5,7 @@
 import { setInt64, wordsOf } from '../int64.ts'
 import { Losses } from '../losses.ts'
 import type { Label, Loss, Profile } from '../profile.ts'
-import { knowUnique } from '../unique-stacks.ts'
+import { knowNearlyUnique, knowUnique } from '../unique-stacks.ts'
 import { columnsOf, type EventColumn, isDummy, periodOf } from './event-columns.ts'
 import type { CodePlace } from './frame-table.ts'
 import { placeTables } from './place-tables.ts'
@@ -43,16 +43,9 @@ export function toProfile(
 ): Profile {
   const { sampleTypes, columns } = columnsOf(recording.events)
   const count = batches.reduce((sum, batch) => sum + batch.length, 0)
-  let first = options.fromNs ?? Number.POSITIVE_INFINITY
-  let last = options.toNs ?? 0
-  for (const { timeNs, length } of batches) {
-    for (let i = 0; i < length; i++) {
-      const time = timeNs[i] as number
-      if (options.fromNs === undefined && time < first) first = time
-      if (options.toNs === undefined && time > last) last = time
-    }
-  }
-  if (!Number.isFinite(first)) first = 0
+  const spans = batches.filter(({ length }) => length > 0).map(spanOf)
+  const first = options.fromNs ?? (spans.length === 0 ? 0 : Math.min(...spans.map(([from]) => from)))
+  const last = options.toNs ?? Math.max(0, ...spans.map(([, to]) => to))
 
   const tables = new Tables(recording)
   const labels = new Labels(options.labels ?? [], options.family)
@@ -71,7 +64,7 @@ export function toProfile(
     done(batch.rawStack, batch.stack, batch.cpu)
     labels.fill(batch, label, row)
     done(batch.thread, batch.cgroup)
-    for (let i = 0; i < batch.length; i++) offsetMs[row + i] = ((batch.timeNs[i] as number) - first) / 1e6
+    fillOffsets(batch, offsetMs, row, first)
     done(batch.timeNs)
     fillValues(batch, columns, words, row)
     done(batch.event, batch.period)
@@ -94,6 +87,24 @@ export function toProfile(
     docUrl: '',
     losses,
   }
+}
+
+// Loops over all samples are functions of their own: the engine compiles a short one long before it ends.
+
+/** Time of the first and of the last sample. */
+function spanOf({ timeNs, length }: SampleBatch): [number, number] {
+  let first = Number.POSITIVE_INFINITY
+  let last = 0
+  for (let i = 0; i < length; i++) {
+    const time = timeNs[i] as number
+    if (time < first) first = time
+    if (time > last) last = time
+  }
+  return [first, last]
+}
+
+function fillOffsets({ timeNs, length }: SampleBatch, offsetMs: Float64Array, row: number, first: number): void {
+  for (let i = 0; i < length; i++) offsetMs[row + i] = ((timeNs[i] as number) - first) / 1e6
 }
 
 function fillValues(
@@ -239,7 +250,8 @@ class Tables {
     }
     const stacks = { length: stackIds.length, offsets, locations }
     // A recording holds a stack that was cut beside its equal that was not, and ids below 0 are empty stacks.
-    if (!stackIds.some((id) => id < 0 || recording.isStackTruncated(id))) knowUnique(stacks)
+    if (stackIds.some((id) => id < 0 || recording.isStackTruncated(id))) knowNearlyUnique(stacks)
+    else knowUnique(stacks)
     return { ...placeTables(places), stacks }
   }
 }
