@@ -23,14 +23,31 @@ const magics: readonly (readonly [hex: string, what: string])[] = [
   ['0061736d', 'a WebAssembly module'],
   ['53514c69746520666f726d6174203300', 'an SQLite database'],
   ['4a4156412050524f46494c4520', 'a Java heap dump (hprof)'],
-  ['4a6154446', 'a jitdump of perf; it has symbols, no samples'],
   ['4454694a', 'a jitdump of perf; it has symbols, no samples'],
   ['4a695444', 'a jitdump of perf; it has symbols, no samples'],
   ['50617261', 'Parquet data'],
+  // Words of 64 bits: 0, how many follow (3), version 0.
+  [
+    '00000000000000000300000000000000',
+    'a CPU profile of gperftools; `google-pprof --collapsed PROGRAM FILE` prints what is read',
+  ],
 ]
 
-/** First words of text files. */
+/** First words of text files, and what of the same tool is read here. */
 const texts: readonly (readonly [pattern: RegExp, what: string])[] = [
+  [/^0SECTION /, 'a javacore of OpenJ9; thread dumps of HotSpot are read (jstack, jcmd PID Thread.print)'],
+  [/^Thread \d+: \(state = /m, 'what `jhsdb jstack` prints; `jcmd PID Thread.print` prints what is read'],
+  [
+    /^\s*\{\s*"threads"\s*:\s*\[\s*\{\s*"threadName"/,
+    "a thread dump of Spring Boot as JSON; `curl -H 'Accept: text/plain' URL` gets it as text, which is read",
+  ],
+  [/^Thread \d+ \(.*\):\n#0 /m, 'stacks that gdb printed; `perf record -g` and `perf script` make what is read'],
+  [
+    /^Process \d+: [\s\S]{1,2000}?\nPython v\d/,
+    'what `py-spy dump` prints; `py-spy record -f raw` writes what is read',
+  ],
+  [/^# Samples: .* of event/m, 'a report of perf; `perf script` prints the samples themselves'],
+  [/^# callgrind format|^creator: callgrind/m, 'a callgrind file; open it with KCachegrind'],
   [/^go 1\.\d+ trace\0/, 'a Go execution trace; open it with `go tool trace`'],
   [/^JAVA PROFILE/, 'a Java heap dump (hprof); open it with Eclipse MAT or VisualVM'],
   [/^\s*<!doctype html|^\s*<html/i, 'an HTML page (an error page of a server?)'],
