@@ -44,7 +44,7 @@ test('a catalog that another process holds is named with that process', async ()
   await catalog.close()
   const script = `
     const { DuckDBInstance } = await import('@duckdb/node-api')
-    await DuckDBInstance.create(process.argv[1])
+    globalThis.kept = await DuckDBInstance.create(process.argv[1]) // what nobody holds is collected, and its file let go
     process.stdout.write('open')
     setInterval(() => undefined, 1000)`
   const child = spawn(process.execPath, ['--input-type=module', '-e', script, fileOf('locked')], {
