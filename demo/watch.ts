@@ -8,6 +8,7 @@ import type { IncidentDetail } from '../src/api/shapes.ts'
 import { printDurationMs } from '../src/lib/units.ts'
 import type { Incident } from '../src/model/incident.ts'
 import { printTarget } from '../src/model/target.ts'
+import { favour } from '../test/favour.ts'
 import { DemoFailure, type Stage, say } from './stage.ts'
 
 export interface Watch {
@@ -25,6 +26,8 @@ export async function startWatch(stage: Stage, options: readonly string[]): Prom
   stage.atEnd(() => rmSync(data, { recursive: true, force: true }))
   const args = ['up', '--listen', '127.0.0.1:0', '--data', data, '--log-level', 'warn', ...options]
   const up = stage.start('spikecam up', join(import.meta.dirname, '..', 'spikecam'), args)
+  // As a node's agent has it by its request: on a machine that is busy with others it would be the last to notice.
+  favour(up.pid)
   const url = await up.says(/(http:\/\/127\.0\.0\.1:\d+)/)
   const client = createClient({ baseUrl: url })
   try {

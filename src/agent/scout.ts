@@ -44,18 +44,16 @@ const smallestLimitCores = 0.1
 const forgetAfterMs = 60_000
 /**
  * On an idle node no more than it has CPUs can begin to burn at once, on a full one everybody can, and each capture is
- * work that it has no room for. The first few workloads are captured at once, which has the samples of all of them for
- * about as long as this; the others are named, and follow in their turn while they still want more than they get.
+ * work that it has no room for. Two workloads are captured at once, the others in their turn; what of them ended meanwhile
+ * is in the look-back, for as long as that reaches at least (`--capture-look-back` is 30 s unless somebody says less).
  */
-const contention = { most: 5, withinMs: 10_000 }
+const contention = { most: 2, withinMs: 10_000, lookBackMs: 20_000 }
 /** History handed to a new watcher, for its baseline. */
 const recallMs = 60_000
 
 interface Watched {
   readonly watcher: SpikeWatcher
   seenMs: number
-  /** It fired, and waits for its turn to be captured. */
-  inTurn?: Beginning | undefined
   /** How long it had waited for a CPU at the last reading, while that is followed. */
   waited?: { readonly seconds: number; readonly atMs: number } | undefined
 }
@@ -66,6 +64,8 @@ interface Beginning {
   readonly target: Target
   readonly workload: string
   readonly spike: SpikeStart
+  /** It ended before it began to be captured. */
+  readonly end?: SpikeEnd
 }
 
 export class Scout {
@@ -76,6 +76,8 @@ export class Scout {
   readonly #nodeRule: SpikeRule
   /** When those by contention began to be captured, the last of them last. */
   #contendedMs: number[] = []
+  /** Those by contention that wait for their turn, the first of them first. */
+  #inTurn: Beginning[] = []
   #wallOffsetMs = 0
 
   constructor(options: ScoutOptions) {
@@ -107,17 +109,16 @@ export class Scout {
     }
     for (const [key, entry] of this.#watchers) {
       const isRecent = monotonicMs - entry.seenMs < forgetAfterMs
-      if (isRecent && (entry.seenMs === monotonicMs || usage.follows(key))) {
-        if (entry.inTurn && this.#hasRoom(monotonicMs)) this.#takeTurn(entry.inTurn, entry)
-        continue
-      }
+      if (isRecent && (entry.seenMs === monotonicMs || usage.follows(key))) continue
       const end = entry.watcher.finish(entry.seenMs)
       if (end) this.#end(key, end)
       this.#watchers.delete(key)
     }
+    while (this.#inTurn.length > 0 && this.#hasRoom(monotonicMs)) this.#takeTurn(monotonicMs)
   }
 
   #end(key: string, end: SpikeEnd): void {
+    this.#inTurn = this.#inTurn.map((each) => (each.key === key && !each.end ? { ...each, end } : each))
     this.#options.events.end(key, { ...end, endedMs: end.endedMs + this.#wallOffsetMs })
   }
 
@@ -150,7 +151,6 @@ export class Scout {
     if (!wasNear && entry.watcher.isNear) events.near()
     if (!event) return
     if (event.type === 'end') {
-      entry.inTurn = undefined
       this.#end(reading.key, event)
       return
     }
@@ -171,12 +171,12 @@ export class Scout {
     for (const [each, atMs] of this.#firedMs) if (point.toMs - atMs >= rule.cooldownMs) this.#firedMs.delete(each)
     const beginning: Beginning = { key: reading.key, target, workload, spike: event }
     if (event.cause !== 'contention' || this.#hasRoom(point.toMs)) {
-      this.#begin(beginning, entry)
+      this.#begin(beginning, point.toMs)
       return
     }
-    entry.inTurn = beginning
-    const why = `it is one of more than ${contention.most} that want more of a full node; its samples are with theirs`
-    events.suppressed(reading.key, `${why}, and it is captured in its turn if it goes on`, target)
+    if (!this.#inTurn.some((each) => each.workload === workload)) this.#inTurn.push(beginning)
+    const why = `it is one of more than ${contention.most} that began to want more of a full node`
+    events.suppressed(reading.key, `${why}, and is captured in its turn`, target)
   }
 
   #coolingMs(workload: string, nowMs: number): number {
@@ -184,16 +184,20 @@ export class Scout {
     return firedMs === undefined ? 0 : this.#options.rule.cooldownMs - (nowMs - firedMs)
   }
 
-  /** Unless another of its workload was captured meanwhile. */
-  #takeTurn(beginning: Beginning, entry: Watched): void {
-    entry.inTurn = undefined
-    if (this.#coolingMs(beginning.workload, entry.seenMs) <= 0) this.#begin(beginning, entry)
+  /** Unless another of its workload was captured meanwhile, or the look-back does not reach it any more. */
+  #takeTurn(nowMs: number): void {
+    const beginning = this.#inTurn.shift()
+    if (!beginning || this.#coolingMs(beginning.workload, nowMs) > 0) return
+    const { key, end } = beginning
+    if (end && nowMs - end.endedMs > contention.lookBackMs) return
+    this.#begin(beginning, nowMs)
+    if (end) this.#end(key, end)
   }
 
-  #begin({ key, target, workload, spike }: Beginning, entry: Watched): void {
+  #begin({ key, target, workload, spike }: Beginning, nowMs: number): void {
     const { events, rule } = this.#options
-    this.#firedMs.set(workload, entry.seenMs)
-    if (spike.cause === 'contention') this.#contendedMs.push(entry.seenMs)
+    this.#firedMs.set(workload, nowMs)
+    if (spike.cause === 'contention') this.#contendedMs.push(nowMs)
     const offsetMs = this.#wallOffsetMs
     const onClock = { ...spike, onsetMs: spike.onsetMs + offsetMs, firedMs: spike.firedMs + offsetMs }
     events.start({ key, rule: key === 'machine' ? this.#nodeRule.name : rule.name, target, spike: onClock })
