@@ -26,9 +26,9 @@ export async function startWatch(stage: Stage, options: readonly string[]): Prom
   stage.atEnd(() => rmSync(data, { recursive: true, force: true }))
   const args = ['up', '--listen', '127.0.0.1:0', '--data', data, '--log-level', 'warn', ...options]
   const up = stage.start('spikecam up', join(import.meta.dirname, '..', 'spikecam'), args)
+  const url = await up.says(/(http:\/\/127\.0\.0\.1:\d+)/)
   // As a node's agent has it by its request: on a machine that is busy with others it would be the last to notice.
   favour(up.pid)
-  const url = await up.says(/(http:\/\/127\.0\.0\.1:\d+)/)
   const client = createClient({ baseUrl: url })
   try {
     await Promise.race([untilRecording(client), up.gone])
