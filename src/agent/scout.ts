@@ -176,7 +176,7 @@ export class Scout {
     }
     if (!this.#inTurn.some((each) => each.workload === workload)) this.#inTurn.push(beginning)
     const why = `it is one of more than ${contention.most} that began to want more of a full node`
-    events.suppressed(reading.key, `${why}, and is captured in its turn`, target)
+    events.suppressed(reading.key, `${why}; its turn comes`, target)
   }
 
   #coolingMs(workload: string, nowMs: number): number {
