@@ -1,12 +1,14 @@
 // Everything that reads bytes from elsewhere, with good files of it: each format of the table, what is wrapped around
 // them, and the readers of symbols. A format that is new in the table is here by itself; it only needs a recorded file
 // under test/fixtures.
+import { isUtf8 } from 'node:buffer'
 import { readdirSync, readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { isDeepStrictEqual } from 'node:util'
 import { gunzipSync, gzipSync, zstdCompressSync } from 'node:zlib'
 import { makePprof } from '../../bench/made-profile.ts'
 import { Failure } from '../../src/model/errors.ts'
+import { splitByLine } from '../../src/profile/by-line.ts'
 import { buildCallTree } from '../../src/profile/call-tree.ts'
 import { classHistogramProfile, parseClassHistogram } from '../../src/profile/class-histogram.ts'
 import { writeCpuProfile } from '../../src/profile/cpuprofile-write.ts'
@@ -70,6 +72,7 @@ function useProfile(profile: Profile): void {
   if (tree.end[0] !== tree.length) throw new Error('the root does not hold the whole tree')
   flattenRecursion(tree)
   buildCallTree(profile, { invert: true })
+  buildCallTree(splitByLine(profile))
   diffFunctions(profile, profile)
   dropUninteresting(selectSamples(profile, { hide: /a/, focus: /./ }))
   if (subtractProfile(profile, profile).samples.length > 0) throw new Error('it differs from itself')
@@ -93,6 +96,10 @@ const formatParsers: readonly Parser[] = formats.map((format) =>
     use: useProfile,
   }),
 )
+
+/** As PowerShell writes text; nothing of other files. */
+const asUtf16 = (file: Uint8Array): Uint8Array[] =>
+  isUtf8(file) && !file.includes(0) ? [Buffer.from(`\ufeff${Buffer.from(file).toString()}`, 'utf16le')] : []
 
 /** Both ways through the samples must come to the same. */
 function isSame(one: Profile, other: Profile): boolean {
@@ -178,7 +185,7 @@ export const parsers: readonly Parser[] = [
     files: () =>
       recordedFiles()
         .filter((file) => file.length <= 3000 && formatOfBytes(file) !== undefined)
-        .flatMap((file) => [gzipSync(file), zstdCompressSync(file), gzipSync(gzipSync(file))]),
+        .flatMap((file) => [gzipSync(file), zstdCompressSync(file), gzipSync(gzipSync(file)), ...asUtf16(file)]),
     parse: (bytes) => readProfile(bytes, { maxBytes: 50_000_000 }),
     use: ({ profile }) => useProfile(profile),
   }),

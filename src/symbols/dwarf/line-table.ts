@@ -6,6 +6,7 @@
 //   05 01                   set the column
 //   1a                      a special opcode: address and line go on, and that is a row
 //   00 01 01                end of a sequence: the address behind its last instruction
+import { Float64Column, Uint32Column } from '../../profile/columns.ts'
 import { readBytes } from '../byte-source.ts'
 import { DwarfCursor } from './cursor.ts'
 import type { Budget, FormValue } from './entries.ts'
@@ -195,17 +196,19 @@ function runProgram(
 
 /** Rows by address; a row with file 0 and line 0 ends a sequence. */
 class LineRows {
-  private addresses: number[] = []
-  private files: number[] = []
-  private lines: number[] = []
+  private readonly addresses = new Float64Column()
+  private readonly files = new Uint32Column()
+  private readonly lines = new Uint32Column()
   /** First row of each sequence, and the row behind its last. */
   private readonly sequences: [first: number, end: number][] = []
+  /** Of the sequence at hand. */
   private first = 0
 
   /** False when there are more than a file can have. */
   add(address: number, file: number, line: number): boolean {
     // Of several at one address the last counts, as in addr2line.
-    if (this.addresses.length > this.first && this.addresses.at(-1) === address) this.pop()
+    const last = this.addresses.length - 1
+    if (last >= this.first && this.addresses.at(last) === address) this.cut(last)
     this.addresses.push(address)
     this.files.push(file)
     this.lines.push(line)
@@ -214,17 +217,17 @@ class LineRows {
 
   /** What was added since the last end is a sequence that goes to `address`. */
   end(address: number, isCode: (address: number) => boolean): void {
-    const begins = this.addresses[this.first]
-    if (begins !== undefined && isCode(begins) && address > begins) {
+    const begins = this.addresses.length > this.first ? this.addresses.at(this.first) : address
+    if (address > begins && isCode(begins)) {
       this.add(address, 0, 0)
       this.sequences.push([this.first, this.addresses.length])
-    } else while (this.addresses.length > this.first) this.pop()
+    } else this.cut(this.first)
     this.first = this.addresses.length
   }
 
   sorted(header: Pick<LineTable, 'files' | 'folders' | 'version'>): LineTable {
-    const { addresses: from, files: ofFile, lines: ofLine, sequences } = this
-    sequences.sort(([a], [b]) => (from[a] as number) - (from[b] as number))
+    const { sequences } = this
+    sequences.sort(([a], [b]) => this.addresses.at(a) - this.addresses.at(b))
     const count = sequences.reduce((sum, [first, end]) => sum + end - first, 0)
     const addresses = new Float64Array(count)
     const files = new Uint32Array(count)
@@ -232,9 +235,9 @@ class LineRows {
     let at = 0
     for (const [first, end] of sequences) {
       for (let row = first; row < end; row++, at++) {
-        addresses[at] = from[row] as number
-        files[at] = ofFile[row] as number
-        lines[at] = ofLine[row] as number
+        addresses[at] = this.addresses.at(row)
+        files[at] = this.files.at(row)
+        lines[at] = this.lines.at(row)
       }
     }
     return {
@@ -248,16 +251,16 @@ class LineRows {
           if ((addresses[middle] as number) <= address) low = middle + 1
           else high = middle
         }
-        if (low === 0 || low === count) return undefined
+        if (low === 0) return undefined
         const [file, line] = [files[low - 1] as number, lines[low - 1] as number]
         return file === 0 && line === 0 ? undefined : { file, line }
       },
     }
   }
 
-  private pop(): void {
-    this.addresses.pop()
-    this.files.pop()
-    this.lines.pop()
+  private cut(length: number): void {
+    this.addresses.length = length
+    this.files.length = length
+    this.lines.length = length
   }
 }
