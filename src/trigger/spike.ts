@@ -159,7 +159,8 @@ export class SpikeWatcher {
     if (this.#want) return true
     if (point.cores < risenCores || !this.#armed) return false
     if (point.toMs - this.#knownMs >= waitingEveryMs) return true
-    return this.#riseOf(point, this.#baseline(point.toMs)) !== undefined
+    const rise = this.#riseOf(point, this.#baseline(point.toMs))
+    return rise !== undefined && this.#isNews(rise)
   }
 
   /** Takes history from before there was a watcher, oldest first; it is baseline only and fires nothing. */
@@ -239,8 +240,14 @@ export class SpikeWatcher {
       this.#noteWaiting(point)
       return undefined
     }
-    const isNews = this.#waitedShare < 0.5 || this.#risen.sinceMs - this.#waitedMs >= baselineMs
-    return isNews && want.lastMs > want.sinceMs && point.toMs - want.lastMs < holdMs ? want : undefined
+    return this.#isNews(this.#risen) && want.lastMs > want.sinceMs && point.toMs - want.lastMs < holdMs
+      ? want
+      : undefined
+  }
+
+  /** False for one that wanted as much before it rose: it only gets more. */
+  #isNews({ sinceMs }: Rise): boolean {
+    return this.#waitedShare < 0.5 || sinceMs - this.#waitedMs >= baselineMs
   }
 
   #noteWaiting(point: Point): void {
