@@ -45,9 +45,7 @@ export async function showAlert(
     jobs,
   })
   const targets = Object.values(jobs).flatMap((job) => job.targets)
-  say(
-    `  ${monitoring.prometheusUrl} scrapes ${targets.length} of them every second; its rule: CpuHigh, busy for 5 s`,
-  )
+  say(`  ${monitoring.prometheusUrl} scrapes ${targets.length} of them every second; its rule: CpuHigh, busy for 5 s`)
   say(`  ${monitoring.alertmanagerUrl} posts to ${watch.url}/hooks/alertmanager`)
   say(`Letting them idle for ${printDurationMs(idleMs)} …`)
   await sleep(idleMs)
