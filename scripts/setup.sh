@@ -5,8 +5,8 @@ set -eu
 # command:package. perf records; the others are only for tests: a real browser, and real programs to record and to
 # compare with.
 run='perf:linux-perf'
-test="$run chromium:chromium gcc:gcc g++:g++ objdump:binutils xz:xz-utils python3:python3 go:golang-go rustc:rustc
-  javac:default-jdk-headless jattach:jattach google-pprof:google-perftools google-pprof:libgoogle-perftools-dev"
+test="$run chromium:chromium gcc:gcc g++:g++ objdump:binutils dwz:dwz xz:xz-utils python3:python3 go:golang-go
+  rustc:rustc javac:default-jdk-headless jattach:jattach google-pprof:google-perftools google-pprof:libgoogle-perftools-dev"
 
 case "${1:-}" in
   run | alert) wanted=$run ;;
