@@ -6,6 +6,7 @@
 import type { SymbolFrame } from '../profile/symbolizer.ts'
 import { type ByteSource, readBytes, readCString } from './byte-source.ts'
 import { type Elf, elf, offsetOfAddress, u64, viewOf } from './elf.ts'
+import { firstAbove } from './first-above.ts'
 import { findGoModule } from './go-module.ts'
 
 /** How much is told of an address. */
@@ -242,15 +243,9 @@ class PcLineTable implements GoTable {
     const { last } = this
     if (last && address >= last.entry && address < last.end) return last.func
     if (!(address < this.end)) return undefined
-    let low = 0
-    let high = this.steps.length
-    while (low < high) {
-      const middle = (low + high) >>> 1
-      if ((this.steps[middle] as number) <= address) low = middle + 1
-      else high = middle
-    }
-    if (low === 0) return undefined
-    const first = (low - 1) * functionsPerStep
+    const above = firstAbove(this.steps, address)
+    if (above === 0) return undefined
+    const first = (above - 1) * functionsPerStep
     // The row behind the last one tells its end.
     const wanted = Math.min(functionsPerStep, this.header.functions - first) * this.rowBytes
     const bytes = readBytes(this.source, this.header.functab + first * this.rowBytes, wanted + this.rowBytes)

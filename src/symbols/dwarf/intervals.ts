@@ -1,4 +1,5 @@
 // Ranges of addresses that may nest, each with a number; which of them cover an address.
+import { firstAbove } from '../first-above.ts'
 
 /** Ranges as they are found, in no order. */
 export class IntervalList {
@@ -54,14 +55,7 @@ export class Intervals {
   /** Numbers of the intervals around an address, innermost first. */
   *covering(address: number): Generator<number> {
     const { starts, ends, reach } = this
-    let low = 0
-    let high = starts.length
-    while (low < high) {
-      const middle = (low + high) >>> 1
-      if ((starts[middle] as number) <= address) low = middle + 1
-      else high = middle
-    }
-    for (let i = low - 1; i >= 0 && (reach[i] as number) > address; i--) {
+    for (let i = firstAbove(starts, address) - 1; i >= 0 && (reach[i] as number) > address; i--) {
       if ((ends[i] as number) > address) yield this.values[i] as number
     }
   }

@@ -8,6 +8,7 @@
 //   00 01 01                end of a sequence: the address behind its last instruction
 import { Float64Column, Uint32Column } from '../../profile/columns.ts'
 import { readBytes } from '../byte-source.ts'
+import { firstAbove } from '../first-above.ts'
 import { DwarfCursor } from './cursor.ts'
 import type { Budget, FormValue } from './entries.ts'
 import { form, readForm } from './forms.ts'
@@ -244,15 +245,9 @@ class LineRows {
       ...header,
       bytes: 200 + count * 16 + header.files.length * 100,
       at(address) {
-        let low = 0
-        let high = count
-        while (low < high) {
-          const middle = (low + high) >>> 1
-          if ((addresses[middle] as number) <= address) low = middle + 1
-          else high = middle
-        }
-        if (low === 0) return undefined
-        const [file, line] = [files[low - 1] as number, lines[low - 1] as number]
+        const above = firstAbove(addresses, address, count)
+        if (above === 0) return undefined
+        const [file, line] = [files[above - 1] as number, lines[above - 1] as number]
         return file === 0 && line === 0 ? undefined : { file, line }
       },
     }

@@ -4,6 +4,7 @@
 //   DW_TAG_namespace std
 //     DW_TAG_structure_type thread
 //       DW_TAG_subprogram thread<main(int, char**)::<lambda()> >         std::thread::thread<…>
+import { firstAbove } from '../first-above.ts'
 import type { AbbreviationTable } from './abbreviations.ts'
 import { tag } from './entries.ts'
 import type { RangeContext } from './ranges.ts'
@@ -45,15 +46,9 @@ export function readScopes(unit: DwarfUnit, abbreviations: AbbreviationTable, co
   return {
     bytes: 100 + 24 * entries.length,
     around(entry) {
-      let low = 0
-      let high = entries.length
-      while (low < high) {
-        const middle = (low + high) >>> 1
-        if ((entries[middle] as number) < entry) low = middle + 1
-        else high = middle
-      }
       const found: number[] = []
-      for (let scope = low - 1; scope >= 0; scope = parents[scope] as number) {
+      // A scope that begins at the entry is not around it.
+      for (let scope = firstAbove(entries, entry - 1) - 1; scope >= 0; scope = parents[scope] as number) {
         if ((ends[scope] as number) > entry) found.unshift(entries[scope] as number)
       }
       return found

@@ -1,6 +1,7 @@
 // Which compile unit an address belongs to: by .debug_aranges where that knows, as of programs that gcc made; clang and
 // rustc write none, then by the ranges in the first entry of every unit.
 import { readBytes } from '../byte-source.ts'
+import { firstAbove } from '../first-above.ts'
 import { type AbbreviationTable, readAbbreviation, readAbbreviations } from './abbreviations.ts'
 import { type Aranges, readAranges } from './aranges.ts'
 import { DwarfCursor } from './cursor.ts'
@@ -86,14 +87,8 @@ export class DwarfUnits {
   /** The unit that an offset of .debug_info is in. */
   holding(offset: number): DwarfUnit | undefined {
     this.offsets ??= this.readOffsets()
-    let low = 0
-    let high = this.offsets.length
-    while (low < high) {
-      const middle = (low + high) >>> 1
-      if ((this.offsets[middle] as number) <= offset) low = middle + 1
-      else high = middle
-    }
-    const unit = low === 0 ? undefined : this.unitAt(this.offsets[low - 1] as number)
+    const above = firstAbove(this.offsets, offset)
+    const unit = above === 0 ? undefined : this.unitAt(this.offsets[above - 1] as number)
     return unit && offset >= unit.first && offset < unit.end ? unit : undefined
   }
 
