@@ -191,7 +191,14 @@ export function startInventory({ node, criSocket, log, proc = '/proc', pollMs }:
       if (pids) pids.push(pid)
       else byId.set(id, [pid])
     }
-    return Promise.all([...byId.values()].map(async (pids) => ({ processes: await inspect(pids) })))
+    const matches = await Promise.all(
+      [...byId].map(async ([containerId, pids]) => {
+        // Who has ended since then is in no container any more.
+        const processes = await inspect(pids)
+        return { processes: processes.filter((each) => each.containerId === containerId) }
+      }),
+    )
+    return matches.filter(({ processes }) => processes.length > 0)
   }
 
   const outsiders = async (): Promise<WhoisMatch> => {

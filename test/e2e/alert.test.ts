@@ -237,7 +237,7 @@ ${['redis', 'bare', 'federate']
     expect(records.map(({ decisions }) => decisions[0]?.because)).toEqual([
       'by labels pod, container, namespace, node',
       `by label instance: it listens on ${address}`,
-      'by labels exported_pod, exported_container, exported_namespace, node',
+      'by labels exported_pod, exported_container, exported_namespace',
     ])
     expect((await up.client.get('/api/v1/incidents')).incidents).toHaveLength(1)
   })
