@@ -2,7 +2,7 @@
 // from the sample itself, and what a recorder says of it can be held against that.
 //
 //   burner steady 3              in burn_03, for ever
-//   burner forks 3 20            children that live for 20 ms of CPU each, one after another
+//   burner forks 3 20 [60]       children that live for 20 ms of CPU each, one after another, and 60 ms of rest
 //   burner execs 3 4 20 OTHER    20 ms in burn_03, then becomes OTHER, which does 20 ms in burn_04 and comes back
 //   burner serves FIFO           a child per line `3 500 [NAME]`: 500 ms in burn_03, in a thread of that name if given
 //   burner obeys FIFO            the same, but does it itself
@@ -89,7 +89,6 @@ static void serve(const char *path, int forks) {
   }
 }
 int main(int count, char **words) {
-  (void)count;
   const char *mode = words[1];
   if (!strcmp(mode, "serves")) serve(words[2], 1);
   if (!strcmp(mode, "obeys")) serve(words[2], 0);
@@ -98,6 +97,7 @@ int main(int count, char **words) {
   if (!strcmp(mode, "forks")) for (;;) {
     if (!fork()) { burn(index, atof(words[3])); _exit(0); }
     wait(NULL);
+    if (count > 4) usleep(1000 * atoi(words[4]));
   }
   if (!strcmp(mode, "execs")) {
     burn(index, atof(words[4]));
