@@ -58,13 +58,18 @@ const find = (findings: readonly Finding[], name: string): Uint8Array => {
   return found.bytes
 }
 const textOf = (bytes: Uint8Array): string => new TextDecoder().decode(bytes)
-/** What is in the /tmp that it shares with us, and bears its number or our name; the socket is the JVM's own. */
+const beganMs = Date.now()
+/**
+ * What is in the /tmp that it shares with us, and bears its number or our name; the socket is the JVM's own. What a run
+ * before this one left when it was killed is not ours.
+ */
 const leftIn = (folder: string, pid: number): string[] => {
   const uid = Number(/^Uid:\t(\d+)/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1])
   return readdirSync(folder).filter((name) => {
     if (name === `.attach_pid${pid}` || name === `perf-${pid}.map`) return true
     const isOurs = /^spikecam-[0-9a-z]{20}\.(?:jfr|hprof)$/.test(name)
-    return isOurs && lstatSync(`${folder}/${name}`, { throwIfNoEntry: false })?.uid === uid
+    const found = isOurs ? lstatSync(`${folder}/${name}`, { throwIfNoEntry: false }) : undefined
+    return found !== undefined && found.uid === uid && found.mtimeMs >= beganMs
   })
 }
 const top = async (bytes: Uint8Array) => topFunctions((await readProfile(bytes)).profile)
