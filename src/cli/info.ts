@@ -4,6 +4,7 @@ import { printNumber, printValue } from '../flame/value.ts'
 import { printBytes, printDurationMs, printShare } from '../lib/units.ts'
 import { isPartial } from '../profile/losses.ts'
 import type { Label, Profile } from '../profile/profile.ts'
+import { processKey } from '../profile/roots.ts'
 import { symbolQuality } from '../profile/symbol-quality.ts'
 import { firstEqualStack } from '../profile/unique-stacks.ts'
 import { sampleCount, spanOf, totalOf } from './describe-profile.ts'
@@ -78,11 +79,11 @@ function countThreads({ labelSets, samples }: Profile) {
   for (const row of new Set(samples.labels)) {
     const set = labelSets[row] ?? []
     const textOf = (key: string): string | undefined => printLabel(set.find((label) => label.key === key))
-    // A number that was given again is another process (ring/mark-owners.ts).
-    const pid = textOf('pid') && `${textOf('pid')} ${textOf('owner') ?? ''}`
+    const pid = textOf('pid')
+    const process = pid === undefined ? undefined : processKey(pid, set)
     const thread = textOf('tid') ?? textOf('java_thread')
-    if (pid !== undefined) counted.processes.add(pid)
-    if (thread !== undefined) counted.threads.add(`${pid} ${thread}`)
+    if (process !== undefined) counted.processes.add(process)
+    if (thread !== undefined) counted.threads.add(`${process} ${thread}`)
     const goroutine = textOf('goroutine')
     if (goroutine !== undefined) counted.goroutines.add(goroutine)
     const container = textOf('container') ?? textOf('cgroup')

@@ -65,7 +65,7 @@ export function rootFrames({ labelSets }: Profile, keys: FrameKeys, rootBy: Root
 }
 
 /** `4242`, `4242, owner 2`: a number that was given again is another process (ring/mark-owners.ts). */
-function processKey(pid: string, labels: readonly Label[]): string {
+export function processKey(pid: string, labels: readonly Label[]): string {
   const owner = labels.find(({ key }) => key === 'owner')?.num
   return owner === undefined ? pid : `${pid}, owner ${owner}`
 }

@@ -5,6 +5,7 @@ import { demangle } from './demangle.ts'
 import { type InlinedCalls, openInlinedCalls } from './dwarf/inlines.ts'
 import { addressOfOffset, type Elf, readElf } from './elf.ts'
 import { type ElfSymbols, readElfSymbols, readEmbeddedSymbols } from './elf-symbols.ts'
+import { firstAbove } from './first-above.ts'
 import { type FrameDetail, type GoTable, readGoTable } from './go-table.ts'
 import { pltRanges, readPltSymbols } from './plt-stubs.ts'
 
@@ -194,15 +195,8 @@ class ElfExecutable implements Executable {
   private isExpected(address: number): boolean {
     const { expected } = this
     if (!expected || expected[this.lastExpected] === address || expected[++this.lastExpected] === address) return true
-    let low = 0
-    let high = expected.length
-    while (low < high) {
-      const middle = (low + high) >>> 1
-      if ((expected[middle] as number) < address) low = middle + 1
-      else high = middle
-    }
-    this.lastExpected = low
-    return expected[low] === address
+    this.lastExpected = firstAbove(expected, address) - 1
+    return expected[this.lastExpected] === address
   }
 
   private open(): void {
