@@ -56,7 +56,9 @@ describe.skipIf(!isHere)('Go pprof', () => {
     expect(result).toMatchObject({ outcome: 'ok', probe: 'go-pprof' })
     expect(result.message).toBe(`http://127.0.0.1:${server.ports[2]}/debug/pprof/ (found among 3 listening)`)
     const { profile } = await readProfile(bytesOf(findings, 'cpu.pb.gz'))
-    expect(topFunctions(profile).functions[0]?.function).toBe('main.burnInNamedFunction')
+    // On a full machine it is preempted about as often as it is sampled: runtime.asyncPreempt, called by it.
+    const own = topFunctions(profile).functions.filter((each) => !each.function.startsWith('runtime.'))
+    expect(own[0]?.function).toBe('main.burnInNamedFunction')
     // On a busy machine Go begins and ends it later than it was asked to.
     expect(Number(profile.durationNanos) / 1e6).toBeGreaterThan(500)
     expect(Number(profile.durationNanos) / 1e6).toBeLessThan(tookMs)

@@ -60,7 +60,9 @@ describeOnNode(
       const cpu = await ask(app, 'cpu', {}, 1000)
       expect(cpu.result.outcome).toBe('ok')
       const { profile } = await readProfile(cpu.findings[0]!.bytes)
-      expect(topFunctions(profile).functions[0]?.function).toBe('main.burnInNamedFunction')
+      // On a full machine it is preempted about as often as it is sampled: runtime.asyncPreempt, called by it.
+      const own = topFunctions(profile).functions.filter((each) => !each.function.startsWith('runtime.'))
+      expect(own[0]?.function).toBe('main.burnInNamedFunction')
       const goroutines = await ask(app, 'goroutines')
       expect(textOf(goroutines.findings, 'goroutines.txt')).toContain('goroutine 1 [')
 
