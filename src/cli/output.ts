@@ -13,6 +13,7 @@ import {
   writeSync,
 } from 'node:fs'
 import { dirname, join } from 'node:path'
+import { directionMarks } from '../lib/direction-marks.ts'
 import { Failure } from '../model/errors.ts'
 
 export const forms = ['json', 'yaml', 'wide', 'name'] as const
@@ -39,7 +40,7 @@ export function readOutput(text: string | undefined, allowed: readonly Form[], {
  * What a terminal obeys instead of showing it: escape sequences (ECMA-48), and marks that turn the direction of writing.
  * Names of threads, alerts and functions are whatever somebody made them.
  */
-const obeyed = /(?![\t\n])[\p{Cc}\u202a-\u202e\u2066-\u2069]/gu
+const obeyed = new RegExp(`(?![\\t\\n])[\\p{Cc}${directionMarks}]`, 'gu')
 
 export const forTerminal = (text: string): string => text.replace(obeyed, '\ufffd')
 

@@ -97,6 +97,7 @@ export function threadsView(profile: Profile, request: ViewRequest, target: Targ
   const isTarget = sampleLabelTest(profile, { kind: 'target', target })
   const ownersOf = ownersByPid(profile)
   const rows = new Map<string, ThreadsAnswer['rows'][number]>()
+  const readCount = sampleCounter(profile)
   const readValue = int64Reader(profile.samples.values[profile.defaultType] as BigInt64Array)
   for (let sample = 0; sample < profile.samples.length; sample++) {
     const isDuring = during.filter(sample)
@@ -130,7 +131,7 @@ export function threadsView(profile: Profile, request: ViewRequest, target: Targ
       rows.set(key, row)
     }
     if (isDuring) {
-      row.samples++
+      row.samples += readCount(sample)
       row.value += readValue(sample)
     }
     if (isBefore && base) row.baseValue = (row.baseValue ?? 0) + readValue(sample) * base.scale
@@ -148,6 +149,19 @@ export function viewProfile(profile: Profile, request: ViewRequest): Profile {
   return selectSamples(profile, sampleFilter(profile, request.who, request.range))
 }
 
+/** A row may stand for several samples of equal stack, labels and time; profiles that count them say how many. */
+function sampleCounter({ sampleTypes, samples }: Profile): (row: number) => number {
+  const counts = sampleTypes.findIndex(({ type, unit }) => type === 'samples' && unit === 'count')
+  return counts < 0 ? () => 1 : int64Reader(samples.values[counts] as BigInt64Array)
+}
+
+function countSamples(profile: Profile): number {
+  const readCount = sampleCounter(profile)
+  let count = 0
+  for (let row = 0; row < profile.samples.length; row++) count += readCount(row)
+  return count
+}
+
 interface Side {
   readonly filter: (sample: number) => boolean
   readonly samples: number
@@ -157,8 +171,7 @@ interface Side {
 function side(profile: Profile, request: ViewRequest, range: TimeRange): Side {
   const filter = sampleTest(profile, sampleFilter(profile, request.who, range))
   const readValue = int64Reader(profile.samples.values[profile.defaultType] as BigInt64Array)
-  const counts = profile.sampleTypes.findIndex(({ type, unit }) => type === 'samples' && unit === 'count')
-  const readCount = counts < 0 ? () => 1 : int64Reader(profile.samples.values[counts] as BigInt64Array)
+  const readCount = sampleCounter(profile)
   let samples = 0
   let value = 0
   for (let sample = 0; sample < profile.samples.length; sample++) {
@@ -195,7 +208,7 @@ function requireSamples({ samples }: Side, profile: Profile, { who }: ViewReques
   const whose = who.kind === 'all' ? 'anything' : `the ${who.kind}`
   throw new Failure(
     'EMPTY',
-    `no sample of ${whose} in this range; the whole recording has ${profile.samples.length} of everything on the node${hadBy && `; ${hadBy}`}`,
+    `no sample of ${whose} in this range; the whole recording has ${countSamples(profile)} of everything on the node${hadBy && `; ${hadBy}`}`,
   )
 }
 

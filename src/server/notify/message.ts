@@ -1,5 +1,6 @@
 // What a notification says: the fields that templates know, and the same as text for people.
 import { readableName } from '../../flame/label.ts'
+import { directionMarks } from '../../lib/direction-marks.ts'
 import { printDurationMs, printShare } from '../../lib/units.ts'
 import type { Incident } from '../../model/incident.ts'
 import { printTarget, type Target } from '../../model/target.ts'
@@ -107,12 +108,14 @@ const printIso = (ms: number): string => new Date(ms).toISOString()
 
 const lineOf = (text: string | undefined): string | undefined => (text === undefined ? undefined : oneLine(text))
 
+const obeyed = new RegExp(`[\\p{Cc}\\s${directionMarks}]+`, 'gu')
+
 /**
  * Command lines and names of functions are whatever somebody made them: no line ends, no control characters, none that
  * turn the direction of writing, no novels.
  */
 function oneLine(text: string): string {
-  const clean = text.replace(/[\p{Cc}\s\u202a-\u202e\u2066-\u2069]+/gu, ' ').trim()
+  const clean = text.replace(obeyed, ' ').trim()
   return clean.length > mostCharacters ? `${clean.slice(0, mostCharacters - 1)}…` : clean
 }
 
