@@ -3,6 +3,7 @@ import { printNumber, printValue } from '../flame/value.ts'
 import { printDurationMs, printShare } from '../lib/units.ts'
 import { int64At, wordsOf } from '../profile/int64.ts'
 import type { Profile } from '../profile/profile.ts'
+import { sampleCounts, sumOf } from '../profile/sample-counts.ts'
 import { symbolQuality } from '../profile/symbol-quality.ts'
 import { printTime } from './print-time.ts'
 
@@ -12,8 +13,9 @@ export function describeProfile(profile: Profile, sampleType: number, total: num
   const { startMs, durationMs } = spanOf(profile)
   const over = durationMs === undefined ? '' : ` over ${printDurationMs(durationMs)}`
   const from = startMs === undefined ? '' : ` from ${printTime(startMs)}`
-  const count = sampleCount(profile)
-  const isCount = type?.type === 'samples'
+  const count = sampleCount(profile, sampleType)
+  // Twelve goroutines in twelve samples say it twice.
+  const isCount = type?.unit === 'count' && count === totalOf(profile, sampleType)
   const samples = count === undefined || isCount ? '' : ` in ${printNumber(count)} sample${count === 1 ? '' : 's'}`
   return `${type?.type ?? 'values'}: ${printValue(total, type?.unit ?? '')}${samples}${over}${from}`
 }
@@ -26,14 +28,10 @@ export function describeLosses(profile: Profile): string {
   return parts.join(' · ')
 }
 
-/**
- * How often was looked: where a format counts it, or keeps every sample as a row with its time; undefined in those that
- * only have sums per stack, such as heap profiles.
- */
-export function sampleCount(profile: Profile): number | undefined {
-  const counted = profile.sampleTypes.findIndex(({ type, unit }) => type === 'samples' && unit === 'count')
-  if (counted >= 0) return totalOf(profile, counted)
-  return profile.samples.offsetMs ? profile.samples.length : undefined
+/** How many samples the values are of; undefined where the format does not say, as of delays at mutexes. */
+export function sampleCount(profile: Profile, sampleType: number): number | undefined {
+  const counts = sampleCounts(profile, sampleType)
+  return counts && sumOf(counts)
 }
 
 /** Absent where the format does not know. */

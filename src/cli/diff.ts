@@ -34,7 +34,7 @@ export async function runDiff({ args, options, given }: Config): Promise<number>
   if (output) {
     const rows = functions.map(({ kind: _, ...change }) => ({ ...change, unit }))
     await writeForm(given.has('limit') ? rows.slice(0, options.limit) : rows, output.form as 'json' | 'yaml')
-  } else await writeOut(renderChanges(functions, { before, after, limit: options.limit }))
+  } else await writeOut(renderChanges(functions, { before, after, limit: options.limit, canMark: scale !== undefined }))
   return exitOf(before.profile, after.profile)
 }
 
@@ -59,7 +59,7 @@ function refuseDifferentTypes(before: Side, after: Side): void {
 
 /** Absent where the number of samples is not known: then nothing can be said about chance. */
 function scaleOf(before: Side, after: Side, [base, tree]: [CallTree, CallTree]): SampleScale | undefined {
-  const counts = [sampleCount(before.profile), sampleCount(after.profile)]
+  const counts = [before, after].map(({ profile, sampleType }) => sampleCount(profile, sampleType))
   if (!counts[0] || !counts[1]) return undefined
   // Both weigh the same after scaling, so one sample of `before` weighs as many of `after`.
   return { perSample: tree.total[0]! / counts[1], baseFactor: base.total[0] ? counts[1] / counts[0] : 1 }
@@ -67,7 +67,7 @@ function scaleOf(before: Side, after: Side, [base, tree]: [CallTree, CallTree]):
 
 function renderChanges(
   changes: readonly ChangedFunction[],
-  { before, after, limit }: { before: Side; after: Side; limit: number },
+  { before, after, limit, canMark }: { before: Side; after: Side; limit: number; canMark: boolean },
 ): string {
   const right = { align: 'right' as const }
   const columns = [
@@ -97,7 +97,9 @@ function renderChanges(
     `before  ${before.name}: ${describe(before)}`,
     `after   ${after.name}: ${describe(after)}`,
     'Shares of each profile, by what functions used themselves; TOTAL is the change with what they called.',
-    '* is more than chance.',
+    canMark
+      ? '* is more than chance.'
+      : 'What is more than chance is not marked: the profiles do not say how many samples their values are of.',
     '',
     renderTable(columns, rows).trimEnd(),
     ...(rest > 0 ? [`… and ${rest} more functions; --limit ${changes.length} shows all.`] : []),

@@ -7,7 +7,7 @@ import type { Label, Profile } from '../profile/profile.ts'
 import { processKey } from '../profile/roots.ts'
 import { symbolQuality } from '../profile/symbol-quality.ts'
 import { firstEqualStack } from '../profile/unique-stacks.ts'
-import { sampleCount, spanOf, totalOf } from './describe-profile.ts'
+import { spanOf, totalOf } from './describe-profile.ts'
 import { readOutput, writeForm, writeOut } from './output.ts'
 import { printTime } from './print-time.ts'
 import { viewProfile } from './profile-view.ts'
@@ -31,7 +31,7 @@ type Facts = ReturnType<typeof factsOf>
 function factsOf({ name, format, sizeBytes, profile }: ReadProfile) {
   const { startMs, durationMs } = spanOf(profile)
   const quality = symbolQuality(profile)
-  const samples = sampleCount(profile)
+  const samples = countSamples(profile)
   const { periodType } = profile
   return {
     file: name,
@@ -67,6 +67,16 @@ function factsOf({ name, format, sizeBytes, profile }: ReadProfile) {
 }
 
 const shareOf = (part: number, whole: number): number => (whole > 0 ? part / whole : 0)
+
+/**
+ * How often was looked: where a format counts it, or keeps every sample as a row with its time; undefined in those that
+ * only have sums per stack, such as heap profiles.
+ */
+function countSamples(profile: Profile): number | undefined {
+  const counted = profile.sampleTypes.findIndex(({ type, unit }) => type === 'samples' && unit === 'count')
+  if (counted >= 0) return totalOf(profile, counted)
+  return profile.samples.offsetMs ? profile.samples.length : undefined
+}
 
 function countStacks({ stacks, samples }: Profile): number {
   const first = firstEqualStack(stacks)

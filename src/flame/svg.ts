@@ -31,7 +31,7 @@ export interface SvgOptions {
   readonly subtitle?: string
   /** One line at the bottom: samples, losses, share without symbols, event, host, time, version of the tool. */
   readonly provenance?: string
-  /** For trees with a baseline: how much one sample is worth, to tell news from noise. */
+  /** For trees with a baseline: how much one sample is worth, to tell news from noise; absent where nobody knows. */
   readonly scale?: SampleScale
   /** Colour by change when the tree has a baseline; true unless said otherwise. */
   readonly colorByChange?: boolean
@@ -104,7 +104,7 @@ function header(options: SvgOptions, width: number, isDiff: boolean, tree: CallT
       cut(options.subtitle ?? '', (width - 24) / (12 * 0.602)),
       `font-size="12" class="faint" fill="${surfaces.light.faint}"`,
     ),
-    `<g transform="translate(12 58)">${isDiff ? changeLegend() : originLegend(tree)}</g>`,
+    `<g transform="translate(12 58)">${isDiff ? changeLegend(options.scale !== undefined) : originLegend(tree)}</g>`,
     // Shown by the script: without it there is nothing to click.
     `<g id="controls" display="none"><text id="matched" x="${width - 330}" y="26" text-anchor="end"></text>` +
       `<foreignObject x="${width - 320}" y="9" width="220" height="28"><input xmlns="http://www.w3.org/1999/xhtml" id="search" type="search" placeholder="search: text or regex  ( / )" aria-label="search functions"/></foreignObject>` +
@@ -129,7 +129,7 @@ function originLegend(tree: CallTree): string {
     .join('')
 }
 
-function changeLegend(): string {
+function changeLegend(knowsChance: boolean): string {
   const palette = changePalette('light')
   let x = 0
   const word = (text: string): string => {
@@ -145,7 +145,16 @@ function changeLegend(): string {
   const left = word('less than before')
   const middle = scale()
   x += 8
-  return left + middle + word('more than before') + word('· grey: no change that the samples could prove')
+  return (
+    left +
+    middle +
+    word('more than before') +
+    word(
+      knowsChance
+        ? '· grey: no change that the samples could prove'
+        : '· how many samples there were is not known: it may be chance',
+    )
+  )
 }
 
 const swatch = (x: number, at: number, palette: Palette): string =>
@@ -165,7 +174,6 @@ function boxes(
   const textOf = frameTexts(tree)
   const amountOf = amounts(tree, whole)
   const selfOf = remembered((value) => printValue(value, tree.unit))
-  const noScale: SampleScale = { perSample: 1, baseFactor: 1 }
   const out: string[] = []
   for (let i = 0; i < shown.length; i++) {
     const id = shown.node[i]!
@@ -191,7 +199,7 @@ function boxes(
       const before = tree.base?.total[id] ?? 0
       const during = tree.total[id]!
       color = isDiff
-        ? changeColor(during, before, isSignificant(during, before, options.scale ?? noScale))
+        ? changeColor(during, before, options.scale === undefined || isSignificant(during, before, options.scale))
         : colors!(frame)
       label = texts.label(Math.floor((boxWidth - 6) / charPx))
       title = `${texts.title}\ntotal ${amountOf(id)}, self ${selfOf(tree.self[id]!)}`

@@ -6,6 +6,7 @@ import { toNumbers } from './int64.ts'
 import { checkCompatible, mergeProfiles } from './merge.ts'
 import { pickSamples } from './pick-samples.ts'
 import type { Label, Profile } from './profile.ts'
+import { sampleCounts } from './sample-counts.ts'
 import { deviations, isSignificant } from './significance.ts'
 import { type TopFunction, topFunctions } from './top.ts'
 
@@ -27,7 +28,7 @@ export interface ChangedFunction {
   /** During minus before, in shares: 0.25 is 25 percentage points more. */
   readonly selfChange: number
   readonly totalChange: number
-  /** Whether the change of self or total is more than chance. */
+  /** Whether the change of self or total is more than chance; false where nothing says how many samples there were. */
   readonly isSignificant: boolean
   /** Standard deviations of the clearer of the two; 0 where there are too few samples to say. */
   readonly deviations: number
@@ -103,17 +104,10 @@ function countBoth(profile: Profile, sampleType: number): Counted {
   return { values: byName(values), valueTotal: values.total, counts: byName(counts), countTotal: counts.total }
 }
 
-/** The profile with one column: how many samples were taken for each row. */
+/** The profile with one column: how many samples were taken for each row; of none where that is not known. */
 function withCounts(profile: Profile, sampleType: number): Profile {
-  const { samples, sampleTypes, period, periodType } = profile
-  const counted = sampleTypes.findIndex(({ type, unit }) => type === 'samples' && unit === 'count')
-  const wanted = sampleTypes[sampleType]
-  let column: BigInt64Array
-  if (counted >= 0) column = samples.values[counted]!
-  else if (period > 0n && wanted?.type === periodType?.type && wanted?.unit === periodType?.unit) {
-    // One sample per period of the same unit, such as 10 ms of CPU.
-    column = samples.values[sampleType]!.map((value) => value / period)
-  } else column = new BigInt64Array(samples.length).fill(1n)
+  const { samples } = profile
+  const column = sampleCounts(profile, sampleType) ?? new BigInt64Array(samples.length)
   return { ...profile, sampleTypes: [{ type: 'samples', unit: 'count' }], samples: { ...samples, values: [column] } }
 }
 
