@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import { DuckDBInstance } from '@duckdb/node-api'
 import { expect, test } from 'vitest'
 import { describeCatalog } from '../../test/catalog-conformance.ts'
-import { makeIncident } from '../../test/nouns.ts'
+import { makeIncident, someMs } from '../../test/nouns.ts'
 import { temporaryFolder } from '../../test/temporary-folder.ts'
 import { catalogSchema, openDuckdbCatalog } from './duckdb-catalog.ts'
 
@@ -90,5 +90,57 @@ test('a row of no known form is told, and the others are listed', async () => {
   expect((await catalog.listIncidents({ limit: 9 })).map(({ id }) => id)).toEqual(['inc-good'])
   expect(problems).toEqual(['row inc-bad of incidents in the catalog is of no known form'])
   await expect(catalog.incident('inc-bad')).rejects.toMatchObject({ code: 'DATA_DAMAGED' })
+  await catalog.close()
+})
+
+/** Changes a file that no catalog has open. */
+async function changeFile(path: string, ...statements: string[]): Promise<void> {
+  const instance = await DuckDBInstance.create(path)
+  const connection = await instance.connect()
+  for (const sql of statements) await connection.run(sql)
+  connection.closeSync()
+  instance.closeSync()
+}
+
+test('incidents that an earlier version wrote are found by words and times, and one of no known form stays', async () => {
+  const path = fileOf('earlier')
+  const first = await openDuckdbCatalog(path)
+  await first.updateIncident('inc-long', () => makeIncident({ id: 'inc-long', noticedMs: 1000, endedMs: 9000 }))
+  await first.close()
+  await changeFile(
+    path,
+    // More than are changed at once.
+    `INSERT INTO incidents SELECT i.* REPLACE ('inc-' || k AS id, replace(doc, 'inc-long', 'inc-' || k) AS doc)
+     FROM incidents i, range(1000, 1201) t(k)`,
+    `UPDATE incidents SET doc = 'null' WHERE id = 'inc-1000'`,
+    // As schema 3 has it.
+    ...['onset_ms', 'ended_ms', 'evidence_ms', 'words'].map((name) => `ALTER TABLE incidents DROP COLUMN ${name}`),
+    `UPDATE meta SET value = '3' WHERE key = 'schema'`,
+  )
+  const catalog = await openDuckdbCatalog(path)
+  const found = async (filter: object) => (await catalog.listIncidents({ limit: 999, ...filter })).map(({ id }) => id)
+  expect(await found({ text: 'INC-1200' })).toEqual(['inc-1200'])
+  expect(await found({ text: 'inc-1' })).toHaveLength(200)
+  expect(await found({ fromMs: 8999, text: 'inc-long' })).toEqual(['inc-long'])
+  expect(await found({ fromMs: 9001, text: 'inc-long' })).toEqual([])
+  expect(await found({ toMs: someMs - 1_000_000, text: 'inc-long' })).toEqual([])
+  await catalog.close()
+})
+
+test('thousands of incidents are searched and listed within the memory that a catalog has', async () => {
+  const path = fileOf('many')
+  const first = await openDuckdbCatalog(path)
+  const names = Array.from({ length: 20 }, (_, i) => `f${i}${'<T>'.repeat(330)}`) // as long as names of C++ may be
+  const top = names.map((name) => ({ function: name, selfShare: 0, totalShare: 0 }))
+  await first.updateIncident('inc-0', () => makeIncident({ id: 'inc-0', top }))
+  await first.close()
+  await changeFile(
+    path,
+    `INSERT INTO incidents SELECT i.* REPLACE ('inc-' || k AS id, at_ms - k AS at_ms) FROM incidents i, range(1, 2100) t(k)`,
+  )
+  const catalog = await openDuckdbCatalog(path)
+  expect(await catalog.listIncidents({ limit: 51 })).toHaveLength(51)
+  expect(await catalog.listIncidents({ limit: 1, text: 'inc-0 f19' })).toHaveLength(1)
+  expect(await catalog.listIncidents({ limit: 51, fromMs: 1, toMs: someMs })).toHaveLength(51)
   await catalog.close()
 })

@@ -8,8 +8,8 @@ import { syncFile, syncFolder } from './durable.ts'
 
 export type Row = Record<string, Json>
 
-/** Steps from one schema version to the next: step i leads from version i to i + 1. */
-export type Migrations = readonly (readonly string[])[]
+/** Steps from one schema version to the next, each one transaction: step i leads from version i to i + 1. */
+export type Migrations = readonly (readonly (string | ((statement: Statement) => Promise<void>))[])[]
 
 export interface Database {
   /** Rows of a query, as committed. */
@@ -150,12 +150,16 @@ async function migrate(connection: DuckDBConnection, migrations: Migrations, pat
       { details: { schema: version, known: migrations.length } },
     )
   }
-  if (version === migrations.length) return
-  await transaction(connection, async (statement) => {
-    for (const step of migrations.slice(version)) for (const sql of step) await statement(sql)
-    await statement(`DELETE FROM meta WHERE key = 'schema'`)
-    await statement(`INSERT INTO meta VALUES ('schema', $1)`, [String(migrations.length)])
-  })
+  for (let next = version; next < migrations.length; next++) {
+    await transaction(connection, async (statement) => {
+      for (const work of migrations[next] as Migrations[number]) {
+        if (typeof work === 'string') await statement(work)
+        else await work(statement)
+      }
+      await statement(`DELETE FROM meta WHERE key = 'schema'`)
+      await statement(`INSERT INTO meta VALUES ('schema', $1)`, [String(next + 1)])
+    })
+  }
 }
 
 async function transaction<T>(connection: DuckDBConnection, work: (statement: Statement) => Promise<T>): Promise<T> {
