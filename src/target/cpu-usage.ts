@@ -7,7 +7,7 @@
 import { closeSync, openSync, readdirSync, readFileSync, readlinkSync, readSync } from 'node:fs'
 import type { Target } from '../model/target.ts'
 import { type CgroupView, openCgroupView } from './cgroup-view.ts'
-import { printCommandLine } from './command-line.ts'
+import { readCommandLine } from './command-line.ts'
 import { parseProcCgroup } from './container-cgroup.ts'
 import type { CpuLimits } from './container-counters.ts'
 import { ContainerUsage, type UsageNow, type UsageReading } from './container-usage.ts'
@@ -353,7 +353,7 @@ export class CpuUsage {
     try {
       const stat = readFileSync(`${this.#proc}/${pid}/stat`)
       target.comm = parseComm(stat, stat.length)
-      target.cmdline = printCommandLine(readFileSync(`${this.#proc}/${pid}/cmdline`, 'utf8'))
+      target.cmdline = readCommandLine(pid, this.#proc)
       target.cgroup = cgroupOf(readFileSync(`${this.#proc}/${pid}/cgroup`, 'utf8'), this.#cgroups.absolute)
       target.exe = readlinkSync(`${this.#proc}/${pid}/exe`)
     } catch {

@@ -2,7 +2,7 @@
 // the container its cgroup lies in.
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { printCommandLine } from './command-line.ts'
+import { readCommandLine } from './command-line.ts'
 import { containerOfPath, parseProcCgroup } from './container-cgroup.ts'
 import { type ProcStat, parseComm, parseProcStat } from './proc-stat.ts'
 
@@ -77,7 +77,7 @@ export function readProcess(
   const before = readStat(pid, proc)
   if (!before) return undefined
   try {
-    const cmdline = printCommandLine(readFileSync(`${proc}/${pid}/cmdline`, 'utf8'))
+    const cmdline = readCommandLine(pid, proc)
     const cgroup = cgroupOf(readFileSync(`${proc}/${pid}/cgroup`, 'utf8'), absolute)
     // `NSpid: 4242 17 1`, outermost namespace first (proc_pid_status(5)).
     const nsPids = /^NSpid:\s+(.+)$/m.exec(readFileSync(`${proc}/${pid}/status`, 'utf8'))?.[1]?.split(/\s+/)
