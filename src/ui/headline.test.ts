@@ -36,6 +36,7 @@ const slice = (lines: string[]): Slice => ({
   beforeSamples: 12,
   perSample: second / 99,
   baseFactor: 6.1 / 15,
+  ofChildren: 0,
   isOfNode: true,
 })
 
@@ -85,6 +86,15 @@ test('in a flat profile the last function that still holds a third says where th
 
 test('a spike of which there are no samples is told as the watcher saw it', () => {
   expect(headlineOf(incident, { ...slice(['main 0 0']), samples: 0 }).did).toBe('burned 1.10 cores for 6.1 s')
+})
+
+test('what its children burned is told apart from what it burned itself, which is all that the chart shows', () => {
+  const family = slice([`main;compile ${6.1 * second} 0`, `main;spawn ${1.22 * second} 0`])
+  const did = (ofChildren: number) => headlineOf(incident, { ...family, ofChildren }).did
+  expect(did(6.1 * second)).toBe('burned 1.20 cores with its children (0.20 alone) for 6.1 s')
+  expect(did(7.32 * second)).toBe('burned 1.20 cores with its children (0 alone) for 6.1 s')
+  // One `date` that it called is not worth a word.
+  expect(did(0.06 * second)).toBe('burned 1.20 cores for 6.1 s')
 })
 
 test('what waited for its neighbours says how much more it wanted', () => {

@@ -12,7 +12,7 @@ import type { Slice } from './slice.ts'
 export interface Headline {
   /** `node app.js (pid 4242)` */
   readonly who: string
-  /** `burned 1.02 cores for 6.1 s`, `is burning 1.02 cores` */
+  /** `burned 1.02 cores for 6.1 s`, `is burning 1.28 cores with its children (0.60 alone)` */
   readonly did: string
   /** Heaviest function by self time; undefined while there is no profile. */
   readonly function: { readonly name: string; readonly module: string; readonly share: string } | undefined
@@ -44,7 +44,8 @@ export function headlineOf(incident: Incident, slice: Slice | undefined): Headli
   const hasEpisode = incident.trigger.kind === 'spike' || incident.trigger.kind === 'alert'
   const baseline = slice && base !== undefined ? coresOf(base, slice.tree.unit, slice.duringMs) : spike?.baselineCores
   const lasted = incident.endedMs === undefined ? undefined : printDurationMs(incident.endedMs - incident.onsetMs)
-  const amount = cores === undefined ? 'the CPU' : printCores(cores)
+  const alone = slice && hasChildren(slice) ? ` with its children (${printAlone(slice)})` : ''
+  const amount = cores === undefined ? 'the CPU' : `${printCores(cores)}${alone}`
   // Without it nobody would see why so little was worth an incident.
   const wanting = spike?.waitingCores ? `, waiting for ${printCores(spike.waitingCores)} more` : ''
   return {
@@ -116,6 +117,16 @@ function commonRoot({ tree }: Slice): Headline['function'] {
     share: printShare(tree.total[node]!, tree.total[0] ?? 0),
   }
 }
+
+/** Less than this of the CPU is not worth a word. */
+const leastChildren = 0.02
+
+/** True where what the target forked used CPU too, which the chart of the target alone does not have. */
+export const hasChildren = ({ ofChildren, tree }: Slice): boolean => ofChildren > (tree.total[0] ?? 0) * leastChildren
+
+/** `0.60 alone`: what the chart shows of it. */
+const printAlone = ({ ofChildren, tree, duringMs }: Slice): string =>
+  `${printCores(coresOf((tree.total[0] ?? 0) - ofChildren, tree.unit, duringMs)).replace(/ cores?$/, '')} alone`
 
 /** CPU time over a span as cores: 1 = one core busy all the time; 0 for units that are no time. */
 export function coresOf(value: number, unit: string, spanMs: number): number {

@@ -4,10 +4,11 @@ import type { IncidentDetail } from '../api/shapes.ts'
 import { printDurationMs } from '../lib/units.ts'
 import { printTarget } from '../model/target.ts'
 import { CapturePicker } from './capture-picker.tsx'
+import { useSource } from './client-context.tsx'
 import { Downloads } from './downloads.tsx'
 import { isStacks, shortName } from './evidence-file.ts'
 import { FlamePanel } from './flame-panel.tsx'
-import { coresOf, headlineOf } from './headline.ts'
+import { coresOf, hasChildren, headlineOf } from './headline.ts'
 import { IncidentHead } from './incident-head.tsx'
 import { NoProfile } from './no-profile.tsx'
 import { NotesPanel } from './notes-panel.tsx'
@@ -15,6 +16,7 @@ import { ProbesPanel } from './probes-panel.tsx'
 import { qualityFacts } from './quality.ts'
 import { QualityLine } from './quality-line.tsx'
 import { useIncident } from './queries.ts'
+import { useLinkHandler } from './router.ts'
 import type { TimeRange } from './slice.ts'
 import { TimePicker } from './time-picker.tsx'
 import { Timeline } from './timeline.tsx'
@@ -26,18 +28,30 @@ import { WhoPicker } from './who-picker.tsx'
 
 export function IncidentPage({ id, isLive }: { id: string; isLive: boolean }) {
   const detail = useIncident(id, isLive)
-  if (detail.error) {
+  const { saved } = useSource()
+  const onClick = useLinkHandler()
+  // What is there stays there while the server is away: somebody reads it.
+  if (detail.error && !detail.data) {
     return (
       <main>
-        <Trouble error={detail.error} doing="Loading the incident" />
+        <Trouble error={detail.error} doing="Loading the incident">
+          {!saved && (
+            <p>
+              <a href="/" onClick={onClick}>
+                All incidents
+              </a>
+            </p>
+          )}
+        </Trouble>
       </main>
     )
   }
   if (!detail.data) return <p className="wait">Loading the incident…</p>
-  return <Incident detail={detail.data} />
+  return <Incident detail={detail.data} error={detail.error} />
 }
 
-function Incident({ detail }: { detail: IncidentDetail }) {
+/** @param error why there is no news of it */
+function Incident({ detail, error }: { detail: IncidentDetail; error: Error | null }) {
   const { incident } = detail
   const [view, changeView] = useView()
   const { capture, files, artifact, profile, desk, ranges, series, slice, whole, processes } = useEvidence(detail, view)
@@ -58,6 +72,7 @@ function Incident({ detail }: { detail: IncidentDetail }) {
 
   return (
     <main className="incident">
+      {error && <Trouble error={error} doing="Asking the server for news" />}
       <IncidentHead detail={detail} capture={capture} headline={headline} />
       <NotesPanel detail={detail} />
       <section className="chart" aria-label="Timeline">
@@ -71,7 +86,10 @@ function Incident({ detail }: { detail: IncidentDetail }) {
           onBrush={onBrush}
         />
         <p className="chart-note">
-          <span className="key target">{printTarget(incident.target)}</span>
+          <span className="key target">
+            {printTarget(incident.target)}
+            {whole.data && hasChildren(whole.data) && ' alone'}
+          </span>
           <span className="key machine">whole node</span>
           {capture?.ringHz && capture.boundaryMs !== capture.fromMs && (
             <span className="key ring">stacks at {capture.ringHz} Hz</span>

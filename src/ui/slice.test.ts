@@ -125,6 +125,9 @@ test('who had a PID before, and who has it since, are rows of their own, and eac
     const { tree } = sliceProfile(timed, { ...asked, who })
     return tree.frames.name.filter((name, row) => name !== 'main' && tree.frame.includes(row)).sort()
   }
+  const { tree, ofChildren } = sliceProfile(timed, { ...asked, who: { kind: 'target' } })
+  expect([tree.total[0], ofChildren]).toEqual([200, 100])
+  expect(sliceProfile(timed, { ...asked, who: { kind: 'process', pid: 10 } }).ofChildren).toBe(0)
   expect(functions({ kind: 'process', pid: 50, owner: 1 })).toEqual(['earlier'])
   expect(functions({ kind: 'process', pid: 50, owner: 2 })).toEqual(['deeper', 'later'])
   expect(functions({ kind: 'process', pid: 50 })).toEqual(['deeper', 'later'])

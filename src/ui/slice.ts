@@ -39,6 +39,8 @@ export interface Slice {
   readonly perSample: number
   /** What baseline values were multiplied with. */
   readonly baseFactor: number
+  /** Of the total, what processes had that the target forked: its own usage, as the chart shows it, is without them. */
+  readonly ofChildren: number
   /** CPU of everybody on the node, by the clock; else what a program or the kernel told of one process. */
   readonly isOfNode: boolean
 }
@@ -81,21 +83,19 @@ export function sliceProfile(profile: Profile, request: SliceRequest): Slice {
     : Number(profile.durationNanos) / 1e6 || during.toMs - during.fromMs
   const whole = after.tree.total[0] ?? 0
   const perSample = after.samples > 0 ? whole / after.samples : Number(profile.period) || 1
+  const shown = { ...after, duringMs, perSample, isOfNode }
   if (!before || before.toMs <= before.fromMs || !hasClock(profile)) {
-    return { ...after, duringMs, beforeMs: undefined, beforeSamples: 0, perSample, baseFactor: 1, isOfNode }
+    return { ...shown, beforeMs: undefined, beforeSamples: 0, baseFactor: 1 }
   }
   const beforeMs = before.toMs - before.fromMs
   const baseFactor = duringMs / beforeMs
   const base = oneSide(profile, request, before)
   return {
+    ...shown,
     tree: diffTrees(base.tree, after.tree, { baseScale: baseFactor }),
-    samples: after.samples,
-    duringMs,
     beforeMs,
     beforeSamples: base.samples,
-    perSample,
     baseFactor,
-    isOfNode,
   }
 }
 
@@ -105,20 +105,39 @@ const hasClock = ({ samples, timeNanos }: Profile): boolean => samples.offsetMs 
 /** A profile without PIDs is one that the target made of itself. */
 const hasPids = ({ labelSets }: Profile): boolean => labelSets.some((set) => set.some(({ key }) => key === 'pid'))
 
-function oneSide(profile: Profile, request: SliceRequest, range: TimeRange): { tree: CallTree; samples: number } {
+function oneSide(
+  profile: Profile,
+  request: SliceRequest,
+  range: TimeRange,
+): Pick<Slice, 'tree' | 'samples' | 'ofChildren'> {
   const isWanted = sampleTest(profile, sampleFilter(profile, request, range))
   const isInStack = stackTest(profile, request)
+  const isOfChild = childTest(profile, request)
   const countOf = sampleCounter(profile)
+  const readValue = valueReader(profile)
   let samples = 0
+  let ofChildren = 0
   const filter = (sample: number): boolean => {
     const isTaken = isWanted(sample) && isInStack(sample)
     if (isTaken) samples += countOf(sample)
+    if (isTaken && isOfChild(sample)) ofChildren += readValue(sample)
     return isTaken
   }
   const rootBy = request.who.kind === 'all' ? 'process' : 'none'
   const tree = buildCallTree(profile, { filter, rootBy })
-  return { tree, samples }
+  return { tree, samples, ofChildren }
 }
+
+/** Of samples of the target. A container is measured as a whole; a process alone, while its samples are those of its family. */
+function childTest({ labelSets, samples }: Profile, { who, target }: SliceRequest): (sample: number) => boolean {
+  if (who.kind !== 'target' || target.kind !== 'process') return () => false
+  const own = String(target.pid)
+  const isOfChild = labelSets.map((labels) => (labelText(labels, 'pid') ?? own) !== own)
+  return (sample) => isOfChild[samples.labels[sample]!]!
+}
+
+const valueReader = ({ samples, defaultType }: Profile): ((sample: number) => number) =>
+  int64Reader(samples.values[defaultType] ?? new BigInt64Array(samples.length))
 
 /** A row may stand for several samples of equal stack, labels and time; profiles that count them say how many. */
 function sampleCounter({ sampleTypes, samples }: Profile): (row: number) => number {
@@ -246,7 +265,7 @@ function sumByLabelSet(profile: Profile, range: TimeRange): Float64Array {
   const startMs = Number(profile.timeNanos) / 1e6
   const [from, to] = [range.fromMs - startMs, range.toMs - startMs]
   const sums = new Float64Array(profile.labelSets.length)
-  const read = int64Reader(samples.values[profile.defaultType] ?? new BigInt64Array(samples.length))
+  const read = valueReader(profile)
   for (let sample = 0; sample < samples.length; sample++) {
     const at = samples.offsetMs?.[sample]
     if (at !== undefined && !(at >= from && at < to)) continue

@@ -3,6 +3,7 @@ import type UPlot from 'uplot'
 import type { Theme } from '../flame/color.ts'
 import type { Capture } from '../model/capture.ts'
 import type { Incident } from '../model/incident.ts'
+import { placeMarks } from './mark-places.ts'
 import type { Ranges } from './ranges.ts'
 import type { TimeRange } from './slice.ts'
 
@@ -57,6 +58,9 @@ export const inks: Record<Theme, Ink> = {
   },
 }
 
+/** Between two names, beyond the 4 px around each: more than a blank in a sentence, so that they are two. */
+const nameGapPx = 12
+
 /** Behind the lines: the ranges that are compared. */
 export function shade(chart: UPlot, { ranges }: TimelineMarks, ink: Ink): void {
   if (!ranges) return
@@ -92,21 +96,17 @@ export function mark(chart: UPlot, props: TimelineMarks, ink: Ink): void {
           ...(incident.endedMs === undefined ? [] : [{ ms: incident.endedMs, text: 'over' }]),
         ]
   moments.sort((a, b) => a.ms - b.ms)
-  // A name that would reach the next line, or the edge, stands before its own; what still overlaps takes a second row.
-  const rightEdge = [0, 0]
-  for (const [i, { ms, text }] of moments.entries()) {
-    const x = chart.valToPos(ms / 1000, 'x', true)
-    if (x < bbox.left - 1 || x > bbox.left + bbox.width + 1) continue
-    const width = ctx.measureText(text).width + 8 * ratio
-    const next = moments[i + 1]
-    const end = Math.min(
-      chart.ctx.canvas.width,
-      next ? chart.valToPos(next.ms / 1000, 'x', true) : Number.POSITIVE_INFINITY,
-    )
-    const left = x + width > end && x - width >= rightEdge[0]! ? x - width : x
-    const line = left >= rightEdge[0]! ? 0 : 1
-    rightEdge[line] = left + width
-    const top = bbox.top - (line === 0 ? 0 : 14) * ratio
+  const marks = moments
+    .map(({ ms, text }) => ({
+      x: chart.valToPos(ms / 1000, 'x', true),
+      text,
+      width: ctx.measureText(text).width + 8 * ratio,
+    }))
+    .filter(({ x }) => x >= bbox.left - 1 && x <= bbox.left + bbox.width + 1)
+  const places = placeMarks(marks, { rightEdge: ctx.canvas.width, gap: nameGapPx * ratio })
+  for (const [i, { x, text }] of marks.entries()) {
+    const { left, row } = places[i]!
+    const top = bbox.top - row * 14 * ratio
     ctx.fillStyle = ink.mark
     ctx.globalAlpha = 0.75
     ctx.fillRect(Math.round(x), top - 12 * ratio, ratio, bbox.top + bbox.height - top + 12 * ratio)

@@ -18,6 +18,8 @@ export interface WhoPickerProps {
 /** A busy node has hundreds; the idle ones among them explain nothing. */
 const maxProcesses = 40
 const maxThreads = 30
+/** Of each of several processes, such as those of a container: which of them, and by which threads, in one sight. */
+const maxThreadsOfMany = 3
 
 export function WhoPicker({ target, processes, who, onWho, toCores }: WhoPickerProps) {
   const [isOpen, setOpen] = useState(false)
@@ -55,12 +57,12 @@ export function WhoPicker({ target, processes, who, onWho, toCores }: WhoPickerP
   const option = (
     next: Who,
     name: string,
-    extra: { during: number; before?: number | undefined; detail?: string; indent?: boolean },
+    extra: { during: number; before?: number | undefined; detail?: string; indent?: 1 | 2 | undefined },
   ) => (
     <li key={printWho(next)}>
       <button
         type="button"
-        className={extra.indent ? 'indent' : undefined}
+        className={extra.indent && indents[extra.indent]}
         aria-pressed={printWho(next) === chosen}
         onClick={() => choose(next)}
       >
@@ -80,14 +82,39 @@ export function WhoPicker({ target, processes, who, onWho, toCores }: WhoPickerP
   const targets = processes.filter(({ isTarget }) => isTarget)
   const others = processes.filter(({ isTarget }) => !isTarget)
   const hidden = Math.max(0, others.length - maxProcesses)
-  const threadOptions = (row: ProcessRow) =>
-    row.threads.slice(0, maxThreads).map((thread) =>
-      option({ kind: 'thread', ...processOf(row), tid: thread.tid }, thread.name || 'thread', {
-        ...thread,
-        detail: `tid ${thread.tid}`,
-        indent: true,
-      }),
-    )
+  const processOption = (row: ProcessRow, indent?: 1) =>
+    option({ kind: 'process', ...processOf(row) }, row.name || 'process', {
+      ...row,
+      detail: `${printPid(row)}${row.threads.length > 1 ? ` · ${row.threads.length} threads` : ''}`,
+      indent,
+    })
+  const threadOptions = (
+    row: ProcessRow,
+    { most = maxThreads, indent = 1 }: { most?: number; indent?: 1 | 2 } = {},
+  ) => {
+    const rest = row.threads.length - most
+    return [
+      ...row.threads.slice(0, most).map((thread) =>
+        option({ kind: 'thread', ...processOf(row), tid: thread.tid }, thread.name || 'thread', {
+          ...thread,
+          detail: `tid ${thread.tid}`,
+          indent,
+        }),
+      ),
+      ...(rest > 0 ? [<MoreThreads key={`rest of ${printPid(row)}`} count={rest} indent={indent} />] : []),
+    ]
+  }
+  const targetOptions = ([first, ...rest]: readonly ProcessRow[]) =>
+    rest.length > 0
+      ? targets.flatMap((row) => [
+          processOption(row, 1),
+          ...(row.threads.length > 1
+            ? threadOptions(row, { most: row === process ? maxThreads : maxThreadsOfMany, indent: 2 })
+            : []),
+        ])
+      : first && first.threads.length > 1
+        ? threadOptions(first)
+        : null
   const sum = (rows: readonly { during: number; before: number | undefined }[]) => ({
     during: rows.reduce((total, row) => total + row.during, 0),
     before: rows.some(({ before }) => before !== undefined)
@@ -109,13 +136,10 @@ export function WhoPicker({ target, processes, who, onWho, toCores }: WhoPickerP
       {isOpen && (
         <ul id={id} className="options" aria-label="Processes and threads by CPU">
           {option({ kind: 'target' }, printTarget(target), { ...sum(targets), detail: 'this incident' })}
-          {targets.length > 1 || (targets[0]?.threads.length ?? 0) > 1 ? targets.flatMap(threadOptions) : null}
+          {targetOptions(targets)}
           {option({ kind: 'all' }, 'everything on this node', sum(processes))}
           {others.slice(0, maxProcesses).flatMap((row) => [
-            option({ kind: 'process', ...processOf(row) }, row.name || 'process', {
-              ...row,
-              detail: `${printPid(row)}${row.threads.length > 1 ? ` · ${row.threads.length} threads` : ''}`,
-            }),
+            processOption(row),
             // Threads of the one that is looked at; all of them would be a list of hundreds.
             ...(row === process && row.threads.length > 1 ? threadOptions(row) : []),
           ])}
@@ -127,6 +151,16 @@ export function WhoPicker({ target, processes, who, onWho, toCores }: WhoPickerP
         </ul>
       )}
     </div>
+  )
+}
+
+const indents = { 1: 'indent', 2: 'indent deeper' } as const
+
+function MoreThreads({ count, indent }: { count: number; indent: 1 | 2 }) {
+  return (
+    <li className={`note ${indents[indent]}`}>
+      and {count} more {count === 1 ? 'thread' : 'threads'} that used less
+    </li>
   )
 }
 
