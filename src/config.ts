@@ -758,6 +758,12 @@ export const optionTable = {
     help: 'In the picture, begin at the functions that ran and go to their callers.',
     commands: ['flame', 'diff'],
   },
+  flatten: {
+    flag: 'flatten',
+    type: 'boolean',
+    help: 'In the picture, calls that come back to a function go back to its box: main;walk;walk;read is main;walk;read.',
+    commands: ['flame', 'diff'],
+  },
   of: {
     flag: 'of',
     type: 'text',

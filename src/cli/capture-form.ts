@@ -1,16 +1,14 @@
 // `spikecam capture … -o FILE`: which bytes of a capture the name asks for.
 import type { Client } from '../api/client.ts'
 import type { CaptureDetail } from '../api/shapes.ts'
-import { renderSvg } from '../flame/svg.ts'
 import { type Artifact, mediaTypes } from '../model/capture.ts'
 import { Failure } from '../model/errors.ts'
 import { isCompanion } from '../model/outcome.ts'
 import { printTarget } from '../model/target.ts'
-import { buildCallTree } from '../profile/call-tree.ts'
 import { formatOfName, readProfile } from '../profile/formats.ts'
 import type { Profile } from '../profile/profile.ts'
 import { dropUninteresting } from '../profile/transform.ts'
-import { describeProfile } from './describe-profile.ts'
+import { drawFlameGraph } from './flame-graph.ts'
 import { pictureAs } from './picture.ts'
 
 /**
@@ -62,8 +60,6 @@ async function fetchView(client: Client, { capture }: CaptureDetail, name: strin
 
 function draw(whole: Profile, name: string, title: string): Uint8Array {
   const profile = dropUninteresting(whole)
-  const tree = buildCallTree(profile, { rootBy: 'none' })
-  if (tree.length <= 1) throw new Failure('EMPTY', 'there are no samples to draw')
-  const subtitle = describeProfile(profile, profile.defaultType, tree.total[0]!)
-  return new TextEncoder().encode(pictureAs(name, renderSvg(tree, { title, subtitle }), title))
+  const svg = drawFlameGraph({ profile, sampleType: profile.defaultType }, { name: title })
+  return new TextEncoder().encode(pictureAs(name, svg, title))
 }

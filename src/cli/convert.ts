@@ -2,16 +2,14 @@
 import { basename } from 'node:path'
 import { gzipSync } from 'node:zlib'
 import type { Config, Options } from '../config.ts'
-import { drawnShare, renderSvg } from '../flame/svg.ts'
 import { nearest } from '../lib/nearest.ts'
 import { exitCodes, Failure } from '../model/errors.ts'
-import { buildCallTree } from '../profile/call-tree.ts'
 import { formatOfName, formats } from '../profile/formats.ts'
 import { matchesGzip } from '../profile/gzip.ts'
 import { ProfileMerger } from '../profile/merge.ts'
 import type { Profile } from '../profile/profile.ts'
-import { describeLosses, describeProfile } from './describe-profile.ts'
 import { type DumpForm, dumpForms, readDump } from './dumps.ts'
+import { drawFlameGraph } from './flame-graph.ts'
 import { writeBytes } from './output.ts'
 import { pictureAs } from './picture.ts'
 import { type ProfileView, viewProfile } from './profile-view.ts'
@@ -106,12 +104,6 @@ function findTarget(place: string, to: Options['to']): Target {
 const withDefault = (profile: Profile, sampleType: number): Profile =>
   sampleType === profile.defaultType ? profile : { ...profile, defaultType: sampleType }
 
-function drawSvg({ profile, sampleType }: ProfileView, title: string): string {
-  const tree = buildCallTree(profile, { sampleType, leastShare: drawnShare })
-  if (tree.length <= 1) throw new Failure('EMPTY', `${title} has no samples to draw`)
-  return renderSvg(tree, {
-    title,
-    subtitle: describeProfile(profile, sampleType, tree.total[0]!),
-    provenance: describeLosses(profile),
-  })
+function drawSvg(view: ProfileView, name: string): string {
+  return drawFlameGraph(view, { name })
 }

@@ -8,6 +8,7 @@ import { Failure } from '../model/errors.ts'
 import { buildCallTree, type CallTree, diffTrees } from '../profile/call-tree.ts'
 import { type ChangedFunction, diffFunctions } from '../profile/diff.ts'
 import { printDiffFolded } from '../profile/folded.ts'
+import { flattenRecursion } from '../profile/tree-transform.ts'
 import { describeProfile, sampleCount } from './describe-profile.ts'
 import { readOutput, renderTable, writeBytes, writeForm, writeOut } from './output.ts'
 import { pictureAs } from './picture.ts'
@@ -24,7 +25,7 @@ export async function runDiff({ args, options, given }: Config): Promise<number>
   if (trees.some((tree) => tree.length <= 1)) {
     throw new Failure('EMPTY', `${(trees[0].length <= 1 ? before : after).name} has no samples`)
   }
-  const tree = diffTrees(...trees)
+  const tree = options.flatten ? flattenRecursion(diffTrees(...trees)) : diffTrees(...trees)
   const scale = scaleOf(before, after, trees)
   if (output && 'file' in output) {
     await writeBytes(output.file, picture(output.file, { before, after, tree, scale, title: options.title }))

@@ -6,6 +6,7 @@ import { printShare } from '../lib/units.ts'
 import { Failure } from '../model/errors.ts'
 import { buildCallTree, type CallTree } from '../profile/call-tree.ts'
 import { neighboursOf, sandwichOf } from '../profile/sandwich.ts'
+import { totalOf } from './describe-profile.ts'
 import { readOutput, renderTable, writeForm, writeOut } from './output.ts'
 import type { ProfileView } from './profile-view.ts'
 
@@ -41,14 +42,14 @@ export async function writeNeighbours(view: ProfileView, of: string, { options }
   ]
   const rows = [
     ...named(above).map((caller) => rowOf('  ', caller.function, caller)),
-    ...(above.rest > 0 ? [rowOf('  ', '(nobody)', { value: above.rest, module: '' })] : []),
+    ...(above.rest !== 0 ? [rowOf('  ', '(nobody)', { value: above.rest, module: '' })] : []),
     rowOf('', of, { value: below.total, module: '' }),
-    ...(below.rest > 0 ? [rowOf('  ', '(itself)', { value: below.rest, module: '' })] : []),
+    ...(below.rest !== 0 ? [rowOf('  ', '(itself)', { value: below.rest, module: '' })] : []),
     ...named(below).map((callee) => rowOf('  ', callee.function, callee)),
   ]
   const right = { align: 'right' as const }
   const columns = [{ title: 'TOTAL', ...right }, { title: '', ...right }, { title: 'FUNCTION' }, { title: 'MODULE' }]
-  const share = printShare(below.total, tree.total[0] ?? 0)
+  const share = printShare(below.total, totalOf(view.profile, view.sampleType))
   await writeOut(
     `${of}: ${share} of all. Above it who called it, below it what it called.\n\n${renderTable(columns, rows)}`,
   )

@@ -60,10 +60,19 @@ export function printBytes(bytes: number): string {
   return `${value.toFixed(1)} ${names[unit]}`
 }
 
-/** A share as a percentage with a digit that matters: `63.4 %`, `0.07 %`, `100 %`. */
+/** Below that nobody asks for digits, and JavaScript would write `4e-7`. */
+const leastPercent = 0.0001
+
+/** A share as a percentage with a digit that matters: `63.4 %`, `0.07 %`, `100 %`, `-75 %` of a difference. */
 export function printShare(part: number, whole: number): string {
-  if (whole === 0) return '0 %'
-  if (part < 0) return `-${printShare(-part, whole)}`
-  const percent = (part / whole) * 100
-  return `${percent >= 99.95 ? 100 : percent >= 1 ? Number(percent.toFixed(1)) : Number(percent.toPrecision(1))} %`
+  if (whole === 0 || part === 0) return '0 %'
+  const percent = Math.abs(part / whole) * 100
+  // 2.51 of 2.5 cores are measured at two moments.
+  const digits =
+    percent >= 99.95
+      ? '100'
+      : percent < leastPercent
+        ? `<${leastPercent}`
+        : String(Number(percent >= 1 ? percent.toFixed(1) : percent.toPrecision(1)))
+  return `${part / whole < 0 ? '-' : ''}${digits} %`
 }

@@ -1,11 +1,10 @@
-// Recursion folded, and one function seen from both sides.
+// Recursion folded, and what grew.
 import { expect, test } from 'vitest'
 import { drawProfile, printTree } from '../../test/drawn-stacks.ts'
 import { buildCallTree, type CallTree, diffTrees } from './call-tree.ts'
-import { flattenRecursion, sandwich } from './tree-transform.ts'
+import { flattenRecursion, growthOf } from './tree-transform.ts'
 
 const tree = (drawing: string): CallTree => buildCallTree(drawProfile(drawing))
-const named = (of: CallTree, name: string) => (frame: number) => of.frames.name[frame] === name
 
 test('folds direct and mutual recursion, keeping self time with its function', () => {
   expect(printTree(flattenRecursion(tree('main;walk;walk;walk;read 3\nmain;walk 1\nmain;walk;walk 2')))).toBe(
@@ -21,13 +20,13 @@ test('without recursion nothing changes', () => {
   expect(printTree(flattenRecursion(plain))).toBe(printTree(plain))
 })
 
-test('sandwich: callers and callees of a function, the outermost call counting once', () => {
-  const both = tree('main;x;f;g 1\nmain;y;f;f;h 2\nmain;x;f 4\nmain;z 8')
-  const { callers, callees } = sandwich(both, named(both, 'f'))
-  expect(printTree(callers)).toBe(
-    ['root 0/7', '  f 0/7', '    x 0/5', '      main 5/5', '    y 0/2', '      main 2/2'].join('\n'),
-  )
-  expect(printTree(callees)).toBe(['root 0/7', '  f 4/7', '    f 0/2', '      h 2/2', '    g 1/1'].join('\n'))
+test('of a difference what grew is left, and what shrank is said', () => {
+  const heap = tree('main;serve;cache 5\nmain;serve;cache;old -3\nmain;trace -8\nmain;serve 2\nmain -1')
+  const { tree: grown, shrunk } = growthOf(heap)
+  expect(printTree(grown)).toBe(['root 0/7', '  main 0/7', '    serve 2/7', '      cache 5/5'].join('\n'))
+  expect(shrunk).toBe(-12)
+  const plain = tree('main;a;b 1\nmain;c;b 2')
+  expect(growthOf(plain)).toEqual({ tree: plain, shrunk: 0 })
 })
 
 test('a difference stays one', () => {
@@ -35,5 +34,4 @@ test('a difference stays one', () => {
   expect(printTree(flattenRecursion(diff))).toBe(
     ['root 0/2 (0/2)', '  main 0/2 (0/2)', '    f 0/2 (0/2)', '      g 2/2 (2/2)'].join('\n'),
   )
-  expect(sandwich(diff, named(diff, 'g')).callers.base?.total[0]).toBe(2)
 })

@@ -1,4 +1,4 @@
-// Trees made of trees: recursion folded to its first turn, and all that one function calls and is called by.
+// Trees made of trees: recursion folded to its first turn, and what grew in a difference.
 import { type CallTree, compareFrames } from './call-tree.ts'
 import { Trie } from './trie.ts'
 
@@ -31,38 +31,30 @@ function findUpwards(trie: Trie, from: number, frame: number): number {
   return trie.child(from, frame)
 }
 
-export interface Sandwich {
-  /** The function at the root, below it who called it, and so on: the first level is its total by caller. */
-  readonly callers: CallTree
-  /** The function at the root, below it what it called. */
-  readonly callees: CallTree
-}
-
 /**
- * All that calls a function and all that it calls, over the whole tree. With recursion the outermost call counts.
- * @param isFocus whether a row of `tree.frames` is the function; there may be several of one name
+ * What grew in a difference, such as a heap profile of two seconds: what weighs less than nothing has no width. Nodes that
+ * shrank themselves count as nothing; those that lead to nothing else go.
+ * @returns `shrunk`, what was left out: 0 or less
  */
-export function sandwich(tree: CallTree, isFocus: (frame: number) => boolean): Sandwich {
-  const callers = newTrie(tree)
-  const callees = newTrie(tree)
-  const calleeOf = new Int32Array(tree.length)
-  for (let node = 1; node < tree.length; ) {
-    if (!isFocus(tree.frame[node]!)) {
-      node++
-      continue
-    }
-    let up = 0
-    for (let at = node; at > 0; at = tree.parent[at]!) up = callers.child(up, tree.frame[at]!)
-    callers.add(up, tree.total[node]!)
-    if (tree.base) callers.addBase(up, tree.base.total[node]!)
-    const end = tree.end[node]!
-    for (let at = node; at < end; at++) {
-      calleeOf[at] = callees.child(at === node ? 0 : calleeOf[tree.parent[at]!]!, tree.frame[at]!)
-      addSelf(callees, calleeOf[at]!, tree, at)
-    }
-    node = end
+export function growthOf(tree: CallTree): { tree: CallTree; shrunk: number } {
+  const grown = new Float64Array(tree.length)
+  let shrunk = 0
+  // Children stand behind their parents.
+  for (let node = tree.length - 1; node >= 0; node--) {
+    const self = tree.self[node]!
+    if (self > 0) grown[node]! += self
+    else shrunk += self
+    if (node > 0) grown[tree.parent[node]!]! += grown[node]!
   }
-  return { callers: finish(callers, tree), callees: finish(callees, tree) }
+  if (shrunk === 0) return { tree, shrunk }
+  const trie = new Trie()
+  const nodeOf = new Int32Array(tree.length)
+  for (let node = 1; node < tree.length; node++) {
+    if (grown[node] === 0) continue
+    nodeOf[node] = trie.child(nodeOf[tree.parent[node]!]!, tree.frame[node]!)
+    trie.add(nodeOf[node]!, Math.max(0, tree.self[node]!))
+  }
+  return { tree: finish(trie, tree), shrunk }
 }
 
 function newTrie(tree: CallTree): Trie {
