@@ -1,6 +1,7 @@
 // The part of a profile that the options ask for: which values, which samples.
 import type { Options } from '../config.ts'
 import { nearest } from '../lib/nearest.ts'
+import { printDurationMs } from '../lib/units.ts'
 import { Failure } from '../model/errors.ts'
 import { splitByLine } from '../profile/by-line.ts'
 import { type Owner, ownersByPid, printOwners } from '../profile/owners.ts'
@@ -34,6 +35,9 @@ export function viewProfile(whole: Profile, options: Wishes): ProfileView {
     ...(options.fromMs === undefined ? {} : { fromMs: options.fromMs }),
     ...(options.untilMs === undefined ? {} : { toMs: options.untilMs }),
   }
+  if (filter.fromMs !== undefined && filter.toMs !== undefined && filter.toMs <= filter.fromMs) {
+    throw new Failure('USAGE', '--until is not later than --from')
+  }
   const frames: FrameFilter = {
     ...(options.hide === undefined ? {} : { hide: toRegExp('--hide', options.hide) }),
     ...(options.show === undefined ? {} : { show: toRegExp('--show', options.show) }),
@@ -50,7 +54,7 @@ export function viewProfile(whole: Profile, options: Wishes): ProfileView {
   if (profile.samples.length === 0 && whole.samples.length > 0) {
     throw new Failure(
       'EMPTY',
-      `none of the ${whole.samples.length} samples is left by the options${labelHint(whole, filter)}`,
+      `none of the ${whole.samples.length} samples is left by the options${labelHint(whole, filter)}${timeHint(whole, filter)}`,
     )
   }
   return { profile, sampleType }
@@ -115,6 +119,12 @@ function labelHint(profile: Profile, { labels = {} }: SampleFilter): string {
     of += `${of ? ',' : ' of '}${key}=${value}`
   }
   return ''
+}
+
+/** A range behind the end of the recording is a common slip. */
+function timeHint({ samples }: Profile, { fromMs = 0 }: SampleFilter): string {
+  const lastMs = samples.offsetMs?.reduce((last, ms) => Math.max(last, ms), 0) ?? 0
+  return fromMs > lastMs ? `; the last of them was taken ${printDurationMs(lastMs)} after the beginning` : ''
 }
 
 type Missed = { key: string; pid: number; left: Profile['labelSets']; of: string }

@@ -1,7 +1,7 @@
 // Selections by label, time and function names.
 import { expect, test } from 'vitest'
 import { drawProfile } from '../../test/drawn-stacks.ts'
-import { selectSamples } from './select.ts'
+import { type SampleFilter, selectSamples } from './select.ts'
 import { topFunctions } from './top.ts'
 
 const profile = drawProfile(`
@@ -24,6 +24,18 @@ test('by time: from, up to but without the end; samples of unknown time are left
   expect(sum({ fromMs: 100 })).toBe(6)
   expect(sum({ fromMs: 0, toMs: 200 })).toBe(3)
   expect(selectSamples(profile, { fromMs: 100, toMs: 350 }).durationNanos).toBe(250_000_000n)
+})
+
+test('what is left begins and ends with the range, which reaches no further than the profile', () => {
+  const recorded = { ...profile, timeNanos: 1_000_000_000n, durationNanos: 600_000_000n }
+  const times = (filter: SampleFilter) => {
+    const { timeNanos, durationNanos, samples } = selectSamples(recorded, filter)
+    return [timeNanos, durationNanos, samples.offsetMs?.[0]]
+  }
+  const first = (fromMs: number) => profile.samples.offsetMs!.find((ms) => ms >= fromMs)! - fromMs
+  expect(times({ fromMs: 100, toMs: 350 })).toEqual([1_100_000_000n, 250_000_000n, first(100)])
+  expect(times({ fromMs: 100 })).toEqual([1_100_000_000n, 500_000_000n, first(100)])
+  expect(times({ toMs: 3_600_000 })).toEqual([1_000_000_000n, 600_000_000n, first(0)])
 })
 
 test('by function or module', () => {

@@ -63,16 +63,29 @@ export function labelTest(wanted: NonNullable<SampleFilter['labels']>): (labels:
     )
 }
 
-/** The samples that pass, as a profile of their own. With a time range its duration is that of the range. */
+/** The samples that pass, as a profile of their own. With a time range it begins and lasts as that does. */
 export function selectSamples(profile: Profile, filter: Selection): Profile {
   const test = sampleTest(profile, filter)
   const rows = new Uint32Array(profile.samples.length)
   let count = 0
   for (let sample = 0; sample < profile.samples.length; sample++) if (test(sample)) rows[count++] = sample
   const samples = pickSamples(profile.samples, rows.subarray(0, count))
-  const selected = filterFrames({ ...profile, samples }, filter)
-  const { fromMs, toMs } = filter
-  if (fromMs === undefined || toMs === undefined) return selected
-  // A nanosecond is 1e-6 of the unit that the range is given in.
-  return { ...selected, durationNanos: BigInt(Math.round(Math.max(0, toMs - fromMs) * 1e6)) }
+  return filterFrames(inRange({ ...profile, samples }, filter), filter)
 }
+
+/** Times of a profile whose samples are of a range; a range reaches no further than the profile. */
+function inRange(profile: Profile, { fromMs, toMs }: SampleFilter): Profile {
+  if (fromMs === undefined && toMs === undefined) return profile
+  const { samples, timeNanos, durationNanos } = profile
+  const wholeMs = durationNanos > 0n ? Number(durationNanos) / 1e6 : Number.POSITIVE_INFINITY
+  const beginMs = Math.max(0, fromMs ?? 0)
+  const endMs = Math.min(wholeMs, toMs ?? wholeMs)
+  return {
+    ...profile,
+    timeNanos: timeNanos > 0n ? timeNanos + nanos(beginMs) : timeNanos,
+    durationNanos: Number.isFinite(endMs) ? nanos(Math.max(0, endMs - beginMs)) : durationNanos,
+    ...(samples.offsetMs && { samples: { ...samples, offsetMs: samples.offsetMs.map((ms) => ms - beginMs) } }),
+  }
+}
+
+const nanos = (ms: number): bigint => BigInt(Math.round(ms * 1e6))
