@@ -40,10 +40,11 @@ export function FrameDetails(props: FrameDetailsProps) {
   if (node < 0 || node >= tree.length) {
     return (
       <output className="details">
-        <span className="hint">
+        <span className="hint by-pointer">
           Point at a box to read its numbers. Click zooms, <kbd>Esc</kbd> resets, arrows move, <kbd>/</kbd> searches,{' '}
           <kbd>?</kbd> shows all keys.
         </span>
+        <span className="hint by-finger">Tap a box to read its numbers and to zoom into it.</span>
       </output>
     )
   }

@@ -15,6 +15,10 @@ test('where there is room each name stands after its line', () => {
   expect(place(60, 150, 250)).toBe('60, 150, 250')
 })
 
+test('names that a line tells apart may be near each other', () => {
+  expect(place(60, 98, 150)).toBe('60, 98, 150')
+})
+
 test('two lines beside each other: their names do not read as one word', () => {
   // Before its own line, and a row higher.
   expect(place(100, 104, 250)).toBe('62, 104 above, 250')

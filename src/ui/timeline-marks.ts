@@ -25,6 +25,8 @@ export interface Ink {
   readonly before: string
   readonly during: string
   readonly mark: string
+  /** Behind names that stand over the lines. */
+  readonly halo: string
   readonly ring: string
   readonly deep: string
 }
@@ -40,6 +42,7 @@ export const inks: Record<Theme, Ink> = {
     before: 'rgba(37,99,235,.10)',
     during: 'rgba(234,88,12,.10)',
     mark: '#15181d',
+    halo: 'rgba(255,255,255,.85)',
     ring: '#8fb3e8',
     deep: '#2f6fd0',
   },
@@ -53,6 +56,7 @@ export const inks: Record<Theme, Ink> = {
     before: 'rgba(96,160,255,.14)',
     during: 'rgba(251,140,78,.13)',
     mark: '#e8ebf0',
+    halo: 'rgba(20,23,28,.85)',
     ring: '#44638f',
     deep: '#6ea8ff',
   },
@@ -113,9 +117,9 @@ export function mark(chart: UPlot, props: TimelineMarks, ink: Ink): void {
     ctx.globalAlpha = 1
     ctx.fillText(text, left + 4 * ratio, top - ratio)
   }
-  if (ranges?.before) label(chart, ranges.before, 'before', ink.deep)
+  if (ranges?.before) label(chart, ranges.before, { text: 'before', color: ink.deep, halo: ink.halo })
   const shown = isBrushed ? 'chosen' : ranges?.covered === 'nothing' ? 'recorded' : 'during'
-  if (ranges) label(chart, ranges.during, shown, ink.line)
+  if (ranges) label(chart, ranges.during, { text: shown, color: ink.line, halo: ink.halo })
   ctx.restore()
 }
 
@@ -136,16 +140,28 @@ function drawCaptureBand(chart: UPlot, capture: Capture, ink: Ink): void {
   }
 }
 
-function label(chart: UPlot, range: TimeRange, text: string, color: string): void {
+interface Label {
+  readonly text: string
+  readonly color: string
+  readonly halo: string
+}
+
+function label(chart: UPlot, range: TimeRange, { text, color, halo }: Label): void {
   const { ctx, bbox } = chart
   const ratio = devicePixelRatio
   const [left, right] = [within(chart, range.fromMs), within(chart, range.toMs)]
   ctx.font = `600 ${11 * ratio}px system-ui, sans-serif`
   if (right - left < ctx.measureText(text).width + 10 * ratio) return
-  ctx.fillStyle = color
   // At the end of the range: its beginning is where the lines of onset and notice stand.
   ctx.textAlign = 'right'
-  ctx.fillText(text, right - 6 * ratio, bbox.top + 17 * ratio)
+  const at = [right - 6 * ratio, bbox.top + 17 * ratio] as const
+  // A machine that is busy all the time has its line there.
+  ctx.strokeStyle = halo
+  ctx.lineWidth = 4 * ratio
+  ctx.lineJoin = 'round'
+  ctx.strokeText(text, ...at)
+  ctx.fillStyle = color
+  ctx.fillText(text, ...at)
   ctx.textAlign = 'left'
 }
 

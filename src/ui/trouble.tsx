@@ -11,7 +11,8 @@ export function Trouble({ error, doing, children }: { error: unknown; doing: str
         <strong>{doing} did not work.</strong> {withCode(message)}
       </p>
       <p>
-        {withCode(advice)} <span className="code">{code}</span>
+        {withCode(code === 'UNREACHABLE' ? 'Is the server running, and does this device reach it?' : advice)}{' '}
+        <span className="code">{code}</span>
       </p>
       {children}
     </div>
