@@ -48,12 +48,19 @@ test('half a profile is none; half a dump is, and says so', async () => {
   await expect(judgeAnswer(ask('heap'), answer(200, body.subarray(0, -9)))).rejects.toMatchObject({
     code: 'UNEXPECTED_ANSWER',
   })
-  const bomb = gzipSync(Buffer.alloc(130 * 1024 * 1024))
+  // Parts one after another are one stream (RFC 1952, 2.2).
+  const bomb = Buffer.concat(Array(130).fill(gzipSync(Buffer.alloc(1024 * 1024))))
   await expect(judgeAnswer(ask('heap'), answer(200, bomb))).rejects.toMatchObject({ code: 'TOO_LARGE' })
   const dump = Buffer.from('goroutine 1 [running]:\nmain.main()\n\t/app/main.go:5 +0x1\n')
   expect(await judgeAnswer(ask('goroutine?debug=2', 'stacks'), { status: 200, body: dump, cut: 'size' })).toMatchObject(
     { isCut: true },
   )
+})
+
+test('a page made of beginnings of links is not searched from each of them to its end', () => {
+  // 256 KiB of these took half a minute.
+  expect(indexedProfiles(Buffer.from('href=/'.repeat(43_000)))).toBeUndefined()
+  expect(indexedProfiles(Buffer.from(`${'href='.repeat(40_000)}'/debug/pprof/heap?debug=1`))).toEqual(['heap'])
 })
 
 test('the index page lists its profiles; another page is no index', () => {

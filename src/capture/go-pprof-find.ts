@@ -204,6 +204,8 @@ async function look(
  */
 export function indexedProfiles(page: Uint8Array): string[] | undefined {
   const text = new TextDecoder().decode(page)
-  const names = [...text.matchAll(/href=["']?(?:[^"'>?]*\/)?([\w.-]+)\?debug=\d/g)].map((match) => match[1] as string)
+  const names = [...text.matchAll(/href=["']?(?:[^"'>?]{0,200}\/)?([\w.-]{1,100})\?debug=\d/g)].map(
+    (match) => match[1] as string,
+  )
   return names.includes('goroutine') || names.includes('heap') ? [...new Set(names)] : undefined
 }

@@ -3,9 +3,9 @@
 //   GET /json/version    {"Browser":"node.js/v24.21.0","Protocol-Version":"1.1"}
 //   GET /json/list       [{"type":"node","id":"0f2c936f-b1cd-4ac9-aab3-f63b0f33d55e", …}]
 import { get } from 'node:http'
+import { readWords } from '../target/command-line.ts'
 import { socketInodes, type TcpSocket, tcpSockets } from '../target/tcp-sockets.ts'
 import { connectInside, type ProcessKey } from './connect-inside.ts'
-import { readIfThere } from './context-processes.ts'
 import { Skipped } from './probe.ts'
 
 /** Address and port as the process listens on them. */
@@ -29,10 +29,18 @@ export function ownListeners(pid: number): InspectorPlace[] {
  * one counts, and what is on the command line comes after the variable.
  */
 function inspectPorts(pid: number): number[] {
-  const environment = readIfThere(`/proc/${pid}/environ`).split('\0')
-  const nodeOptions = environment.find((line) => line.startsWith('NODE_OPTIONS=')) ?? ''
-  const text = `${nodeOptions} ${readIfThere(`/proc/${pid}/cmdline`).replaceAll('\0', ' ')}`
-  const named = [...text.matchAll(/--(?:inspect(?:-brk|-wait|-port)?|debug-port)[= ](?:[^\s:]*:)?(\d+)\b/g)]
+  const words = (file: 'cmdline' | 'environ'): string[] => {
+    try {
+      return readWords(`/proc/${pid}`, file)
+    } catch {
+      return [] // it has ended, which is told elsewhere
+    }
+  }
+  const nodeOptions = words('environ').find((line) => line.startsWith('NODE_OPTIONS=')) ?? ''
+  const text = [nodeOptions, ...words('cmdline')].join(' ')
+  const named = [
+    ...text.matchAll(/--(?:inspect(?:-brk|-wait|-port)?|debug-port)[= ](?:\[[^\]\s]{0,64}\]:|[^\s:]{0,255}:)?(\d+)\b/g),
+  ]
   return [defaultPort, ...named.map((match) => Number(match[1]))]
 }
 

@@ -1,8 +1,8 @@
 // Certificates and keys for TLS from the file system of the target, where a program with mTLS has its own, from files of the
 // node, or from a Secret: read, and checked to be what they are named for before anybody is connected to.
 import { createPrivateKey, type KeyObject, X509Certificate } from 'node:crypto'
-import { readFileSync } from 'node:fs'
 import { Failure } from '../model/errors.ts'
+import { readWords } from '../target/command-line.ts'
 import { readInside } from '../target/inside-root.ts'
 import type { Secret } from './kube-secret.ts'
 import type { TlsCredentials } from './tls-connect.ts'
@@ -135,7 +135,7 @@ const maxHints = 6
 export function namedInCommandLine(pid: number): string[] {
   let words: string[]
   try {
-    words = readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0')
+    words = readWords(`/proc/${pid}`, 'cmdline')
   } catch {
     return [] // it has ended, which is told elsewhere
   }

@@ -4,15 +4,33 @@ import { redact } from './redact.ts'
 
 /** More than this of a command line helps nobody, and classpaths have tens of kilobytes. */
 const maxLength = 512
-/** Whoever runs may make its own as long as it likes (prctl(2), PR_SET_MM_MAP): no more than this is read and looked at. */
-const maxReadBytes = 4096
+const maxShownBytes = 4096
+/** What execve(2) takes at most unless somebody raised the stack's limit. */
+const maxWordsBytes = 2 * 1024 * 1024
+/** Kubernetes gives a pod seven variables for each of some thousand services. */
+const maxWords = 50_000
 
 /** The command line of a process, fit to be shown. @throws Error of the system call */
-export function readCommandLine(pid: number, proc = '/proc'): string {
-  const fd = openSync(`${proc}/${pid}/cmdline`, 'r')
+export const readCommandLine = (pid: number, proc = '/proc'): string =>
+  printCommandLine(readHead(`${proc}/${pid}/cmdline`, maxShownBytes))
+
+/** Arguments or variables of a process as they are, secrets included. @param folder /proc/PID. @throws Error of the system call */
+export const readWords = (folder: string, file: 'cmdline' | 'environ'): string[] =>
+  readHead(`${folder}/${file}`, maxWordsBytes).split('\0', maxWords)
+
+/**
+ * Not to the end: any process may say that all of its memory is its command line or its environment (prctl(2),
+ * PR_SET_MM_MAP), and all of it would come in here.
+ */
+function readHead(path: string, maxBytes: number): string {
+  const fd = openSync(path, 'r')
   try {
-    const bytes = Buffer.alloc(maxReadBytes)
-    return printCommandLine(bytes.toString('utf8', 0, readSync(fd, bytes, 0, maxReadBytes, null)))
+    const bytes = Buffer.alloc(maxBytes)
+    let length = 0
+    for (let read = 1; read > 0 && length < maxBytes; length += read) {
+      read = readSync(fd, bytes, length, maxBytes - length, null)
+    }
+    return bytes.toString('utf8', 0, length)
   } finally {
     closeSync(fd)
   }
@@ -23,7 +41,7 @@ export function readCommandLine(pid: number, proc = '/proc'): string {
  * anything there, escape sequences included), secrets hidden.
  */
 export function printCommandLine(raw: string): string {
-  const words = raw.slice(0, maxReadBytes).replace(/\0+$/, '')
+  const words = raw.slice(0, maxShownBytes).replace(/\0+$/, '')
   const clean = words.replace(/(?!\0)\p{Cc}+/gu, ' ').trim()
   return redact(clean).replace(/ +/g, ' ').slice(0, maxLength)
 }

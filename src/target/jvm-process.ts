@@ -4,6 +4,7 @@
 //   /proc/PID/maps     7fd3c8a00000-7fd3c9c00000 r-xp 00000000 fe:01 812  /usr/lib/jvm/…/lib/server/libjvm.so
 //   /proc/PID/status   Uid:  10001 10001 10001 10001   NSpid:  4242 7   SigCgt:  2000000181005ccf      (proc_pid_status(5))
 import { readFileSync, readlinkSync, statSync } from 'node:fs'
+import { readWords } from './command-line.ts'
 import { listProcesses, startTicksOf } from './process-identity.ts'
 
 /** What is cheap to read, and needed whenever one talks to it. */
@@ -89,9 +90,8 @@ export function parseJvmStatus(
 }
 
 function readOptions(folder: string): string[] {
-  const words = readFileSync(`${folder}/cmdline`, 'utf8').split('\0')
-  const variables = readFileSync(`${folder}/environ`, 'utf8')
-    .split('\0')
+  const words = readWords(folder, 'cmdline')
+  const variables = readWords(folder, 'environ')
     .filter((line) => optionVariables.test(line))
     .flatMap((line) => line.slice(line.indexOf('=') + 1).split(/\s+/))
   return [...variables, ...words]

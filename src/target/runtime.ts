@@ -6,6 +6,7 @@
 import { readFileSync, readlinkSync } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
 import type { Runtime } from '../model/target.ts'
+import { readWords } from './command-line.ts'
 import { ElfFile } from './elf-file.ts'
 import { keepsFramePointers } from './frame-pointers.ts'
 import { type GoBuildInfo, readGoBuildInfo } from './go-build-info.ts'
@@ -145,18 +146,18 @@ function jvmVersion(libjvm: string, inRoot: (path: string) => string): string | 
 
 function jvmKeepsFramePointers(folder: string): RuntimeInfo['framePointers'] {
   // The variables add options as if they stood on the command line; nothing else of the environment is looked at.
-  const options = readIfThere(`${folder}/environ`)
-    .split('\0')
-    .filter((line) => /^(JAVA_TOOL_OPTIONS|JDK_JAVA_OPTIONS|_JAVA_OPTIONS)=/.test(line))
-  const text = `${readIfThere(`${folder}/cmdline`)} ${options.join(' ')}`
+  const options = wordsIfThere(folder, 'environ').filter((line) =>
+    /^(JAVA_TOOL_OPTIONS|JDK_JAVA_OPTIONS|_JAVA_OPTIONS)=/.test(line),
+  )
+  const text = [...wordsIfThere(folder, 'cmdline'), ...options].join(' ')
   return text.includes('-XX:+PreserveFramePointer') ? 'likely' : 'unlikely'
 }
 
-function readIfThere(path: string): string {
+function wordsIfThere(folder: string, file: 'cmdline' | 'environ'): string[] {
   try {
-    return readFileSync(path, 'utf8')
+    return readWords(folder, file)
   } catch {
-    return '' // the process ended meanwhile
+    return [] // the process ended meanwhile
   }
 }
 
