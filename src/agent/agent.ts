@@ -187,7 +187,6 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
       cgroups,
       cpus: availableParallelism(),
       keysOf: (each) => seriesKeys(each, inventory),
-      nowMs: () => clock.nowMs(),
       monotonicMs,
       annotationsOf,
     })
@@ -290,7 +289,7 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
   /** A look that fails is followed by the next one: the recorder goes on in any case. */
   const look = (): void => {
     try {
-      scout.tick(monotonicMs(), clock.offsetMs)
+      scout.tick(monotonicMs())
       isBlind = false
     } catch (error) {
       if (!isBlind) log.error({ err: error }, 'CPU usage could not be looked at; trying again')
@@ -301,7 +300,7 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
     setInterval(() => memory.check(), statusEveryMs),
     setInterval(look, options.usageIntervalMs),
     setInterval(report, statusEveryMs),
-    setInterval(() => usageRing.sweep(clock.nowMs()), 60_000),
+    setInterval(() => usageRing.sweep(monotonicMs()), 60_000),
   ]
   log.info({ node, cpus: availableParallelism() }, 'agent started')
 

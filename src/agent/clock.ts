@@ -9,17 +9,42 @@ export const monotonicMs = (): number => startedMs + performance.now()
 /** Steps of the wall clock smaller than this are left alone, or every NTP slew would shift the axis under a capture. */
 const toleranceMs = 50
 
-/** Keeps what must be added to monotonic milliseconds to get milliseconds since the epoch. */
-export class WallClock {
-  #offsetMs = Date.now() - monotonicMs()
+export interface Clock {
+  /** Added to monotonic milliseconds gives milliseconds since the epoch. */
+  readonly offsetMs: number
+  nowMs(): number
+}
+
+/** Follows the wall clock wherever that is set. */
+export class WallClock implements Clock {
+  readonly #wallMs: () => number
+  #offsetMs: number
+
+  constructor(wallMs: () => number = Date.now) {
+    this.#wallMs = wallMs
+    this.#offsetMs = wallMs() - monotonicMs()
+  }
 
   get offsetMs(): number {
-    const now = Date.now() - monotonicMs()
-    if (Math.abs(now - this.#offsetMs) > toleranceMs) this.#offsetMs = now
+    const beforeMs = monotonicMs()
+    const wallMs = this.#wallMs()
+    const least = wallMs - monotonicMs()
+    // What passes between the two clocks while somebody else has the CPU is no step.
+    const most = wallMs - beforeMs
+    if (least > this.#offsetMs + toleranceMs || most < this.#offsetMs - toleranceMs) this.#offsetMs = (least + most) / 2
     return this.#offsetMs
   }
 
   nowMs(): number {
     return monotonicMs() + this.offsetMs
+  }
+
+  /**
+   * As it stands now, for good. What belongs together is timed by one of these: set back by a minute in the middle of a
+   * capture, the wall clock would put its beginning behind its end.
+   */
+  pinned(): Clock {
+    const { offsetMs } = this
+    return { offsetMs, nowMs: () => monotonicMs() + offsetMs }
   }
 }

@@ -3,10 +3,10 @@ import { freshFolder } from '../../test/scratch.ts'
 import { Failure } from '../model/errors.ts'
 import type { Incident } from '../model/incident.ts'
 import type { Target } from '../model/target.ts'
-import type { Frozen, Recorder } from '../ring/recorder.ts'
+import type { FreezeRequest, Frozen, Recorder } from '../ring/recorder.ts'
 import { defaultCaptureLimits } from '../trigger/limits.ts'
-import { WallClock } from './clock.ts'
-import { Episodes } from './episodes.ts'
+import { monotonicMs, WallClock } from './clock.ts'
+import { Episodes, type EpisodesOptions } from './episodes.ts'
 import type { Sighting } from './scout.ts'
 import { Spool } from './spool.ts'
 
@@ -48,10 +48,17 @@ const sighting: Sighting = {
   },
 }
 
+interface World {
+  readonly named: Partial<Target>
+  readonly clock: WallClock
+  readonly freeze: (request: FreezeRequest) => Promise<Frozen>
+  readonly series: EpisodesOptions['series']
+}
+
 function episodes(
   spool: Pick<Spool, 'put'>,
   forMs: number,
-  named: Partial<Target> = {},
+  { named = {}, clock = new WallClock(), freeze = async () => frozen, series = () => [] }: Partial<World> = {},
 ): { it: Episodes; incidents: Incident[] } {
   const incidents: Incident[] = []
   const it = new Episodes({
@@ -61,16 +68,16 @@ function episodes(
     recorder: {
       beginDeep: async () => undefined,
       endDeep: async () => undefined,
-      freeze: async () => frozen,
+      freeze,
     } as Partial<Recorder> as Recorder,
     spool,
-    clock: new WallClock(),
+    clock,
     probes: { plan: async () => ({ hasRing: true, steps: [], settled: [], notes: [] }), run: async () => [] },
     describe: (target) => ({ ...target, ...named }),
     lookBackMs: 60_000,
     forMs,
     limits: defaultCaptureLimits,
-    series: () => [],
+    series,
     onIncident: (incident) => incidents.push(incident),
   })
   return { it, incidents }
@@ -100,7 +107,7 @@ test('on a full disk the incident ends, and says what is lost', async () => {
 
 test('a container that the runtime names only after its spike was noticed has its name in the end', async () => {
   const spool = await Spool.open(freshFolder('episodes'))
-  const { it, incidents } = episodes(spool, 0, { namespace: 'shop', pod: 'young-0', container: 'app' })
+  const { it, incidents } = episodes(spool, 0, { named: { namespace: 'shop', pod: 'young-0', container: 'app' } })
   const target: Target = { kind: 'container', node: 'n', containerId: 'c0ffee' }
   await it.begin({ ...sighting, target })
   expect(incidents[0]?.target.pod).toBeUndefined()
@@ -116,13 +123,55 @@ test('a container that the runtime names only after its spike was noticed has it
 test('the baseline is what the look-back has of the time before the rise, and absent where that is older', async () => {
   const spool = await Spool.open(freshFolder('episodes'))
   const { it, incidents } = episodes(spool, 0)
-  const nowMs = Date.now()
+  const nowMs = monotonicMs()
   await it.begin({ ...sighting, spike: { ...sighting.spike, onsetMs: nowMs - 500 } })
-  expect(incidents[0]?.baseline?.toMs).toBe(nowMs - 500)
-  expect(incidents[0]?.baseline?.fromMs).toBeLessThan(nowMs - 500)
+  const { baseline, onsetMs, noticedMs } = incidents[0] as Incident
+  expect(baseline).toEqual({ fromMs: noticedMs - 60_000, toMs: onsetMs })
   // A slow ramp: it left what was usual for it two minutes ago, and the look-back is one.
   await it.begin({ ...sighting, key: 'p:2:2', spike: { ...sighting.spike, onsetMs: nowMs - 120_000 } })
   const late = incidents.at(-1)
   expect(late?.trigger.spike).toBeDefined()
   expect(late).not.toHaveProperty('baseline')
 })
+
+test.each([-3_600_000, 3_600_000])(
+  'a wall clock that is set by %i ms while a spike is captured shifts nothing',
+  async (byMs) => {
+    const spool = await Spool.open(freshFolder('episodes'))
+    let setMs = 0
+    const epochMs = 1_700_000_000_000
+    const clock = new WallClock(() => epochMs + monotonicMs() + setMs)
+    const isNear = (ms: number, toMs: number): boolean => Math.abs(ms - toMs) < 60_000
+    const asked: FreezeRequest[] = []
+    const spans: [number, number][] = []
+    const { it, incidents } = episodes(spool, 0, {
+      clock,
+      freeze: async (request) => {
+        asked.push(request)
+        return { ...frozen, fromMs: request.fromMs, toMs: request.toMs }
+      },
+      series: (_key, fromMs, toMs) => {
+        spans.push([fromMs, toMs])
+        return [{ name: 'target', startMs: fromMs, stepMs: 200, cores: [1] }]
+      },
+    })
+    const onsetMs = monotonicMs() - 500
+    const begun = it.begin({ ...sighting, spike: { ...sighting.spike, onsetMs } })
+    setMs = byMs
+    await begun
+    await it.end(sighting.key, { type: 'end', endedMs: onsetMs + 1000 })
+    const [{ fromMs, toMs, wallOffsetMs }] = asked as [FreezeRequest]
+    expect(isNear(wallOffsetMs, epochMs)).toBe(true)
+    expect(toMs - fromMs).toBeGreaterThanOrEqual(60_000)
+    expect(spans.at(-1)).toEqual([fromMs - wallOffsetMs, toMs - wallOffsetMs])
+    const latest = spool
+      .waiting()
+      .flatMap(({ message }) => (message.type === 'incident' ? [message.incident] : []))
+      .at(-1)
+    expect(latest?.onsetMs).toBe(onsetMs + wallOffsetMs)
+    expect(latest?.endedMs).toBe(onsetMs + 1000 + wallOffsetMs)
+    expect(incidents.at(-1)?.evidenceMs).toBeGreaterThanOrEqual(incidents[0]?.noticedMs as number)
+    // The next one is on the clock as it is by then.
+    expect(isNear(clock.offsetMs, epochMs + byMs)).toBe(true)
+  },
+)

@@ -6,14 +6,16 @@ import { type Incident, incidentVersion } from '../model/incident.ts'
 import { printTarget, type Target } from '../model/target.ts'
 import { type CaptureLimits, refusalOf } from '../trigger/limits.ts'
 import type { SpikeEnd, SpikeStart } from '../trigger/spike.ts'
+import type { Clock, WallClock } from './clock.ts'
 import { type CaptureOrder, captureEvidence, type EvidenceOptions } from './evidence.ts'
 import type { Sighting } from './scout.ts'
 
-export interface EpisodesOptions extends Omit<EvidenceOptions, 'series'> {
+export interface EpisodesOptions extends Omit<EvidenceOptions, 'series' | 'clock'> {
+  readonly clock: WallClock
   readonly lookBackMs: number
   readonly forMs: number
   readonly limits: CaptureLimits
-  /** Usage of one target and of the machine over a span. */
+  /** Usage of one target and of the machine over a span, both on the monotonic clock. */
   series(key: string, fromMs: number, toMs: number): ReturnType<EvidenceOptions['series']>
   /** Told when it opens and when its evidence is complete. */
   onIncident(incident: Incident): void
@@ -26,6 +28,14 @@ interface CaptureHooks {
   whenDone?(capture: Awaited<ReturnType<typeof captureEvidence>>['capture'], seq: number): Promise<void>
   /** Why there is nothing left to record, once that is so: the capture then ends with what it has, as a partial one. */
   whyGone?(): string | undefined
+  /** Of the episode that it belongs to. */
+  readonly clock?: Clock
+}
+
+/** An incident, and the clock that all of it is timed by. */
+interface Open {
+  readonly incident: Incident
+  readonly clock: Clock
 }
 
 interface Run {
@@ -36,7 +46,7 @@ interface Run {
 
 export class Episodes {
   readonly #options: EpisodesOptions
-  readonly #open = new Map<string, Incident>()
+  readonly #open = new Map<string, Open>()
   readonly #running = new Map<string, Run>()
   /** Spikes whose incident is being opened, or captured. */
   readonly #beginning = new Set<Promise<void>>()
@@ -62,8 +72,10 @@ export class Episodes {
   }
 
   async #begin({ key, rule, target, spike }: Sighting): Promise<void> {
-    const { clock, node, lookBackMs, forMs } = this.#options
+    const { node, lookBackMs, forMs } = this.#options
+    const clock = this.#options.clock.pinned()
     const noticedMs = clock.nowMs()
+    const onsetMs = spike.onsetMs + clock.offsetMs
     const baselineFromMs = noticedMs - lookBackMs
     const incident: Incident = {
       version: incidentVersion,
@@ -84,13 +96,13 @@ export class Episodes {
         },
       },
       state: 'capturing',
-      onsetMs: spike.onsetMs,
+      onsetMs,
       noticedMs,
       // What rose before the look-back began has nothing in it to be compared with.
-      ...(baselineFromMs < spike.onsetMs ? { baseline: { fromMs: baselineFromMs, toMs: spike.onsetMs } } : {}),
+      ...(baselineFromMs < onsetMs ? { baseline: { fromMs: baselineFromMs, toMs: onsetMs } } : {}),
       top: [],
     }
-    this.#open.set(key, incident)
+    this.#open.set(key, { incident, clock })
     this.#options.onIncident(incident)
     await this.#put(incident)
     const order: CaptureOrder = {
@@ -112,26 +124,28 @@ export class Episodes {
       const trigger = { ...latest.trigger, reason: describeSpike(target, spike) }
       const evidenceMs = clock.nowMs()
       const finished: Incident = { ...latest, target, trigger, state, evidenceMs, ...(message ? { message } : {}) }
-      if (this.#open.get(key)?.id === incident.id) this.#open.set(key, finished)
+      if (this.#open.get(key)?.incident.id === incident.id) this.#open.set(key, { incident: finished, clock })
       this.#options.onIncident(finished)
       await this.#put(finished, [seq])
     }
-    await this.capture(order, key, { whenDone })
+    await this.capture(order, key, { whenDone, clock })
   }
 
   /** Usage fell back, or the target ended. */
   async end(key: string, end: SpikeEnd): Promise<void> {
-    const incident = this.#open.get(key)
-    if (!incident) return
-    const ended: Incident = { ...incident, endedMs: end.endedMs }
+    const open = this.#open.get(key)
+    if (!open) return
+    const { incident, clock } = open
+    const ended: Incident = { ...incident, endedMs: end.endedMs + clock.offsetMs }
     // While its capture runs the end is only noted; what `begin` writes last carries it.
-    if (incident.state === 'capturing') this.#open.set(key, ended)
+    if (incident.state === 'capturing') this.#open.set(key, { incident: ended, clock })
     else this.#open.delete(key)
     await this.#put(ended)
   }
 
   /** Carries out an order; resolves when its evidence is in the spool. */
-  async capture(order: CaptureOrder, key: string, { whenDone, whyGone }: CaptureHooks = {}): Promise<void> {
+  async capture(order: CaptureOrder, key: string, hooks: CaptureHooks = {}): Promise<void> {
+    const { whenDone, whyGone, clock = this.#options.clock.pinned() } = hooks
     const stop = new AbortController()
     if (this.#closed) stop.abort() // it keeps the look-back
     const look = (): void => {
@@ -141,6 +155,7 @@ export class Episodes {
     const looking = whyGone && setInterval(look, lookEveryMs)
     const done = captureEvidence(order, stop.signal, {
       ...this.#options,
+      clock,
       series: (fromMs, toMs) => this.#options.series(key, fromMs, toMs),
     }).then(({ capture, seq }) => whenDone?.(capture, seq))
     this.#running.set(order.captureId, { order, stop, done })
@@ -175,7 +190,7 @@ export class Episodes {
   }
 
   #latest(key: string, incident: Incident): Incident {
-    const open = this.#open.get(key)
+    const open = this.#open.get(key)?.incident
     return open?.id === incident.id ? open : incident
   }
 

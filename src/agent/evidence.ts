@@ -19,7 +19,7 @@ import type { Trigger } from '../model/trigger.ts'
 import type { UsageSeries } from '../model/usage.ts'
 import { type FreezeRequest, onlyRing, type Recorder } from '../ring/recorder.ts'
 import { startedMonotonicMs } from '../target/process-identity.ts'
-import type { WallClock } from './clock.ts'
+import type { Clock } from './clock.ts'
 import { type Probes, type Ran, unplanned } from './probes.ts'
 import type { Spool } from './spool.ts'
 
@@ -44,11 +44,12 @@ export interface EvidenceOptions {
   readonly ringHz: number
   readonly recorder: Recorder
   readonly spool: Pick<Spool, 'put'>
-  readonly clock: WallClock
+  /** One that nobody sets while the capture runs. */
+  readonly clock: Clock
   readonly probes: Probes
   /** The target with what is known of it by now: the runtime may name a container that is just born after its spike. */
   describe(target: Target): Target
-  /** Usage of the target and of the machine over a span. */
+  /** Usage of the target and of the machine over a span, both on the monotonic clock. */
   series(fromMs: number, toMs: number): UsageSeries[]
 }
 
@@ -216,7 +217,7 @@ async function recordRing(
       },
       result: { ...about, outcome, ...(message ? { message } : {}), endedMs: clock.nowMs() },
       drafts: [
-        usageDraft(frozen.fromMs, frozen.toMs, options),
+        usageDraft(frozen.fromMs, frozen.toMs, { ...options, clock }),
         { name: 'pb.gz', mediaType: mediaTypes.pprof, probe: 'ring', bytes: frozen.pprof },
         ...frozen.perfData.map(({ hz, fromMs, bytes }) => ({
           name: `${hz}hz.perf.data`,
@@ -251,8 +252,11 @@ const withPid = (name: string, pid: number): string =>
   name.startsWith('stacks/') ? name.replace(/(\.\w+)$/, `-${pid}$1`) : `pid${pid}.${name}`
 
 /** What the chart of the incident shows. */
-function usageDraft(fromMs: number, toMs: number, { series }: Pick<EvidenceOptions, 'series'>): Draft {
-  const bytes = new TextEncoder().encode(JSON.stringify({ series: series(fromMs, toMs) }))
+function usageDraft(fromMs: number, toMs: number, options: Pick<EvidenceOptions, 'series' | 'clock'>): Draft {
+  const { offsetMs } = options.clock
+  const found = options.series(fromMs - offsetMs, toMs - offsetMs)
+  const series = found.map((each) => ({ ...each, startMs: Math.round(each.startMs + offsetMs) }))
+  const bytes = new TextEncoder().encode(JSON.stringify({ series }))
   return { name: 'usage.json', mediaType: mediaTypes.usage, probe: 'usage', bytes }
 }
 

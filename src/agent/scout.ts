@@ -28,7 +28,7 @@ export interface ScoutOptions {
   readonly rule: SpikeRule
   /** Our own processes: a recorder that reports itself would never be quiet. */
   readonly ownPids: () => readonly number[]
-  /** Their times are ms since the epoch. */
+  /** Their times are on the clock of the readings. */
   readonly events: ScoutEvents
 }
 
@@ -78,7 +78,6 @@ export class Scout {
   #contendedMs: number[] = []
   /** Those by contention that wait for their turn, the first of them first. */
   #inTurn: Beginning[] = []
-  #wallOffsetMs = 0
 
   constructor(options: ScoutOptions) {
     this.#options = options
@@ -95,17 +94,14 @@ export class Scout {
   }
 
   /**
-   * One tick. Rules and cooldowns count on the clock of the readings, which nobody sets back.
-   * @param monotonicMs clock of the readings; `wallOffsetMs` added to it gives ms since the epoch, which is what the ring
-   * and the events carry
+   * One tick.
+   * @param monotonicMs clock of the readings, the rules, the cooldowns and the ring, which nobody sets back
    */
-  tick(monotonicMs: number, wallOffsetMs: number): void {
+  tick(monotonicMs: number): void {
     const { usage, ring } = this.#options
-    this.#wallOffsetMs = wallOffsetMs
     for (const reading of usage.tick(monotonicMs)) {
       this.#watch(reading)
-      const { key, fromMs, toMs, cores } = reading
-      ring.record(key, { fromMs: fromMs + wallOffsetMs, toMs: toMs + wallOffsetMs, cores })
+      ring.record(reading.key, reading)
     }
     for (const [key, entry] of this.#watchers) {
       const isRecent = monotonicMs - entry.seenMs < forgetAfterMs
@@ -119,7 +115,7 @@ export class Scout {
 
   #end(key: string, end: SpikeEnd): void {
     this.#inTurn = this.#inTurn.map((each) => (each.key === key && !each.end ? { ...each, end } : each))
-    this.#options.events.end(key, { ...end, endedMs: end.endedMs + this.#wallOffsetMs })
+    this.#options.events.end(key, end)
   }
 
   #hasRoom(nowMs: number): boolean {
@@ -198,9 +194,7 @@ export class Scout {
     const { events, rule } = this.#options
     this.#firedMs.set(workload, nowMs)
     if (spike.cause === 'contention') this.#contendedMs.push(nowMs)
-    const offsetMs = this.#wallOffsetMs
-    const onClock = { ...spike, onsetMs: spike.onsetMs + offsetMs, firedMs: spike.firedMs + offsetMs }
-    events.start({ key, rule: key === 'machine' ? this.#nodeRule.name : rule.name, target, spike: onClock })
+    events.start({ key, rule: key === 'machine' ? this.#nodeRule.name : rule.name, target, spike })
   }
 
   #isOwn(key: string): boolean {
@@ -225,17 +219,16 @@ export class Scout {
     return this.#history(this.#options.ring, key, beforeMs).some((point) => point.cores < quietCores)
   }
 
-  /** The last minute as one point a second, on the clock of the readings. */
+  /** The last minute as one point a second. */
   #history(ring: UsageRing, key: string, toMs: number): Point[] {
-    const offsetMs = this.#wallOffsetMs
-    const series = ring.slice(key, key, { fromMs: toMs - recallMs + offsetMs, toMs: toMs - 1 + offsetMs })
+    const series = ring.slice(key, key, { fromMs: toMs - recallMs, toMs: toMs - 1 })
     if (!series) return []
     const points: Point[] = []
     const perSecond = Math.max(1, Math.round(1000 / series.stepMs))
     for (let i = 0; i < series.cores.length; i += perSecond) {
       const known = series.cores.slice(i, i + perSecond).filter((value) => value !== null)
       if (known.length === 0) continue
-      const fromMs = series.startMs + i * series.stepMs - offsetMs
+      const fromMs = series.startMs + i * series.stepMs
       points.push({
         fromMs,
         toMs: Math.min(toMs, fromMs + perSecond * series.stepMs),

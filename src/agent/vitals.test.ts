@@ -18,7 +18,6 @@ function sources(ring: UsageRing, limits = {}): VitalsSources {
     cgroups: openCgroupView(),
     cpus: availableParallelism(),
     keysOf: () => ['k'],
-    nowMs: () => nowMs,
     monotonicMs: () => nowMs,
   }
 }

@@ -20,9 +20,7 @@ export interface VitalsSources {
   readonly cpus: number
   /** Keys of the ring that make up a target. */
   keysOf(target: Target): readonly string[]
-  /** Of the ring. */
-  nowMs(): number
-  /** Of the usage readings. */
+  /** Of the usage readings and the ring. */
   monotonicMs(): number
   /** Of the pod that a process belongs to. */
   readonly annotationsOf?: (process: { readonly pid: number }) => Readonly<Record<string, string>> | undefined
@@ -38,7 +36,7 @@ const minuteMs = 60_000
 export function readVitals(target: Target, sources: VitalsSources): Vitals {
   const { ring, usage, cgroups, cpus, annotationsOf, proc = '/proc' } = sources
   const keys = sources.keysOf(target)
-  const toMs = sources.nowMs()
+  const toMs = sources.monotonicMs()
   const past = ring.sum(keys, 'past', { fromMs: toMs - pastMs, toMs })
   const [first] = keys
   const limits = keys.length === 1 && first !== undefined ? usage.limits(first, sources.monotonicMs()) : {}

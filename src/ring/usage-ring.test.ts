@@ -69,13 +69,6 @@ test('a series grows with what it holds, and holds what one of full length would
   expect(whole.slice(3001).filter((cores) => cores === null).length).toBeLessThan(300)
 })
 
-test('a clock that was set back by an hour begins a new series instead of an hour without one', () => {
-  const usage = ring()
-  for (let t = 3_600_000; t < 3_602_000; t += 200) usage.record('a', { fromMs: t, toMs: t + 200, cores: 1 })
-  usage.record('a', { fromMs: 1000, toMs: 1200, cores: 0.5 })
-  expect(usage.slice('a', 'a', { fromMs: 800, toMs: 1200 })!.cores).toEqual([null, 0.5])
-})
-
 test('a storm of processes does not fill the memory: those that ended go first', () => {
   const usage = new UsageRing({ stepMs: 200, keepMs: 360_000 })
   usage.record('lives', { fromMs: 0, toMs: 200, cores: 0.25 })

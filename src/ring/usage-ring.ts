@@ -31,14 +31,16 @@ export class UsageRing {
     return this.#series.size
   }
 
-  /** Puts a mean over a span into the slots whose middle it covers. Times in ms since the epoch. */
+  /**
+   * Puts a mean over a span into the slots whose middle it covers.
+   * @param reading with times in ms on a clock that only moves forward; those of slices are on the same
+   */
   record(key: string, { fromMs, toMs, cores }: { fromMs: number; toMs: number; cores: number }): void {
     const first = Math.round(fromMs / this.#stepMs)
     const last = Math.max(first, Math.round(toMs / this.#stepMs) - 1)
     let slots = this.#series.get(key)
-    // A clock that was set back to before it all begins a new one.
-    if (!slots || last < slots.first - 1 || last <= slots.last - this.#length) {
-      if (!slots && this.#series.size >= mostSeries) this.#forgetBefore(first - Math.ceil(endedAfterMs / this.#stepMs))
+    if (!slots) {
+      if (this.#series.size >= mostSeries) this.#forgetBefore(first - Math.ceil(endedAfterMs / this.#stepMs))
       slots = { cores: new Float32Array(Math.min(firstSlots, this.#length)).fill(Number.NaN), last: first - 1, first }
       this.#series.set(key, slots)
     }

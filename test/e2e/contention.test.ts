@@ -82,7 +82,7 @@ test.skipIf(!isRoot).each(['process', 'container'] as const)(
     const watch = async (ms: number): Promise<void> => {
       const untilMs = performance.now() + ms
       while (performance.now() < untilMs && of(late).length === 0) {
-        scout.tick(performance.now(), 0)
+        scout.tick(performance.now())
         await sleep(intervalMs)
       }
     }
