@@ -21,8 +21,8 @@ export interface PlaceInside {
  * Finds what a path means to a process. Every step is taken from an open folder, so no later change can redirect it.
  * @throws Error with the code of the system call: ENOENT, EACCES, ELOOP, ENOTDIR
  */
-export function findInside(pid: number, path: string): PlaceInside {
-  const folders = [openSync(`/proc/${pid}/root`, constants.O_RDONLY | constants.O_DIRECTORY)]
+export function findInside(pid: number, path: string, proc = '/proc'): PlaceInside {
+  const folders = [openSync(`${proc}/${pid}/root`, constants.O_RDONLY | constants.O_DIRECTORY)]
   const closeDownTo = (count: number): void => {
     while (folders.length > count) closeSync(folders.pop() as number)
   }

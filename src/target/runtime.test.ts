@@ -181,6 +181,29 @@ test('a container may lay traps: a pipe or a link out of it in place of a file i
   execFileSync('mkfifo', [join(dir, 'proc/5/root/release')])
   expect(fake(5)).toMatchObject({ runtime: 'jvm' })
   expect(fake(5).version).toBeUndefined()
+  // A folder may be the link, too; where it leads to counts as the container sees it.
+  const outside = join(dir, 'jdk-outside')
+  mkdirSync(outside)
+  writeFileSync(join(outside, 'release'), 'JAVA_VERSION="6.6.6"\n')
+  for (const [pid, link] of [
+    [6, outside],
+    [7, '../../opt/jdk'],
+  ] as const) {
+    fakeProcess(pid, '/usr/jdk/bin/java', ['/usr/jdk/lib/server/libjvm.so'], {
+      '/usr/README': '',
+      '/opt/jdk/release': 'JAVA_VERSION="21.0.1"\n',
+    })
+    symlinkSync(link, join(dir, `proc/${pid}/root/usr/jdk`))
+  }
+  expect(fake(6).version).toBeUndefined()
+  expect(fake(7).version).toBe('21.0.1')
+})
+
+test('what an image says of itself is cut to a line that fits a table', () => {
+  const release = `JAVA_VERSION="21\x1b]0;owned\x07\n\u009b2J\u202e${'x'.repeat(100_000)}"\n`
+  fakeProcess(8, '/jdk/bin/java', ['/jdk/lib/server/libjvm.so'], { '/jdk/release': release })
+  expect(fake(8).version).toMatch(/^21 \]0;owned 2J x+$/)
+  expect(fake(8).version?.length).toBeLessThanOrEqual(64)
 })
 
 test('Go before 1.18 keeps addresses of strings instead of strings', () => {

@@ -10,7 +10,7 @@ import { readWords } from './command-line.ts'
 import { ElfFile } from './elf-file.ts'
 import { keepsFramePointers } from './frame-pointers.ts'
 import { type GoBuildInfo, readGoBuildInfo } from './go-build-info.ts'
-import { openInContainer, openProgram, readTextInContainer } from './untrusted-file.ts'
+import { type Inside, openInContainer, openProgram, plainText, readTextInContainer } from './untrusted-file.ts'
 
 export interface RuntimeInfo {
   readonly runtime: Runtime
@@ -33,6 +33,8 @@ const facts = new Map<string, ProgramFacts>()
 const versions = new Map<string, string | undefined>()
 /** Programs of a node that are looked at again and again; beyond this the oldest are forgotten. */
 const maxCached = 500
+/** `1.24-20250218-RC00 cl/728322391 +abc123 X:fieldtrack` is a long version, and a path of a package may have a line. */
+const mostLetters = { version: 64, path: 256 } as const
 
 /** Looks at one process; `unknown` when it is gone, a kernel thread, or not ours to look at. */
 export function detectRuntime(pid: number, proc = '/proc'): RuntimeInfo {
@@ -45,39 +47,46 @@ export function detectRuntime(pid: number, proc = '/proc'): RuntimeInfo {
   } catch {
     return { runtime: 'unknown', framePointers: 'unknown' }
   }
-  const program = lookAt(openProgram(folder))
+  const inside: Inside = { pid, proc }
+  const program = lookAt(openProgram(inside))
   const libc = libcOf(maps, program?.isStatic ?? false)
   const common = libc ? { libc } : {}
-  const inRoot = (path: string): string => `${folder}/root${path}`
 
   const libjvm = maps.find((path) => basename(path) === 'libjvm.so')
   if (libjvm) {
-    const version = jvmVersion(libjvm, inRoot)
+    const version = jvmVersion(libjvm, inside)
     return { runtime: 'jvm', ...of(version), ...common, framePointers: jvmKeepsFramePointers(folder) }
   }
   if (program?.go) {
     const { version, ...go } = program.go
     // Go's compiler keeps them on x86-64 since 1.7 and on AArch64 since 1.12.
-    return { runtime: 'go', ...of(version), ...common, framePointers: 'likely', go }
+    return { runtime: 'go', ...of(version), ...common, framePointers: 'likely', go: printable(go) }
   }
   const libnode = maps.find((path) => basename(path).startsWith('libnode.so'))
   if (libnode || /^node(js)?$/.test(basename(exe))) {
-    const code = (): number | undefined => (libnode ? openInContainer(inRoot(libnode)) : openProgram(folder))
-    const version = nodeVersion(code, inRoot(exe))
+    const code = (): number | undefined => (libnode ? openInContainer(inside, libnode) : openProgram(inside))
+    const version = nodeVersion(code, { inside, exe })
     // V8's generated code keeps them; the little C++ around it need not.
     return { runtime: 'node', ...of(version), ...common, framePointers: 'likely' }
   }
   // Debuggers and perf map libpython as well without being Python programs, so the program's name decides.
   if (/^(python[\d.]*|pypy[\d.]*|uwsgi.*)$/.test(basename(exe))) {
     const library = maps.find((path) => /^libpython3\.\d+/.test(basename(path)))
-    const code = (): number | undefined => (library ? openInContainer(inRoot(library)) : openProgram(folder))
+    const code = (): number | undefined => (library ? openInContainer(inside, library) : openProgram(inside))
     const version = pythonVersion(code, basename(library ?? exe))
     return { runtime: 'python', ...of(version), ...common, framePointers: likely(lookAt(code())?.keepsFramePointers) }
   }
   return { runtime: 'native', ...common, framePointers: likely(program?.keepsFramePointers) }
 }
 
-const of = (version: string | undefined): { version?: string } => (version ? { version } : {})
+/** What a program or an image says of itself may be a megabyte of anything. */
+function of(text: string | undefined): { version?: string } {
+  const version = text && plainText(text, mostLetters.version)
+  return version ? { version } : {}
+}
+
+const printable = (go: Omit<GoBuildInfo, 'version'>): Omit<GoBuildInfo, 'version'> =>
+  Object.fromEntries(Object.entries(go).map(([key, text]) => [key, plainText(text, mostLetters.path)]))
 
 const likely = (keeps: boolean | undefined): RuntimeInfo['framePointers'] =>
   keeps === undefined ? 'unknown' : keeps ? 'likely' : 'unlikely'
@@ -132,16 +141,16 @@ function constantOf(open: () => number | undefined, needle: string, pattern: Reg
 }
 
 /** `release` in the folder of the JDK or JRE, which jlink writes too; else what the library says of itself. */
-function jvmVersion(libjvm: string, inRoot: (path: string) => string): string | undefined {
+function jvmVersion(libjvm: string, inside: Inside): string | undefined {
   let folder = dirname(libjvm)
   // lib/server, and jre/lib/amd64/server in JDK 8
   for (let i = 0; i < 4; i++) {
     folder = dirname(folder)
-    const match = /^JAVA_VERSION="([^"]+)"/m.exec(readTextInContainer(inRoot(join(folder, 'release'))))
+    const match = /^JAVA_VERSION="([^"]+)"/m.exec(readTextInContainer(inside, join(folder, 'release')))
     if (match) return match[1]
   }
   // "OpenJDK 64-Bit Server VM (17.0.15+6) for linux-amd64 JRE (17.0.15+6), built on …"
-  return constantOf(() => openInContainer(inRoot(libjvm)), 'JRE (', /JRE \(([\d._]+)/)
+  return constantOf(() => openInContainer(inside, libjvm), 'JRE (', /JRE \(([\d._]+)/)
 }
 
 function jvmKeepsFramePointers(folder: string): RuntimeInfo['framePointers'] {
@@ -162,8 +171,11 @@ function wordsIfThere(folder: string, file: 'cmdline' | 'environ'): string[] {
 }
 
 /** node_version.h of the same installation where it is there (it is in the official images), else the program's strings. */
-function nodeVersion(code: () => number | undefined, exe: string): string | undefined {
-  const header = readTextInContainer(join(dirname(exe), '../include/node/node_version.h'))
+function nodeVersion(
+  code: () => number | undefined,
+  { inside, exe }: { inside: Inside; exe: string },
+): string | undefined {
+  const header = readTextInContainer(inside, join(dirname(exe), '../include/node/node_version.h'))
   const parts = ['MAJOR', 'MINOR', 'PATCH'].map(
     (part) => new RegExp(`#define NODE_${part}_VERSION (\\d+)`).exec(header)?.[1],
   )

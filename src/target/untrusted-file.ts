@@ -1,36 +1,48 @@
 // Opens files that lie in a container, which may be somebody's trap: a pipe that never answers, a device, or a link out
-// of the container, since links below /proc/PID/root are followed from our own root.
-import { closeSync, constants, fstatSync, lstatSync, openSync, readSync } from 'node:fs'
+// of the container, in the file's own place or in that of a folder above it.
+import { closeSync, constants, fstatSync, openSync, readSync } from 'node:fs'
+import { findInside } from './inside-root.ts'
 
 /** A `release` file or a header is a few kilobytes. */
 const maxTextBytes = 256 * 1024
 const regularOnly = constants.O_RDONLY | constants.O_NONBLOCK | constants.O_NOFOLLOW
 
+/** Whose file it is. */
+export interface Inside {
+  readonly pid: number
+  readonly proc: string
+}
+
 /** @returns a descriptor of a regular file, or undefined when it is anything else, absent, or not permitted */
-export function openInContainer(path: string): number | undefined {
+export function openInContainer({ pid, proc }: Inside, path: string): number | undefined {
   try {
-    if (!lstatSync(path).isFile()) return undefined // before opening: to open a device may already act on it
-    const fd = openSync(path, regularOnly)
-    if (fstatSync(fd).isFile()) return fd
-    closeSync(fd)
+    const place = findInside(pid, path, proc)
+    try {
+      if (!place.stats.isFile()) return undefined // before opening: to open a device may already act on it
+      const fd = openSync(place.path, regularOnly)
+      if (fstatSync(fd).isFile()) return fd
+      closeSync(fd)
+    } finally {
+      place.close()
+    }
   } catch {
     // not there, or not ours to read
   }
   return undefined
 }
 
-/** The program of a process, whatever became of its path. @param folder `/proc/PID` */
-export function openProgram(folder: string): number | undefined {
+/** The program of a process, whatever became of its path. */
+export function openProgram({ pid, proc }: Inside): number | undefined {
   try {
-    return openSync(`${folder}/exe`, 'r')
+    return openSync(`${proc}/${pid}/exe`, 'r')
   } catch {
     return undefined // it ended, or is a kernel thread
   }
 }
 
 /** The beginning of a small text file; empty when there is none. */
-export function readTextInContainer(path: string): string {
-  const fd = openInContainer(path)
+export function readTextInContainer(inside: Inside, path: string): string {
+  const fd = openInContainer(inside, path)
   if (fd === undefined) return ''
   try {
     const bytes = Buffer.alloc(maxTextBytes)
@@ -39,3 +51,10 @@ export function readTextInContainer(path: string): string {
     closeSync(fd)
   }
 }
+
+/** Text that somebody in a container chose, as it may stand in a table: on one line, and no longer than such text is. */
+export const plainText = (text: string, maxLength: number): string =>
+  text
+    .slice(0, maxLength)
+    .replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]+/gu, ' ')
+    .trim()
