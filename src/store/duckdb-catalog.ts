@@ -86,16 +86,8 @@ function catalogOf(path: string, database: Database, onUnreadable: (problem: Fai
       `SELECT * FROM ${table} WHERE rowid IN (SELECT rowid FROM ${table} ${where} ${newest} LIMIT ${Math.trunc(limit)}) ${newest}`,
       parameters,
     )
-    return parsed(table, rows, parse)
+    return parsed(table, rows, parse, onUnreadable)
   }
-  const parsed = <T>(table: Table, rows: Row[], parse: (row: Row) => T): T[] =>
-    rows.flatMap((row) => {
-      const read = readRow(table, row, parse)
-      if (!(read instanceof Failure)) return [read as T]
-      onUnreadable(read)
-      return []
-    })
-
   /** Reads, changes and writes a row in one transaction. */
   const update = <T extends { id: string }>(
     table: Table,
@@ -184,7 +176,7 @@ function catalogOf(path: string, database: Database, onUnreadable: (problem: Fai
         `SELECT * FROM artifacts WHERE capture_id IN (${placesFor(captureIds)}) ORDER BY at_ms, id`,
         [...captureIds],
       )
-      return parsed('artifacts', rows, parseArtifact)
+      return parsed('artifacts', rows, parseArtifact, onUnreadable)
     },
     artifactsNamed: async (beginning) => {
       const rows = await database.all(
@@ -192,7 +184,7 @@ function catalogOf(path: string, database: Database, onUnreadable: (problem: Fai
         // As JSON.stringify writes it, without the quote at the end.
         [`"name":${JSON.stringify(beginning).slice(0, -1)}`],
       )
-      return parsed('artifacts', rows, parseArtifact).filter(({ name }) => name.startsWith(beginning))
+      return parsed('artifacts', rows, parseArtifact, onUnreadable).filter(({ name }) => name.startsWith(beginning))
     },
     heldArtifacts: async () => {
       const rows = await database.all(
@@ -266,7 +258,7 @@ function catalogOf(path: string, database: Database, onUnreadable: (problem: Fai
     alert: (id) => find('alerts', id, parseAlert),
     unresolvedAlerts: async () => {
       const rows = await database.all(`SELECT * FROM alerts WHERE state != 'resolved' ORDER BY at_ms, id`)
-      return parsed('alerts', rows, parseAlert)
+      return parsed('alerts', rows, parseAlert, onUnreadable)
     },
     listAlerts: (page) => list('alerts', [], page, parseAlert),
 
@@ -294,6 +286,21 @@ function catalogOf(path: string, database: Database, onUnreadable: (problem: Fai
     sizeBytes: async () => (await fileSize(path)) + (await fileSize(`${path}.wal`)),
     close: () => database.close(),
   }
+}
+
+/** Without those that cannot be read. */
+function parsed<T>(
+  table: Table,
+  rows: readonly Row[],
+  parse: (row: Row) => T,
+  onUnreadable: (problem: Failure) => void = () => undefined,
+): T[] {
+  return rows.flatMap((row) => {
+    const read = readRow(table, row, parse)
+    if (!(read instanceof Failure)) return [read as T]
+    onUnreadable(read)
+    return []
+  })
 }
 
 function readRow<T>(table: Table, row: Row, parse: (row: Row) => T): T | Failure {
@@ -348,24 +355,25 @@ function lookupKeys(incident: Incident): Record<string, DuckDBValue> {
   return { onset_ms: onsetMs, ended_ms: endedMs, evidence_ms: evidenceMs, words: wordsOfIncident(incident) }
 }
 
-/** Of incidents that an earlier version wrote. One of no known form is found by neither; lists leave it out anyway. */
+/**
+ * Of incidents that an earlier version wrote. One of no known form is found by neither; lists leave it out anyway. All
+ * are changed by one statement: a change of 200 rows among 100 000 costs as much as one of all.
+ */
 async function fillIncidentKeys(statement: Statement): Promise<void> {
-  for (let after = ''; ; ) {
-    const rows = await statement(`SELECT * FROM incidents WHERE id > $1 ORDER BY id LIMIT ${rowsAtOnce}`, [after])
-    const values = rows.flatMap((row) => {
-      const incident = readRow('incidents', row, parseIncident)
-      return incident instanceof Failure ? [] : [row.id as string, ...Object.values(lookupKeys(incident))]
-    })
-    if (values.length > 0) {
-      await statement(
-        `UPDATE incidents SET onset_ms = v.onset, ended_ms = v.ended, evidence_ms = v.evidence, words = v.words
-         FROM (VALUES ${tuples(values.length / 5, 5)}) v(id, onset, ended, evidence, words) WHERE incidents.id = v.id`,
-        values,
-      )
-    }
-    if (rows.length < rowsAtOnce) return
-    after = rows.at(-1)?.id as string
+  await statement('CREATE TEMP TABLE keys (id TEXT, onset_ms DOUBLE, ended_ms DOUBLE, evidence_ms DOUBLE, words TEXT)')
+  const [last] = await statement('SELECT max(rowid)::DOUBLE AS rowid FROM incidents')
+  for (let from = 0; from <= ((last?.rowid ?? -1) as number); from += rowsAtOnce) {
+    const rows = await statement(`SELECT * FROM incidents WHERE rowid >= ${from} AND rowid < ${from + rowsAtOnce}`)
+    const found = parsed('incidents', rows, parseIncident)
+    if (found.length === 0) continue
+    const values = found.flatMap((incident) => [incident.id, ...Object.values(lookupKeys(incident))])
+    await statement(`INSERT INTO keys VALUES ${tuples(found.length, 5)}`, values)
   }
+  await statement(
+    `UPDATE incidents SET onset_ms = keys.onset_ms, ended_ms = keys.ended_ms, evidence_ms = keys.evidence_ms,
+       words = keys.words FROM keys WHERE incidents.id = keys.id`,
+  )
+  await statement('DROP TABLE keys')
 }
 
 /** `$1, $2, $3` */
