@@ -48,7 +48,9 @@ const openWithinMs = 10_000
 const closeWithinMs = 3000
 const lookEveryMs = 25
 /** A CPU profile of 10 minutes of a large program is some 50 MB. */
-const maxMessageBytes = 256 * 1024 * 1024
+const maxMessageBytes = 64 * 1024 * 1024
+/** Of all threads together; who sends more is not answering but filling our memory. */
+const maxConversationBytes = 4 * maxMessageBytes
 
 /**
  * Opens the inspector of a Node process, or joins one that is open and that nobody uses.
@@ -173,14 +175,17 @@ async function untilListening(process: ProcessKey, before: readonly InspectorPla
   while (performance.now() < deadline) {
     const fresh = ownListeners(process.pid).filter(({ address, port }) => !known.has(`${address}:${port}`))
     for (const local of fresh) {
-      if (await isInspector(process, local)) return local
+      if (performance.now() < deadline && (await isInspector(process, local))) return local
     }
     if (startTicksOf(process.pid) !== process.startTicks) {
       throw new Failure('TARGET_GONE', `process ${process.pid} has ended`)
     }
     await sleep(lookEveryMs)
   }
-  throw new Failure('TIMEOUT', `process ${process.pid} opened no inspector within ${openWithinMs / 1000} s of SIGUSR1`)
+  throw new Failure(
+    'TIMEOUT',
+    `process ${process.pid} opened no inspector within ${openWithinMs / 1000} s of SIGUSR1: it gets no CPU, or has a use of its own for that signal; then start it with --inspect=127.0.0.1:9229`,
+  )
 }
 
 interface Attached extends Pick<Inspector, 'address' | 'threads'> {
@@ -213,14 +218,27 @@ async function attach(process: ProcessKey, place: InspectorPlace): Promise<Attac
     workers.fail(failure)
   }
   const broken = (cause: Error): Failure => new Failure('TOOL_FAILED', `the inspector: ${cause.message}`, { cause })
-  socket.on('message', (data) => main.receive(String(data)))
+  let received = 0
+  socket.on('message', (data: Buffer) => {
+    received += data.length
+    if (received <= maxConversationBytes) return main.receive(String(data))
+    fail(new Failure('TOO_LARGE', `the inspector sent more than ${maxConversationBytes >> 20} MiB`))
+    socket.terminate()
+  })
   socket.on('error', (cause) => fail(broken(cause)))
   socket.on('close', () => fail(new Failure('TARGET_GONE', `the inspector of process ${process.pid} hung up`)))
-  await new Promise<void>((resolve, reject) => {
-    socket.once('open', resolve)
-    socket.once('error', (cause) => reject(broken(cause)))
-  })
-  const threads = await workers.attach(main)
+  let threads: NodeThreads
+  try {
+    await new Promise<void>((resolve, reject) => {
+      socket.once('open', resolve)
+      socket.once('error', (cause) => reject(broken(cause)))
+    })
+    threads = await workers.attach(main)
+  } catch (error) {
+    // Left connected it would be "in use by somebody else" from now on.
+    socket.terminate()
+    throw error
+  }
   return { id, place, main, threads, address: `${host}:${place.port}`, detach: () => socket.terminate() }
 }
 

@@ -2,10 +2,10 @@
 //
 //   GET /json/version    {"Browser":"node.js/v24.21.0","Protocol-Version":"1.1"}
 //   GET /json/list       [{"type":"node","id":"0f2c936f-b1cd-4ac9-aab3-f63b0f33d55e", …}]
-import { get } from 'node:http'
 import { readWords } from '../target/command-line.ts'
 import { socketInodes, type TcpSocket, tcpSockets } from '../target/tcp-sockets.ts'
-import { connectInside, type ProcessKey } from './connect-inside.ts'
+import { connectInside, type ProcessKey, printAddress } from './connect-inside.ts'
+import { httpGet } from './http-get.ts'
 import { Skipped } from './probe.ts'
 
 /** Address and port as the process listens on them. */
@@ -15,6 +15,10 @@ export type InspectorPlace = TcpSocket['local']
 const defaultPort = 9229
 /** Answered by its I/O thread, also while the event loop hangs. */
 const answerWithinMs = 3000
+/** The list of one process is a few hundred bytes; more than this is something else. */
+const maxListBytes = 64 * 1024
+/** With --inspect-port=0 any port may be it; who listens on more than these is a proxy, and its first are the oldest. */
+const maxAsked = 16
 
 /** What the process itself listens on. */
 export function ownListeners(pid: number): InspectorPlace[] {
@@ -52,10 +56,9 @@ export async function findOpen(
 ): Promise<InspectorPlace | undefined> {
   const ports = inspectPorts(process.pid)
   // 0 is any port: then it may be any of them.
-  for (const local of listeners.filter(({ port }) => ports.includes(0) || ports.includes(port))) {
-    if (await isInspector(process, local, signal)) return local
-  }
-  return undefined
+  const likely = listeners.filter(({ port }) => ports.includes(0) || ports.includes(port)).slice(0, maxAsked)
+  const answers = await Promise.all(likely.map((local) => isInspector(process, local, signal)))
+  return likely.find((_, i) => answers[i])
 }
 
 /** Ports on which somebody is connected to somebody in the network of the process. */
@@ -86,8 +89,8 @@ export async function isInspector(process: ProcessKey, place: InspectorPlace, si
 /** The id of what is open there: Node makes a new one each time that it is opened. */
 export async function inspectorId(process: ProcessKey, place: InspectorPlace): Promise<string | undefined> {
   const list = await getJson(process, place, '/json/list')
-  const id = (Array.isArray(list) ? (list[0] as { id?: unknown }) : undefined)?.id
-  return typeof id === 'string' && /^[\w-]+$/.test(id) ? id : undefined
+  const id = (Array.isArray(list) ? (list[0] as { id?: unknown } | null) : undefined)?.id
+  return typeof id === 'string' && /^[\w-]{1,100}$/.test(id) ? id : undefined
 }
 
 /** The host header must be an address, or Node answers 400 as a guard against DNS rebinding. */
@@ -95,36 +98,13 @@ async function getJson(
   process: ProcessKey,
   { address, port }: InspectorPlace,
   path: string,
-  signal?: AbortSignal,
+  signal = new AbortController().signal,
 ): Promise<unknown> {
   const host = hostOf(address)
-  const socket = await connectInside(process, { host, port }, signal ? { signal } : {})
-  return new Promise((resolve, reject) => {
-    const request = get({
-      path,
-      headers: { host: `${host}:${port}`, connection: 'close' },
-      createConnection: () => socket,
-    })
-    request.setTimeout(answerWithinMs, () => request.destroy(new Error('no answer')))
-    request.on('error', reject)
-    request.on('response', (response) => {
-      let text = ''
-      response.setEncoding('utf8')
-      response.on('data', (chunk: string) => {
-        text += chunk
-        // The list of one process is a few hundred bytes; more than this is something else.
-        if (text.length > 1e6) request.destroy(new Error('not an inspector'))
-      })
-      response.on('error', reject)
-      response.on('end', () => {
-        try {
-          resolve(JSON.parse(text))
-        } catch (error) {
-          reject(error)
-        }
-      })
-    })
-  })
+  const socket = await connectInside(process, { host, port }, { signal })
+  const limits = { maxBytes: maxListBytes, timeoutMs: answerWithinMs, signal }
+  const { body } = await httpGet(socket, { path, host: printAddress({ host, port }), ...limits })
+  return JSON.parse(body.toString('utf8'))
 }
 
 /** Where to connect to reach a listener: one that listens everywhere is reached on loopback. */

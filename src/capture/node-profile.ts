@@ -4,6 +4,7 @@ import { readdirSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { printBytes, printDurationMs, printShare } from '../lib/units.ts'
 import { mediaTypes } from '../model/capture.ts'
+import { Failure } from '../model/errors.ts'
 import { readIfThere } from './context-processes.ts'
 import { type Inspector, openInspector } from './node-inspector.ts'
 import type { OpenedInspectors } from './node-opened.ts'
@@ -235,8 +236,12 @@ interface CpuSeen {
   readonly busy: number
 }
 
+/** @throws Failure MALFORMED */
 function seenOf(profile: V8CpuProfile | undefined): CpuSeen {
   const { samples = [], nodes = [] } = profile ?? {}
+  if (!Array.isArray(samples) || !Array.isArray(nodes) || nodes.some((each) => typeof each !== 'object' || !each)) {
+    throw new Failure('MALFORMED', 'V8 answered Profiler.stop with something that is no CPU profile')
+  }
   const idle = new Set(nodes.filter(({ callFrame }) => callFrame?.functionName === '(idle)').map(({ id }) => id))
   return { profile, count: samples.length, busy: samples.filter((id) => !idle.has(id)).length }
 }

@@ -11,11 +11,34 @@ const answerWithinMs = 30_000
 export type Answer = Record<string, unknown>
 
 interface Message {
-  readonly id?: number
-  readonly method?: string
-  readonly params?: Answer
-  readonly result?: Answer
-  readonly error?: { readonly message?: string }
+  readonly id?: unknown
+  readonly method?: unknown
+  readonly params?: unknown
+  readonly result?: unknown
+  readonly error?: unknown
+}
+
+/** A CPU profile of ten minutes of a large program has half a million; each takes some ten times its text in memory. */
+const maxObjects = 2_000_000
+
+/** @returns undefined when it is no JSON object, or one made to fill the memory of who reads it */
+function parseMessage(text: string): Message | undefined {
+  let objects = 0
+  for (let at = text.indexOf('{'); at >= 0; at = text.indexOf('{', at + 1)) if (++objects > maxObjects) return undefined
+  try {
+    return objectOf(JSON.parse(text))
+  } catch {
+    return undefined
+  }
+}
+
+const objectOf = (value: unknown): Answer | undefined =>
+  typeof value === 'object' && value !== null && !Array.isArray(value) ? (value as Answer) : undefined
+
+/** `{"code":-32601,"message":"'Profiler.x' wasn't found"}` */
+function errorOf({ error }: Message): string {
+  const said = objectOf(error)?.message
+  return typeof said === 'string' ? said.slice(0, 300) : 'nothing'
 }
 
 export class NodeSession {
@@ -53,21 +76,21 @@ export class NodeSession {
     })
   }
 
-  /** What came from the other side. */
+  /** What came from the other side, which may be anybody: whatever it is ends the conversation at most. */
   receive(text: string): void {
-    let message: Message
-    try {
-      message = JSON.parse(text)
-    } catch {
-      this.fail(new Failure('TOOL_FAILED', 'the inspector does not speak JSON'))
+    const message = parseMessage(text)
+    if (!message) {
+      this.fail(new Failure('MALFORMED', 'what answers as the inspector does not speak its protocol'))
       return
     }
-    if (message.method !== undefined) this.#onEvent?.(message.method, message.params ?? {})
-    const waiting = message.id === undefined ? undefined : this.#waiting.get(message.id)
-    if (message.id === undefined || !waiting) return
-    this.#waiting.delete(message.id)
-    if (message.result) waiting.resolve(message.result)
-    else waiting.reject(new Failure('TOOL_FAILED', `V8 says: ${message.error?.message ?? 'nothing'}`))
+    const { id, method } = message
+    if (typeof method === 'string') this.#onEvent?.(method, objectOf(message.params) ?? {})
+    const waiting = typeof id === 'number' ? this.#waiting.get(id) : undefined
+    if (!waiting) return
+    this.#waiting.delete(id as number)
+    const result = objectOf(message.result)
+    if (result) waiting.resolve(result)
+    else waiting.reject(new Failure('TOOL_FAILED', `V8 says: ${errorOf(message)}`))
   }
 
   /** Nothing comes any more: everything that waits fails with this, and everything asked later. */

@@ -14,6 +14,8 @@ export interface NodeThread {
 const workerAnswersWithinMs = 10_000
 /** Of programs with more workers the first are looked at: each profile has some megabytes, in the program too. */
 const maxWorkers = 8
+/** A program with more of them is none: each has a heap of its own. */
+const maxKnown = 1000
 
 export interface NodeThreads {
   readonly main: NodeThread
@@ -30,6 +32,7 @@ export class NodeWorkers {
   onEvent(method: string, { sessionId, workerInfo, message }: Answer, main: () => NodeSession): void {
     if (typeof sessionId !== 'string') return
     if (method === 'NodeWorker.attachedToWorker') {
+      if (this.#found.size >= maxKnown) return
       const { title } = (workerInfo ?? {}) as { title?: unknown }
       const name = typeof title === 'string' ? title.slice(0, 100) : `[worker ${sessionId}]`
       const session = new NodeSession(name, (text) => {
@@ -40,7 +43,7 @@ export class NodeWorkers {
       })
       this.#found.set(sessionId, { name, session })
     } else if (method === 'NodeWorker.receivedMessageFromWorker') {
-      this.#found.get(sessionId)?.session.receive(String(message))
+      if (typeof message === 'string') this.#found.get(sessionId)?.session.receive(message)
     } else if (method === 'NodeWorker.detachedFromWorker') {
       this.#found.get(sessionId)?.session.fail(new Failure('TARGET_GONE', 'the worker thread has ended'))
       this.#found.delete(sessionId)

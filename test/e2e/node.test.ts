@@ -205,6 +205,50 @@ const inspectorUrl = async (port: number): Promise<string> => {
   return list[0]!.webSocketDebuggerUrl
 }
 
+/** Speaks as an inspector to whoever comes, and to each of them lies in another way. */
+const liar = `
+  const lies = [
+    () => 'null',
+    () => '[]',
+    () => '{',
+    (id) => JSON.stringify({ id, error: { message: { toString: 1 } } }),
+    (id) => JSON.stringify({ method: 'NodeWorker.attachedToWorker', params: { sessionId: '1', workerInfo: null } }) +
+      JSON.stringify({ method: 'NodeWorker.receivedMessageFromWorker', params: { sessionId: '1', message: {} } }),
+    (id) => '{"id":' + id + ',"result":{"many":[' + '{},'.repeat(2100000) + '{}]}}',
+    (id, method) => JSON.stringify({ id, result: method === 'Profiler.stop' ? { profile: { nodes: 5, samples: '' } } : {} }),
+  ]
+  const server = require('node:http').createServer((request, response) =>
+    response.end(request.url === '/json/version' ? '{"Browser":"node.js/v24"}' : '[{"id":"a"}]'))
+  new (require('ws').WebSocketServer)({ server }).on('connection', (socket) => {
+    const lie = lies.shift()
+    socket.on('message', (text) => {
+      const { id, method } = JSON.parse(text)
+      socket.send(lie(id, method))
+    })
+  })
+  server.listen(0, '127.0.0.1', () => console.log('ready'))`
+
+test('an inspector that lies fails its probe and nothing else', async () => {
+  const node = await start(process.execPath, [anyPort, '-e', liar])
+  const strange = 'what answers as the inspector does not speak its protocol'
+  const told = []
+  for (let lie = 0; lie < 7; lie++) {
+    const { result, findings } = await look(nodeCpu, node, 'cpu', 100)
+    expect(findings).toEqual([])
+    told.push(`${result.outcome} ${result.code}: ${result.message}`)
+  }
+  expect(told).toEqual([
+    `failed MALFORMED: ${strange}`,
+    `failed MALFORMED: ${strange}`,
+    `failed MALFORMED: ${strange}`,
+    'failed TOOL_FAILED: V8 says: nothing',
+    `failed MALFORMED: ${strange}`,
+    `failed MALFORMED: ${strange}`,
+    'failed MALFORMED: V8 answered Profiler.stop with something that is no CPU profile',
+  ])
+  expect(node.exitCode ?? node.signalCode).toBeNull()
+})
+
 test('a port that is taken, a process without the signal, and one that is no Node are said and left alone', async () => {
   const port = await freePort()
   const taker = createServer().listen(port, '127.0.0.1')
