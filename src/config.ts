@@ -102,6 +102,7 @@ export const commands = {
     summary: 'The incidents that the server holds, newest first; of one pod, a time, a state, or with some words.',
     examples: [
       'spikecam list',
+      'spikecam list --since 2h',
       'spikecam list cart-0 -n shop --since 2026-11-21T03:00Z --before 2026-11-21T03:30Z',
       'spikecam list --text evilRegex --state complete',
     ],
@@ -850,14 +851,14 @@ export const optionTable = {
     flag: 'since',
     type: 'text',
     hint: 'TIME',
-    help: 'Only incidents that were not over yet at this time, as in 2026-11-21T03:00Z.',
+    help: 'Only incidents that were not over yet at this time, as in 2026-11-21T03:00Z; 2h is two hours ago.',
     commands: ['list'],
   },
   before: {
     flag: 'before',
     type: 'text',
     hint: 'TIME',
-    help: 'Only incidents that had begun before this time.',
+    help: 'Only incidents that had begun before this time, likewise.',
     commands: ['list'],
   },
   selector: {

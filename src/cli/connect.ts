@@ -5,7 +5,9 @@ import { Failure } from '../model/errors.ts'
 
 export function connect(options: Pick<Options, 'server' | 'token'>): Client {
   if (!URL.canParse(options.server) || !/^https?:/.test(options.server)) {
-    throw new Failure('USAGE', `--server ${options.server}: expected an address such as http://127.0.0.1:7575`)
+    // `node-1:7575`, as other tools take it.
+    const meant = /^[\w.-]+:\d+$/.test(options.server) ? options.server : '127.0.0.1:7575'
+    throw new Failure('USAGE', `--server ${options.server}: expected an address such as http://${meant}`)
   }
   return createClient({ baseUrl: options.server, ...(options.token ? { token: options.token } : {}) })
 }

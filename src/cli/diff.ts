@@ -78,8 +78,8 @@ function renderChanges(
     { title: '', ...right },
     { title: '' },
     { title: 'TOTAL', ...right },
-    { title: 'FUNCTION' },
-    { title: 'MODULE' },
+    { title: 'FUNCTION', least: 32 },
+    { title: 'MODULE', least: 12 },
   ]
   const rows = changes
     .slice(0, limit)

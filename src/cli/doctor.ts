@@ -1,6 +1,6 @@
 // `spikecam doctor`: looks at this machine, prints one line per thing that matters, and what to do where it is wrong.
 import { spawnSync } from 'node:child_process'
-import { accessSync, constants, readFileSync, readlinkSync, statfsSync, statSync } from 'node:fs'
+import { accessSync, constants, existsSync, readFileSync, readlinkSync, statfsSync, statSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { perfFailure } from '../capture/perf.ts'
 import type { Config } from '../config.ts'
@@ -132,7 +132,8 @@ function isHostPidNamespace(): boolean | undefined {
 /** The folder, or the nearest one above that exists, in which it would be made. */
 function dataFacts(dir: string): MachineFacts['data'] {
   let existing = dir
-  while (!statSync(existing, { throwIfNoEntry: false }) && dirname(existing) !== existing) existing = dirname(existing)
+  // What nobody may look into is as good as not there.
+  while (!existsSync(existing) && dirname(existing) !== existing) existing = dirname(existing)
   const { bavail, blocks, bsize } = statfsSync(existing)
   let problem: string | undefined
   try {

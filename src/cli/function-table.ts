@@ -14,8 +14,8 @@ export function renderFunctions(
     { title: '', ...right },
     { title: 'TOTAL', ...right },
     { title: '', ...right },
-    { title: 'FUNCTION' },
-    ...(hasModule ? [{ title: 'MODULE' }] : []),
+    { title: 'FUNCTION', least: 32 },
+    ...(hasModule ? [{ title: 'MODULE', least: 12 }] : []),
   ]
   const rows = functions
     .slice(0, limit)

@@ -79,8 +79,8 @@ export function renderTopRows(top: readonly TopRow[]): string {
   const columns = [
     { title: 'SELF', ...right },
     { title: 'TOTAL', ...right },
-    { title: 'FUNCTION' },
-    { title: 'MODULE' },
+    { title: 'FUNCTION', least: 32 },
+    { title: 'MODULE', least: 12 },
   ]
   const rows = top.map((row) => [
     printShare(row.selfShare, 1),

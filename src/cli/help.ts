@@ -10,9 +10,15 @@ import {
   optionsOf,
   optionTable,
 } from '../config.ts'
+import { terminalWidth } from './output.ts'
 
-/** Readable in the narrowest terminal that people still use. */
-const width = 100
+/** Longer lines are hard to read, and descriptions beside options in less than 60 columns are worse. */
+const [narrowest, widest] = [60, 100]
+
+export const helpWidth = (columns: number | undefined): number =>
+  Math.max(narrowest, Math.min(widest, columns ?? widest))
+
+const width = helpWidth(terminalWidth())
 
 const commandRows = Object.entries(commands) as [CommandName, CommandRow][]
 
@@ -64,13 +70,15 @@ function renderCommand(name: CommandName): string {
     '',
     `Usage: spikecam ${name}${row.args ? ` ${row.args}` : ''}${options.length > 0 ? ' [OPTIONS]' : ''}`,
   ]
-  if (row.details) lines.push('', row.details)
+  if (row.details) lines.push('', ...paragraphs(row.details))
   if (options.length > 0) {
     lines.push('', 'Options:')
     for (const [, option] of options) {
       const { hint, fallback } = describeOption(option, name)
       const left = `  ${option.short ? `-${option.short}, ` : ''}--${option.flag}${hint ? ` ${hint}` : ''}`
-      lines.push(...twoColumns(left, `${option.help}${fallback ? ` [${fallback}]` : ''}`, 30))
+      // Some commands write no files.
+      const help = option.flag === 'output' && !hint.includes('-') ? 'Another form of the answer.' : option.help
+      lines.push(...twoColumns(left, `${help}${fallback ? ` [${fallback}]` : ''}`, 30))
     }
     lines.push(
       '',
@@ -80,6 +88,10 @@ function renderCommand(name: CommandName): string {
   if (row.examples) lines.push('', 'Examples:', ...row.examples.map((example) => `  ${example}`))
   return `${lines.join('\n')}\n`
 }
+
+/** As they are written where there is room for it; else the lines of `KIND is …` and `TARGET is …` begin anew. */
+const paragraphs = (text: string): string[] =>
+  width === widest ? [text] : text.split(/\n(?=[A-Z]+ is )/).flatMap((part) => wrap(part.replaceAll('\n', ' '), width))
 
 /** `  --left TEXT     right, wrapped under itself`; a long left side gets a line of its own. */
 function twoColumns(left: string, right: string, indent: number): string[] {

@@ -1,6 +1,7 @@
 // `spikecam list`: the incidents of a server, newest first.
 import type { Config } from '../config.ts'
-import { printShare } from '../lib/units.ts'
+import { parseDurationMs, printShare } from '../lib/units.ts'
+import { Failure } from '../model/errors.ts'
 import type { Incident } from '../model/incident.ts'
 import { printTarget } from '../model/target.ts'
 import { connect } from './connect.ts'
@@ -15,7 +16,8 @@ export async function runList({ options, given, args }: Config): Promise<number>
   const form = output && 'form' in output ? output.form : undefined
   const client = connect(options)
   const most = form === undefined || form === 'wide' || given.has('limit') ? options.limit : Number.POSITIVE_INFINITY
-  const { namespace, text, state, since: from, before: to } = options
+  const { namespace, text, state } = options
+  const [from, to] = [readMoment('since', options.since), readMoment('before', options.before)]
   const wanted = { pod: args[0]?.replace(/^pod\//, ''), namespace, text, state, from, to }
   const isAll = Object.values(wanted).every((each) => each === undefined)
   const incidents: Incident[] = []
@@ -40,14 +42,29 @@ export async function runList({ options, given, args }: Config): Promise<number>
   return 0
 }
 
+/**
+ * `2026-11-21T03:00Z`, as the server reads it, or `2h`: so long ago.
+ * @throws Failure USAGE
+ */
+export function readMoment(flag: string, text: string | undefined, nowMs = Date.now()): string | undefined {
+  if (text === undefined) return undefined
+  const agoMs = /[a-z]$/.test(text) ? parseDurationMs(text) : undefined
+  if (agoMs !== undefined) return new Date(nowMs - agoMs).toISOString()
+  if (/^\d+$/.test(text) || Number.isFinite(Date.parse(text))) return text
+  throw new Failure(
+    'USAGE',
+    `--${flag}: "${text}" is no moment: expected for example 2026-11-21T03:15Z, or 2h for two hours ago`,
+  )
+}
+
 function renderIncidents(incidents: readonly Incident[], isWide: boolean): string {
   const columns = [
     { title: 'ID' },
     { title: 'BEGAN' },
     { title: 'STATE' },
-    { title: 'TARGET' },
-    { title: 'THREAD' },
-    { title: 'TOP FUNCTION' },
+    { title: 'TARGET', least: 22 },
+    { title: 'THREAD', least: 10 },
+    { title: 'TOP FUNCTION', least: 24 },
     ...(isWide ? [{ title: 'NODE' }, { title: 'REASON' }] : []),
   ]
   const rows = incidents.map((incident) => {

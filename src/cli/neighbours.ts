@@ -48,7 +48,12 @@ export async function writeNeighbours(view: ProfileView, of: string, { options }
     ...named(below).map((callee) => rowOf('  ', callee.function, callee)),
   ]
   const right = { align: 'right' as const }
-  const columns = [{ title: 'TOTAL', ...right }, { title: '', ...right }, { title: 'FUNCTION' }, { title: 'MODULE' }]
+  const columns = [
+    { title: 'TOTAL', ...right },
+    { title: '', ...right },
+    { title: 'FUNCTION', least: 32 },
+    { title: 'MODULE', least: 12 },
+  ]
   const share = printShare(below.total, totalOf(view.profile, view.sampleType))
   await writeOut(
     `${of}: ${share} of all. Above it who called it, below it what it called.\n\n${renderTable(columns, rows)}`,

@@ -117,15 +117,54 @@ export async function writeForm(value: unknown, form: 'json' | 'yaml'): Promise<
 export interface Column {
   readonly title: string
   readonly align?: 'right'
+  /** In a terminal that is too narrow for all of it the column may shrink to this. */
+  readonly least?: number
 }
 
-/** Columns as wide as they must be, two blanks between them, no blanks at the end of a line. */
-export function renderTable(columns: readonly Column[], rows: readonly (readonly string[])[]): string {
-  const widths = columns.map((column, i) => Math.max(column.title.length, ...rows.map((row) => (row[i] ?? '').length)))
+/** Columns of the terminal; undefined where there is none, and nothing is cut. */
+export const terminalWidth = (): number | undefined => (process.stdout.isTTY ? process.stdout.columns : undefined)
+
+/**
+ * Columns as wide as they must be, two blanks between them, no blanks at the end of a line.
+ * @param width that it should fit, by what columns can give
+ */
+export function renderTable(
+  columns: readonly Column[],
+  rows: readonly (readonly string[])[],
+  width = terminalWidth(),
+): string {
+  const whole = columns.map(({ title }, i) =>
+    rows.reduce((most, row) => Math.max(most, row[i]?.length ?? 0), title.length),
+  )
+  const widths = fitWidths(columns, whole, width)
   const line = (cells: readonly string[]): string =>
     cells
-      .map((cell, i) => (columns[i]!.align === 'right' ? cell.padStart(widths[i]!) : cell.padEnd(widths[i]!)))
+      .map((cell, i) => {
+        const text = shorten(cell, widths[i]!)
+        return columns[i]!.align === 'right' ? text.padStart(widths[i]!) : text.padEnd(widths[i]!)
+      })
       .join('  ')
       .trimEnd()
   return `${[columns.map(({ title }) => title), ...rows].map(line).join('\n')}\n`
+}
+
+/** What is too much is taken from the widest of the columns that may shrink, until another one is as wide. */
+function fitWidths(columns: readonly Column[], whole: readonly number[], width: number | undefined): number[] {
+  const widths = [...whole]
+  let excess = widths.reduce((sum, each) => sum + each + 2, -2) - (width ?? Number.POSITIVE_INFINITY)
+  const canGive = (i: number): boolean => widths[i]! > (columns[i]!.least ?? Number.POSITIVE_INFINITY)
+  for (; excess > 0; excess--) {
+    const givers = [...widths.keys()].filter(canGive)
+    if (givers.length === 0) break
+    const widest = givers.reduce((best, i) => (widths[i]! > widths[best]! ? i : best))
+    widths[widest]! -= 1
+  }
+  return widths
+}
+
+/** `an_exceedingly_l…he_reconciler`: what tells functions apart stands at the end of their names, and where they are from at the beginning. */
+function shorten(text: string, length: number): string {
+  if (text.length <= length) return text
+  const end = Math.floor((length - 1) / 2)
+  return `${text.slice(0, length - 1 - end)}…${text.slice(text.length - end)}`
 }

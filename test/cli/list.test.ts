@@ -38,6 +38,7 @@ test('incidents of one pod, of a time, in a state, and with some words', async (
   })
   const wrong = await spikecam(['list', '--since', 'yesterday', '--server', server.url])
   expect(wrong).toMatchObject({ code: 2, stdout: '', stderr: expect.stringContaining('"yesterday" is no moment') })
+  expect(wrong.stderr).toContain('--since')
   const none = await spikecam(['list', 'nobody-0', '--server', server.url])
   expect(none.stderr).toContain('No incidents like that')
 })
