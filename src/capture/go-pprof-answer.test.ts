@@ -37,6 +37,17 @@ test('what Go refuses has a code of its own', async () => {
   })
 })
 
+test('where a program would send us is said, and not gone to', async () => {
+  const away = {
+    ...answer(302, '<a href="http://169.254.169.254/">Found</a>.'),
+    location: 'http://169.254.169.254/\u001b[2J',
+  }
+  await expect(judgeAnswer(ask('heap'), away)).rejects.toMatchObject({
+    code: 'UNEXPECTED_ANSWER',
+    message: 'heap answers 302, and would lead to http://169.254.169.254/ [2J, which is not followed',
+  })
+})
+
 test('half a profile is none; half a dump is, and says so', async () => {
   const body = gzipSync(noSamples)
   await expect(judgeAnswer(ask('heap'), { status: 200, body, cut: 'size' })).rejects.toMatchObject({

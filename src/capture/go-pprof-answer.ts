@@ -8,7 +8,7 @@ import { matchesGoroutineStacks } from '../profile/goroutines-stacks.ts'
 import { matchesGzip } from '../profile/gzip.ts'
 import { indexPprof, type PprofIndex } from '../profile/pprof-index.ts'
 import { matchesLegacyPprof } from '../profile/pprof-legacy.ts'
-import { excerpt, type HttpAnswer } from './http-get.ts'
+import { excerpt, type HttpAnswer, printAnswer } from './http-get.ts'
 import type { Finding } from './probe.ts'
 
 /** One question to pprof. */
@@ -65,8 +65,9 @@ export async function judgeAnswer(ask: Ask, answer: HttpAnswer): Promise<Judged>
  *   400 profile duration exceeds server's WriteTimeout
  *   404 Unknown profile
  */
-function judgeRefusal({ query }: Ask, { status, body }: HttpAnswer): Judged {
-  const said = excerpt(body)
+function judgeRefusal({ query }: Ask, answer: HttpAnswer): Judged {
+  const { status } = answer
+  const said = excerpt(answer.body)
   if (/profiling already in use|tracing is already enabled/i.test(said)) {
     throw new Failure('PROFILER_BUSY', `${query} answers ${status}: ${said}`)
   }
@@ -78,7 +79,7 @@ function judgeRefusal({ query }: Ask, { status, body }: HttpAnswer): Judged {
   }
   if (status === 404) return { absent: `the program serves no ${query.replace(/\?.*/, '')} (404: ${said})` }
   const code = status === 401 || status === 403 ? 'ENDPOINT_REFUSED' : 'UNEXPECTED_ANSWER'
-  throw new Failure(code, `${query} answers ${status}: ${said}`)
+  throw new Failure(code, `${query} answers ${printAnswer(answer)}`)
 }
 
 function refuseCut({ query }: Ask, { cut, body }: HttpAnswer): void {

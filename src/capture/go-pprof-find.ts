@@ -5,7 +5,7 @@ import { matchesCountedGoroutines } from '../profile/goroutines-counted.ts'
 import type { ProcessKey } from './connect-inside.ts'
 import type { AnnotatedPprof, PprofPlace } from './go-pprof-annotations.ts'
 import { askEndpoint, type PprofEndpoint, printEndpoint } from './go-pprof-endpoint.ts'
-import { excerpt } from './http-get.ts'
+import { printAnswer } from './http-get.ts'
 import { parseSecretName, type ReadSecret, type Secret } from './kube-secret.ts'
 import { type ListeningPort, listeningPorts } from './listening-sockets.ts'
 import { Skipped } from './probe.ts'
@@ -182,18 +182,19 @@ async function look(
   { isGo, signal = new AbortController().signal }: Pick<TryOptions, 'isGo' | 'signal'>,
 ): Promise<Omit<FoundPprof, 'by'>> {
   const options = { maxBytes: maxIndexBytes, timeoutMs, signal }
-  const { status, body } = await askEndpoint(endpoint, '', options)
+  const index = await askEndpoint(endpoint, '', options)
+  const { status, body } = index
   const profiles = status === 200 ? indexedProfiles(body) : undefined
   if (profiles) return { endpoint, profiles }
   if (status === 401 || status === 403) {
-    throw new Failure('ENDPOINT_REFUSED', `${printEndpoint(endpoint)} answers ${status}: ${excerpt(body)}`)
+    throw new Failure('ENDPOINT_REFUSED', `${printEndpoint(endpoint)} answers ${printAnswer(index)}`)
   }
   // What somebody named of a program that is not Go is believed: whether it is pprof is seen from the profile itself.
   if (!isGo) return { endpoint, profiles: undefined }
   // Some programs serve the profiles without the index.
   const bare = await askEndpoint(endpoint, 'goroutine?debug=1', options)
   if (bare.status === 200 && matchesCountedGoroutines(bare.body)) return { endpoint, profiles: undefined }
-  const what = status === 200 ? 'a page that is not the index of pprof' : `${status}: ${excerpt(body)}`
+  const what = status === 200 ? 'a page that is not the index of pprof' : printAnswer(index)
   throw new Failure('UNEXPECTED_ANSWER', `${printEndpoint(endpoint)} answers ${what}`)
 }
 

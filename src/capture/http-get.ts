@@ -18,6 +18,8 @@ export interface GetOptions {
 export interface HttpAnswer {
   readonly status: number
   readonly body: Buffer
+  /** Where it sends us instead, which is not followed: it may be anywhere. */
+  readonly location?: string | undefined
   /** Why the body is not whole: it was larger than `maxBytes`, the signal, or the server hung up. */
   readonly cut: 'size' | 'aborted' | 'closed' | undefined
 }
@@ -67,12 +69,20 @@ export async function httpGet(connection: Duplex, options: GetOptions): Promise<
       asked.end()
       if (signal.aborted) onAbort()
     })
-    return { status: response?.statusCode ?? 0, body: Buffer.concat(chunks), cut }
+    return { status: response?.statusCode ?? 0, body: Buffer.concat(chunks), cut, location: response?.headers.location }
   } finally {
     clearTimeout(timer)
     signal.removeEventListener('abort', onAbort)
     connection.destroy()
   }
+}
+
+/** `403: Forbidden`, `302, and would lead to https://…` */
+export function printAnswer({ status, body, location }: Pick<HttpAnswer, 'status' | 'body' | 'location'>): string {
+  if (status >= 300 && status < 400 && location) {
+    return `${status}, and would lead to ${excerpt(Buffer.from(location))}, which is not followed`
+  }
+  return `${status}: ${excerpt(body)}`
 }
 
 /** A few words of what came, fit for a message: one line, no control characters. */

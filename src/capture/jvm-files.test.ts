@@ -1,9 +1,9 @@
 import { execFileSync } from 'node:child_process'
-import { chownSync, existsSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs'
+import { chownSync, existsSync, mkdirSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
 import { temporaryFolder } from '../../test/temporary-folder.ts'
 import type { AttachedJvm } from './jvm-attach.ts'
-import { hasJvmFile, newFileName, readJvmFile, removeJvmFile } from './jvm-files.ts'
+import { hasJvmFile, newFileName, readJvmFile, removeForgotten, removeJvmFile } from './jvm-files.ts'
 
 const folder = temporaryFolder()
 const jvm: AttachedJvm = {
@@ -44,10 +44,14 @@ test('what somebody else put in the place is not', () => {
 })
 
 test('what a killed agent left is removed an hour later, and nothing else', () => {
-  const [old, recent, foreign] = [newFileName(jvm, '.jfr'), newFileName(jvm, '.hprof'), 'spikecam-notes.jfr']
+  const [old, recent, held] = [newFileName('.jfr'), newFileName('.hprof'), newFileName('.jfr')]
+  const foreign = 'spikecam-notes.jfr'
   for (const name of [old, recent, foreign]) writeFileSync(`${folder}/${name}`, '')
+  // Put there to make every probe of this JVM fail.
+  mkdirSync(`${folder}/${held}`)
   const before = Date.now() / 1000 - 3700
-  for (const name of [old, foreign]) utimesSync(`${folder}/${name}`, before, before)
-  newFileName(jvm, '.jfr')
-  expect([old, recent, foreign].map((name) => existsSync(`${folder}/${name}`))).toEqual([false, true, true])
+  for (const name of [old, held, foreign]) utimesSync(`${folder}/${name}`, before, before)
+  removeForgotten(jvm)
+  const left = [old, recent, held, foreign].map((name) => existsSync(`${folder}/${name}`))
+  expect(left).toEqual([false, true, true, true])
 })

@@ -1,5 +1,5 @@
 // Files that a JVM writes for us into its own /tmp: fetched from there, and removed again.
-import { closeSync, constants, fstatSync, lstatSync, openSync, readdirSync, readSync, unlinkSync } from 'node:fs'
+import { closeSync, constants, fstatSync, lstatSync, opendirSync, openSync, readSync, unlinkSync } from 'node:fs'
 import { newId } from '../lib/ids.ts'
 import { Failure } from '../model/errors.ts'
 import type { AttachedJvm } from './jvm-attach.ts'
@@ -9,13 +9,27 @@ const ours = /^spikecam-[0-9a-z]{20}\.(?:jfr|hprof)$/
 /** No capture takes that long; what is older was left behind when an agent was killed. */
 const forgottenMs = 3_600_000
 
-/** A name that nothing in its /tmp has: `spikecam-01kajs3v9d8f2h6k0mqz.jfr`. Removes what was left there long ago. */
-export function newFileName(jvm: AttachedJvm, extension: '.jfr' | '.hprof'): string {
-  for (const name of readdirSync(jvm.tmp).filter((candidate) => ours.test(candidate))) {
-    const stats = lstatSync(`${jvm.tmp}/${name}`, { throwIfNoEntry: false })
-    if (stats?.uid === jvm.process.uid && stats.mtimeMs < Date.now() - forgottenMs) removeJvmFile(jvm, name)
+/** A folder with more than this is somebody's heap of files, in which to look for ours would take its time. */
+const maxLookedAt = 10_000
+
+/** A name that nothing in its /tmp has: `spikecam-01kajs3v9d8f2h6k0mqz.jfr`. */
+export const newFileName = (extension: '.jfr' | '.hprof'): string => `${newId('spikecam-')}${extension}`
+
+/** Removes what an agent that was killed has left in its /tmp: a dump of the heap holds all of its secrets. */
+export function removeForgotten(jvm: AttachedJvm): void {
+  const folder = opendirSync(jvm.tmp, { bufferSize: 1024 })
+  try {
+    for (let i = 0; i < maxLookedAt; i++) {
+      const name = folder.readSync()?.name
+      if (name === undefined) return
+      if (!ours.test(name)) continue
+      const stats = lstatSync(`${jvm.tmp}/${name}`, { throwIfNoEntry: false })
+      const isForgotten = stats?.isFile() && stats.uid === jvm.process.uid && stats.mtimeMs < Date.now() - forgottenMs
+      if (isForgotten) removeJvmFile(jvm, name)
+    }
+  } finally {
+    folder.closeSync()
   }
-  return `${newId('spikecam-')}${extension}`
 }
 
 /**

@@ -43,7 +43,15 @@ export async function makeJvmListen(
     sendQuit(process)
     return await untilJvmSocket(process, { folder: tmp.path, staleInode, deadlineMs: handshakeMs, signal })
   } finally {
-    if (isOurs) unlinkSync(`${tmp.path}/${name}`)
+    if (isOurs) removeTrigger(`${tmp.path}/${name}`)
+  }
+}
+
+function removeTrigger(path: string): void {
+  try {
+    unlinkSync(path)
+  } catch {
+    // Another tool that attached meanwhile takes it for its own, as jcmd does, or somebody in there put a folder in its place.
   }
 }
 

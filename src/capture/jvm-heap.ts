@@ -11,7 +11,7 @@ import { classHistogramProfile, parseClassHistogram } from '../profile/class-his
 import { gzip } from '../profile/gzip.ts'
 import { encodePprof } from '../profile/pprof-encode.ts'
 import { type AttachedJvm, attachJvm } from './jvm-attach.ts'
-import { newFileName, readJvmFile, removeJvmFile } from './jvm-files.ts'
+import { newFileName, readJvmFile, removeForgotten, removeJvmFile } from './jvm-files.ts'
 import type { Finding, Probe, ProbeRequest, ProbeYield } from './probe.ts'
 
 /** To count the objects of 32 GB takes some 10 s of one core. */
@@ -39,6 +39,7 @@ export const jvmHeap: Probe = { name: 'jvm-heap', run: runJvmHeap }
 async function runJvmHeap(request: ProbeRequest): Promise<ProbeYield> {
   const jvm = attachJvm(request)
   try {
+    removeForgotten(jvm)
     const text = await jvm.jcmd('GC.class_histogram -all', { deadlineMs: histogramDeadlineMs })
     const histogram = parseClassHistogram(text)
     const findings: Finding[] = [
@@ -78,7 +79,7 @@ function whyNoRoom({ tmp }: AttachedJvm, heapBytes: number): string | undefined 
 }
 
 async function dumpHeap(jvm: AttachedJvm): Promise<Finding> {
-  const name = newFileName(jvm, '.hprof')
+  const name = newFileName('.hprof')
   // Once begun it has to be waited for: the JVM goes on writing whether anybody listens or not.
   const options = { deadlineMs: dumpDeadlineMs, signal: new AbortController().signal }
   try {

@@ -16,7 +16,7 @@ import { gzip } from '../profile/gzip.ts'
 import { parseJfrProfile } from '../profile/jfr-profile.ts'
 import { encodePprof } from '../profile/pprof-encode.ts'
 import { type AttachedJvm, attachJvm } from './jvm-attach.ts'
-import { newFileName, readJvmFile, removeJvmFile } from './jvm-files.ts'
+import { newFileName, readJvmFile, removeForgotten, removeJvmFile } from './jvm-files.ts'
 import { type Finding, type Probe, type ProbeRequest, type ProbeYield, Skipped } from './probe.ts'
 
 /** See above; a JVM that gets a tenth of a core needs it all. */
@@ -47,8 +47,9 @@ export const jvmJfr: Probe = { name: 'jvm-jfr', run: runJvmJfr }
 
 async function runJvmJfr(request: ProbeRequest): Promise<ProbeYield> {
   const jvm = attachJvm(request)
-  const file = newFileName(jvm, '.jfr')
+  const file = newFileName('.jfr')
   try {
+    removeForgotten(jvm)
     const recording = await record(jvm, request, file)
     return await makeFindings(recording, request)
   } finally {

@@ -1,3 +1,4 @@
+import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { chmodSync, chownSync, symlinkSync, writeFileSync } from 'node:fs'
 import { createServer, type Server } from 'node:net'
@@ -66,6 +67,23 @@ test('an answer that is too long or does not come is an error; a hang-up and a d
   expect(await exchange(other, encode('x'), options)).toBe('closed')
   other.close()
   silent.close()
+})
+
+test('one that accepts nobody is not waited for once others wait', async () => {
+  const code =
+    'use IO::Socket::UNIX; my $s = IO::Socket::UNIX->new(Local => shift, Listen => 1); $| = 1; print 1; <STDIN>'
+  const deaf = spawn('perl', ['-e', code, `${folder}/.java_pid9`], { stdio: ['pipe', 'pipe', 'inherit'] })
+  await once(deaf.stdout, 'data')
+  const socket = openJvmSocket(folder, 9, uid)!
+  const abort = new AbortController()
+  // The queue takes one more than it was made for (unix(7)); these never get an answer.
+  const asked = [1, 2, 3].map(() => exchange(socket, encode('x'), { ...options, signal: abort.signal }))
+  await expect(Promise.race(asked)).rejects.toMatchObject({ code: 'TIMEOUT', message: expect.stringContaining('wait') })
+  abort.abort(new Error('ended'))
+  await Promise.allSettled(asked)
+  socket.close()
+  deaf.stdin.end()
+  await once(deaf, 'exit')
 })
 
 test('only a socket of the right user is one: no link to another socket, no file', async () => {

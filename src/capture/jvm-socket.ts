@@ -91,6 +91,7 @@ function exchangeHere(
       if (cause.code === 'ECONNREFUSED') resolve('refused')
       else if (size === 0 && (cause.code === 'ECONNRESET' || cause.code === 'EPIPE')) resolve('closed')
       else if (cause.code === 'EACCES') reject(notPermitted(cause))
+      else if (cause.code === 'EAGAIN') reject(busy(cause))
       else reject(cause)
     })
     socket.once('close', () => signal.removeEventListener('abort', abort))
@@ -99,6 +100,16 @@ function exchangeHere(
 
 const tooLarge = (maxBytes: number): Failure =>
   new Failure('TOO_LARGE', `the JVM answered with more than ${maxBytes} bytes`)
+
+/** Five wait at most (attachListener_posix.cpp), and it serves one after the other. */
+const busy = (cause: Error): Failure =>
+  new Failure(
+    'TIMEOUT',
+    'others already wait at the attach socket of the JVM: it answers nobody, or they are too many',
+    {
+      cause,
+    },
+  )
 
 const notPermitted = (cause: Error): Failure =>
   new Failure('NOT_PERMITTED', 'the attach socket of the JVM may not be opened: that takes its user, or root', {

@@ -16,6 +16,7 @@ import { profileThreads } from '../profile/thread-table-profile.ts'
 import { printThreadTable } from '../profile/thread-table-text.ts'
 import { readThreadClocks, readThreadNames, type ThreadClocks, threadsBetween } from '../target/jvm-thread-cpu.ts'
 import { type AttachedJvm, attachJvm } from './jvm-attach.ts'
+import { removeForgotten } from './jvm-files.ts'
 import { stackFileName } from './jvm-stack-file.ts'
 import type { Finding, Probe, ProbeRequest, ProbeYield } from './probe.ts'
 
@@ -36,6 +37,8 @@ export const jvmThreads: Probe = { name: 'jvm-threads', run: runJvmThreads }
 async function runJvmThreads(request: ProbeRequest): Promise<ProbeYield> {
   const jvm = attachJvm(request)
   try {
+    // The one that looks most often: what was left in there is not left for long.
+    removeForgotten(jvm)
     const startedMs = Date.now()
     const recording = await recordThreads(jvm, request)
     return makeFindings(recording, { request, jvm, startedMs })

@@ -34,3 +34,14 @@ test('a probe that throws failed with its code, or was skipped with its reason',
   }
   expect((await outcome(broken)).result).toMatchObject({ outcome: 'failed', code: 'INTERNAL' })
 })
+
+test('what a program says is kept to a length that can be read', async () => {
+  const text = 'x'.repeat(10_000_000)
+  const lengthOf = async (run: () => Promise<ProbeYield>) => (await outcome(run)).result.message?.length
+  const fail = (error: Error) => async (): Promise<ProbeYield> => {
+    throw error
+  }
+  expect(await lengthOf(async () => ({ outcome: 'empty', message: text, findings: [] }))).toBe(4001)
+  expect(await lengthOf(fail(new Failure('TOOL_FAILED', text)))).toBe(4001)
+  expect(await lengthOf(fail(new Skipped(text)))).toBe(4001)
+})

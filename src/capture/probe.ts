@@ -39,6 +39,11 @@ export interface Probe {
 /** Thrown by a probe that has nothing to do here; the message says why and what would change it. */
 export class Skipped extends Error {}
 
+/** What a program says of itself is part of many messages, and a hostile one may say megabytes. */
+const maxMessageLetters = 4000
+const cutMessage = (text: string): string =>
+  text.length > maxMessageLetters ? `${text.slice(0, maxMessageLetters)}…` : text
+
 /** Runs a probe; never throws. @param nowMs ms since the epoch */
 export async function runProbe(
   probe: Probe,
@@ -53,14 +58,14 @@ export async function runProbe(
   })
   try {
     const { outcome, message, findings } = await probe.run(request)
-    return { result: { ...about(), outcome, ...(message ? { message } : {}) }, findings }
+    return { result: { ...about(), outcome, ...(message ? { message: cutMessage(message) } : {}) }, findings }
   } catch (error) {
     if (error instanceof Skipped) {
-      return { result: { ...about(), outcome: 'skipped', message: error.message }, findings: [] }
+      return { result: { ...about(), outcome: 'skipped', message: cutMessage(error.message) }, findings: [] }
     }
     const { code, message, details } = asFailure(error)
     const stderrTail = typeof details.stderrTail === 'string' ? details.stderrTail : undefined
-    const result = { ...about(), outcome: 'failed' as const, code, message, ...(stderrTail ? { stderrTail } : {}) }
-    return { result, findings: [] }
+    const failed = { ...about(), outcome: 'failed' as const, code, message: cutMessage(message) }
+    return { result: { ...failed, ...(stderrTail ? { stderrTail } : {}) }, findings: [] }
   }
 }

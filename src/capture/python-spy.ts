@@ -10,9 +10,10 @@
 //         handle_parse (app.py:7)
 //   py-spy record --pid 4242 --format raw    <module> (app.py:12);handle_parse (app.py:7);hot_inner (app.py:4) 99
 //                                            on stdout: "py-spy> Wrote raw … Samples: 99 Errors: 0"
-import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { printBytes } from '../lib/units.ts'
 import { mediaTypes } from '../model/capture.ts'
 import { Failure } from '../model/errors.ts'
 import { readProcess, startTicksOf } from '../target/process-identity.ts'
@@ -24,7 +25,7 @@ import { runTool, type ToolResult } from './run.ts'
 const hz = 100
 /** To find the interpreter's symbols takes it up to some seconds in a large program on a busy node. */
 const attachMs = 15_000
-/** A dump has some kilobytes a thread. */
+/** A dump has some kilobytes a thread, and ten minutes of stacks of a large program some megabytes. */
 const maxBytes = 16 * 1024 * 1024
 
 const howToGet =
@@ -74,10 +75,19 @@ async function record(request: ProbeRequest): Promise<ProbeYield> {
       durationMs + attachMs,
     )
     const counted = /Samples: (\d+) Errors: (\d+)/.exec(new TextDecoder().decode(stdout))
-    return yieldOf(request, existsSync(file) ? readFileSync(file) : undefined, counted?.slice(1).map(Number) ?? [])
+    const stacks = readStacks(file)
+    return yieldOf(request, stacks, counted?.slice(1).map(Number) ?? [])
   } finally {
     rmSync(folder, { recursive: true, force: true })
   }
+}
+
+/** Names of functions are as long as a program makes them. @throws Failure TOO_LARGE */
+function readStacks(file: string): Uint8Array | undefined {
+  const size = statSync(file, { throwIfNoEntry: false })?.size ?? 0
+  if (size > maxBytes)
+    throw new Failure('TOO_LARGE', `py-spy wrote ${printBytes(size)} of stacks: take a shorter --for`)
+  return size > 0 ? readFileSync(file) : undefined
 }
 
 function yieldOf(request: ProbeRequest, stacks: Uint8Array | undefined, [samples, errors = 0]: number[]): ProbeYield {
