@@ -1,14 +1,19 @@
 // The inventory on a real node: containerd runs the pods, /proc and the cgroup tree are the kernel's own.
 import { type ChildProcess, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { createServer, type Socket } from 'node:net'
+import { join } from 'node:path'
 import { afterEach, beforeAll, expect, test } from 'vitest'
 import type { RunningPod } from '../../test/node-tool/node.ts'
 import { describeOnNode } from '../../test/node-tool/on-node.ts'
 import { startWithPid } from '../../test/recycled-pid.ts'
+import { temporaryFolder } from '../../test/temporary-folder.ts'
 import type { Target } from '../model/target.ts'
 import { type Inventory, startInventory, type WhoisMatch } from './inventory.ts'
 import { nodeAddresses } from './node-addresses.ts'
 import { readProcess, startTicksOf } from './process-identity.ts'
 
+const folder = temporaryFolder()
 const lines: string[] = []
 const log = {
   info: (details: object, message: string) => void lines.push(`info ${message} ${JSON.stringify(details)}`),
@@ -40,7 +45,7 @@ describeOnNode('inventory', (node) => {
     image = await node().packImage({ name: 'app' })
   })
   const open = async (): Promise<void> => {
-    inventory = startInventory({ criSocket: `unix://${node().socket}`, log, pollMs: 200 })
+    inventory = startInventory({ criSocket: `unix://${node().socket}`, log, pollMs: 200, patienceMs: 60_000 })
     await inventory.ready
   }
   const run = async (spec: Parameters<ReturnType<typeof node>['runPod']>[0]): Promise<RunningPod> => {
@@ -266,4 +271,18 @@ test('without a runtime: said once, with what to do; processes are still told', 
     expect.stringMatching(/^warn .*\/nonexistent\/cri.sock does not answer \(ENOENT\).*CRI_UNREACHABLE.*--cri-socket/),
   ])
   lines.length = 0
+})
+
+test('a runtime that takes calls and answers none keeps nobody from what is known', async () => {
+  const criSocket = join(folder, 'cri.sock')
+  const sockets: Socket[] = []
+  const hung = createServer((socket) => void sockets.push(socket)).listen(criSocket)
+  await once(hung, 'listening')
+  const inventory = startInventory({ criSocket, log, patienceMs: 20 })
+  const self = only(await inventory.whois(`pid/${process.pid}`))
+  expect(self.processes[0]).toMatchObject({ pid: process.pid })
+  expect(lines).toEqual([]) // it was not waited for until it had been given up
+  inventory.close()
+  for (const socket of sockets) socket.destroy()
+  hung.close()
 })

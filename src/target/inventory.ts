@@ -1,7 +1,7 @@
 // Who runs on this node: from a process to its container, pod and workload, and back. What the agent calls.
 import { isIP } from 'node:net'
 import { join } from 'node:path'
-import { setImmediate } from 'node:timers/promises'
+import { setImmediate, setTimeout as sleep } from 'node:timers/promises'
 import type { Target } from '../model/target.ts'
 import { openCgroupView } from './cgroup-view.ts'
 import { containerOfPath } from './container-cgroup.ts'
@@ -23,6 +23,8 @@ export interface InventoryOptions {
   readonly proc?: string
   /** Between two lists of a runtime without events. */
   readonly pollMs?: number
+  /** How long a question waits for the runtime to tell what is new. */
+  readonly patienceMs?: number
 }
 
 export interface InventoryProcess extends ProcessIdentity {
@@ -68,11 +70,17 @@ export interface Inventory {
   close(): void
 }
 
+/**
+ * A list takes a runtime milliseconds, of 500 containers half a second. One that hangs, as on a node in trouble, must not
+ * keep anybody from what is known already: the server gives an agent 5 s to answer.
+ */
+const defaultPatienceMs = 4000
 /** Work on processes between two turns of the event loop: an eighth of the watcher's tick. */
 const sliceMs = 25
 
 /** Follows the container runtime from now on; works without one too, then containers have only their ids. */
-export function startInventory({ node, criSocket, log, proc = '/proc', pollMs }: InventoryOptions): Inventory {
+export function startInventory(options: InventoryOptions): Inventory {
+  const { node, criSocket, log, proc = '/proc', pollMs, patienceMs = defaultPatienceMs } = options
   const cgroups = openCgroupView({ proc })
   let addresses = nodeAddresses(proc)
   const read = (pid: number): ProcessIdentity | undefined => readProcess(pid, { proc, absolute: cgroups.absolute })
@@ -90,6 +98,12 @@ export function startInventory({ node, criSocket, log, proc = '/proc', pollMs }:
   /** Ids that the runtime does not know (Docker's, podman's): asked about once. */
   const strangers = new Set<string>()
 
+  const patiently = async (news: Promise<void>): Promise<void> => {
+    const enough = new AbortController()
+    const late = sleep(patienceMs, undefined, { signal: enough.signal, ref: false }).catch(() => undefined)
+    await Promise.race([news, late])
+    enough.abort()
+  }
   const notice = (containerId: string): void => {
     if (store.container(containerId) || store.pod(containerId) || strangers.has(containerId)) return
     if (strangers.size > 10_000) strangers.clear()
@@ -231,15 +245,15 @@ export function startInventory({ node, criSocket, log, proc = '/proc', pollMs }:
       return cgroup === undefined ? undefined : store.byCgroup(cgroup).container
     },
     whois: async (text, options = {}) => {
-      await watch.ready
+      await patiently(watch.ready)
       const query = text === '' ? undefined : parseQuery(text)
       if (query?.kind === 'pid') {
         const found = await whoisPid(query.pid)
         if (found.every((match) => match.pod || !match.processes[0]?.containerId)) return found
-        await watch.nudge() // its container may be younger than the last list
+        await patiently(watch.nudge()) // its container may be younger than the last list
         return whoisPid(query.pid)
       }
-      await watch.nudge() // a person who asks wants to see what is there now
+      await patiently(watch.nudge()) // a person who asks wants to see what is there now
       if (query?.kind === 'listener') return whoisListener(query)
       const matches = await whoisPods(query, options)
       const isAnywhere = options.namespace === undefined && options.selector === undefined

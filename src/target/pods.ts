@@ -50,10 +50,25 @@ export interface Container {
 
 /** Whole manifests that kubectl leaves on a pod; as large as everything else together, and of no use here. */
 const droppedAnnotation = 'kubectl.kubernetes.io/last-applied-configuration'
+/**
+ * Kubernetes lets a pod have 256 KiB of them, and an answer about all pods of a node has 4 MB: what nobody reads here is
+ * cut, and says so. Those that are read (`spikecam.dev/…`) are a port, a path, a name.
+ */
+const maxAnnotationLetters = 1024
 const nsPerMs = 1e6
 
+function shortened(annotations: Readonly<Record<string, string>>): Record<string, string> {
+  const kept = Object.entries(annotations).filter(([key]) => key !== droppedAnnotation)
+  return Object.fromEntries(
+    kept.map(([key, text]) => {
+      const isLong = text.length > maxAnnotationLetters
+      return [key, isLong ? `${text.slice(0, maxAnnotationLetters)}… (${text.length} letters)` : text]
+    }),
+  )
+}
+
 export function podOf(sandbox: CriSandbox, status: CriSandboxStatus | undefined): Pod {
-  const { [droppedAnnotation]: _, ...annotations } = sandbox.annotations
+  const annotations = shortened(sandbox.annotations)
   const name = sandbox.metadata?.name ?? sandbox.id
   const options = status?.linux?.namespaces?.options
   const network = status?.network

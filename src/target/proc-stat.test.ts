@@ -12,6 +12,11 @@ test('fields are counted from the last parenthesis', () => {
   expect(parseComm(line, line.length)).toBe('a) S 9) b')
 })
 
+test('a name that would make a row of its own stays on one line', () => {
+  const line = encode('42 (a\nroot 1 \x1b[31m) R 7 42')
+  expect(parseComm(line, line.length)).toBe('a?root 1 ?[31m')
+})
+
 test('a line cut short is refused, not guessed', () => {
   const line = encode('42 (sh) S 7 42 42 0 -1 4194560 1234 0 0 0 812 96')
   expect(parseProcStat(line, line.length, { cpuTicks: 0, threads: 0, startTicks: 0, parent: 0 })).toBe(false)

@@ -54,12 +54,17 @@ export function parseProcStat(bytes: Uint8Array, length: number, into: ProcStat)
   return false
 }
 
-/** Name between the first `(` and the last `)` of a /proc/PID/stat line. */
+/**
+ * Name between the first `(` and the last `)` of a /proc/PID/stat line. A process may call itself anything, and would make
+ * rows of its own in a table with a line end: what is not to be printed is a question mark, as in ps(1).
+ */
 export function parseComm(bytes: Uint8Array, length: number): string {
   const first = bytes.indexOf(40)
   let last = length - 1
   while (last > first && bytes[last] !== closing) last--
-  return first < 0 || last <= first ? '' : new TextDecoder().decode(bytes.subarray(first + 1, last))
+  return first < 0 || last <= first
+    ? ''
+    : new TextDecoder().decode(bytes.subarray(first + 1, last)).replace(/\p{Cc}/gu, '?')
 }
 
 /**
