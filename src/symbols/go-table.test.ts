@@ -71,9 +71,10 @@ describe.skipIf(!hasGo)('a Go program', () => {
     { name: 'stripped', flags: ['-ldflags=-s -w'], path: 'stripped' },
     { name: 'position independent and stripped', flags: ['-buildmode=pie', '-ldflags=-s -w'], path: 'pie' },
   ])('$name: inlined frames, files and lines are those of its own runtime', ({ flags, path }) => {
-    const file = readElf(openFile(build(path, flags))!)!
-    const program = openExecutable(openFile(build(path, flags))!, { detail })!
-    const lines = execFileSync(build(path, flags), { encoding: 'utf8', env: {} }).trimEnd().split('\n')
+    const built = path === 'plain' ? program : build(path, flags)
+    const file = readElf(openFile(built)!)!
+    const executable = openExecutable(openFile(built)!, { detail })!
+    const lines = execFileSync(built, { encoding: 'utf8', env: {} }).trimEnd().split('\n')
     const frames = lines.map((line) => {
       const [pc = '', name = '', at = '', row = ''] = line.split(' ')
       return { pc: Number.parseInt(pc, 16), text: `${name} ${at}:${row}` }
@@ -82,7 +83,7 @@ describe.skipIf(!hasGo)('a Go program', () => {
     const physical = frames.find(({ text }) => text.startsWith('main.physical'))!
     const shift = shiftOf(file, 'main.physical', physical.pc)
     const found = frames.map(({ pc }) =>
-      program
+      executable
         // Go's runtime gives return addresses, and looks them up one byte earlier, at the call.
         .framesAt(offsetOfAddress(file, pc - shift - 1)!)
         .map((frame) => `${frame.name.replace(/\[go\.shape.*\]/, '[...]')} ${frame.file}:${frame.line}`),
@@ -93,8 +94,8 @@ describe.skipIf(!hasGo)('a Go program', () => {
     })
     expect(found.map((ours) => ours.length)).toContain(3)
     for (const { pc } of frames) {
-      const atCall = program.framesAt(offsetOfAddress(file, pc - shift - 1)!)
-      expect(program.framesAt(offsetOfAddress(file, pc - shift)!, true)).toEqual(atCall)
+      const atCall = executable.framesAt(offsetOfAddress(file, pc - shift - 1)!)
+      expect(executable.framesAt(offsetOfAddress(file, pc - shift)!, true)).toEqual(atCall)
     }
   })
 

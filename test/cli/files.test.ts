@@ -1,13 +1,14 @@
-// The commands that work on files: real program, real profiles, streams and exit codes.
+// The commands that work on files: real profiles, streams and exit codes; the real program where that is the point.
 import { execFileSync, spawn } from 'node:child_process'
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { basename, join } from 'node:path'
 import { gzipSync, zstdCompressSync } from 'node:zlib'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { encodePprof } from '../../src/profile/pprof-encode.ts'
 import { drawProfile } from '../drawn-stacks.ts'
 import { hasGo } from '../go-pprof.ts'
+import { here } from './here.ts'
 import { cleanEnv, fixture, root, spikecam } from './spikecam.ts'
 
 const goCpu = fixture('pprof/go-cpu.pb.gz')
@@ -34,7 +35,7 @@ test('top -o json: heaviest self first, and nothing but JSON on stdout', async (
 })
 
 test('top for people: shares, and how many rows there would be', async () => {
-  const { stdout } = await spikecam(['top', goCpu, '--limit', '1'])
+  const { stdout } = await here(['top', goCpu, '--limit', '1'])
   expect(stdout).toContain('cpu: 630 ms in 63 samples over 2.1 s')
   expect(stdout).toMatch(/^430 ms {2}68\.3 % {2}430 ms {2}68\.3 % {2}crypto\/sha256\.block {2}feasgo$/m)
   expect(stdout).toContain('--limit 25 shows all')
@@ -60,24 +61,24 @@ test('convert to pprof and back, file to file and through pipes, loses nothing',
 
 test.skipIf(!hasGo())('go tool pprof reads what convert writes', async () => {
   const to = join(folder, 'go.pb.gz')
-  await spikecam(['convert', join(folder, 'spike.folded'), to])
+  await here(['convert', join(folder, 'spike.folded'), to])
   const top = execFileSync('go', ['tool', 'pprof', '-top', to], { encoding: 'utf8', stdio: 'pipe' })
   expect(top).toMatch(/^\s*300 .* regexp$/m)
 })
 
 test('flame writes a picture that needs nothing else', async () => {
-  const svg = await spikecam(['flame', goCpu, '--title', 'sha <1>'])
+  const svg = await here(['flame', goCpu, '--title', 'sha <1>'])
   expect(svg.code).toBe(0)
   expect(svg.stdout).toMatch(/^<svg [\s\S]*sha &lt;1&gt;[\s\S]*crypto\/sha256\.block[\s\S]*<\/svg>\n$/)
   const page = join(folder, 'cpu.html')
-  expect(await spikecam(['flame', goCpu, '-o', page])).toMatchObject({ code: 0, stdout: '' })
+  expect(await here(['flame', goCpu, '-o', page])).toMatchObject({ code: 0, stdout: '' })
   const html = readFileSync(page, 'utf8')
   expect(html).toMatch(/^<!doctype html>/)
   expect(html).not.toMatch(/https?:/)
 })
 
 test('diff tells what grew and what is only chance', async () => {
-  const { code, stdout } = await spikecam([
+  const { code, stdout } = await here([
     'diff',
     join(folder, 'quiet.folded'),
     join(folder, 'spike.folded'),
@@ -102,15 +103,7 @@ test('diff tells what grew and what is only chance', async () => {
 
 test('several profiles are merged into one', async () => {
   const quiet = join(folder, 'quiet.folded')
-  const { code, stdout } = await spikecam([
-    'convert',
-    quiet,
-    quiet,
-    join(folder, 'spike.folded'),
-    '-',
-    '--to',
-    'folded',
-  ])
+  const { code, stdout } = await here(['convert', quiet, quiet, join(folder, 'spike.folded'), '-', '--to', 'folded'])
   expect(code).toBe(0)
   expect(stdout.trim().split('\n').sort()).toEqual([
     'main;poll 141',
@@ -122,13 +115,13 @@ test('several profiles are merged into one', async () => {
 
 test('a dump as JSON and as text has all that it says', async () => {
   const dump = fixture('goroutines/go1.26-debug2-minutes.txt')
-  const json = await spikecam(['convert', dump, '--to', 'json'])
+  const json = await here(['convert', dump, '--to', 'json'])
   expect(JSON.parse(json.stdout)).toMatchObject({ form: 'stacks', of: 'goroutine' })
-  expect((await spikecam(['convert', dump, '--to', 'text'])).stdout).toMatch(/^\d+ goroutines: /)
+  expect((await here(['convert', dump, '--to', 'text'])).stdout).toMatch(/^\d+ goroutines: /)
   const threads = join(folder, 'threads.json')
-  expect(await spikecam(['convert', fixture('thread-dump/jdk21-print.txt'), threads])).toMatchObject({ code: 0 })
+  expect(await here(['convert', fixture('thread-dump/jdk21-print.txt'), threads])).toMatchObject({ code: 0 })
   expect(JSON.parse(readFileSync(threads, 'utf8')).dumps[0].threads.length).toBeGreaterThan(5)
-  const pprof = await spikecam(['convert', goCpu, '--to', 'json'])
+  const pprof = await here(['convert', goCpu, '--to', 'json'])
   expect(pprof).toMatchObject({
     code: 2,
     stderr: expect.stringContaining('is pprof (profile.proto); json is written of'),
@@ -147,13 +140,13 @@ test('perf.data from a file and from stdin gives the same functions', async () =
 })
 
 test('diff of different values names both', async () => {
-  const { code, stderr } = await spikecam(['diff', goCpu, join(folder, 'spike.folded')])
+  const { code, stderr } = await here(['diff', goCpu, join(folder, 'spike.folded')])
   expect(code).toBe(2)
   expect(stderr).toContain('go-cpu.pb.gz has cpu in nanoseconds, and spike.folded has samples in count')
 })
 
 test('info -o json: what it is, how much, when, and how good', async () => {
-  const { stdout } = await spikecam(['info', goCpu, '-o', 'json'])
+  const { stdout } = await here(['info', goCpu, '-o', 'json'])
   expect(JSON.parse(stdout)).toMatchObject({
     file: 'go-cpu.pb.gz',
     samples: 63,
@@ -182,10 +175,10 @@ test.each([
   ['arthas/thread-n.txt', { format: 'arthas thread -n' }],
   ['perf-script/two-events.txt', { format: 'perf script text', samples: 37, processes: 1 }],
   ['folded/py-spy.folded', { format: 'folded stacks', samples: 398, stacks: 2 }],
-])('info - of %s', async (name, facts) => {
-  const { code, stdout } = await spikecam(['info', '-', '-o', 'json'], { stdin: readFileSync(fixture(name)) })
+])('info of %s', async (name, facts) => {
+  const { code, stdout } = await here(['info', fixture(name), '-o', 'json'])
   expect(code).toBe(0)
-  expect(JSON.parse(stdout)).toMatchObject({ file: 'stdin', isWhole: true, ...facts })
+  expect(JSON.parse(stdout)).toMatchObject({ file: basename(name), isWhole: true, ...facts })
 })
 
 test.each([
@@ -195,7 +188,7 @@ test.each([
   [['top', goCpu, '--focus', '('], '--focus: Invalid regular expression'],
   [['top', goCpu, '--from', '1s'], 'does not know when its samples were taken'],
 ])('%j says %s', async (args, text) => {
-  const { stdout, stderr } = await spikecam(args)
+  const { stdout, stderr } = await here(args)
   expect(stdout + stderr).toContain(text)
 })
 
@@ -203,7 +196,7 @@ test.each([
   ['a program', join(root, 'node_modules/.bin/node'), 'this looks like an elf file'],
   ['a shell script', join(root, 'spikecam'), 'this looks like text'],
 ])('%s is not a profile: exit 2, and what it looks like', async (_, file, text) => {
-  const { code, stdout, stderr } = await spikecam(['info', file])
+  const { code, stdout, stderr } = await here(['info', file])
   expect({ code, stdout }).toEqual({ code: 2, stdout: '' })
   expect(stderr.toLowerCase()).toContain(text)
 })
@@ -226,25 +219,25 @@ test.each([
 ])('%s cut after %i bytes: done, but not whole', async (name, length) => {
   const cut = join(folder, `cut-${name.replace('/', '-')}`)
   writeFileSync(cut, readFileSync(fixture(name)).subarray(0, length))
-  const [info, flame] = await Promise.all([spikecam(['info', cut]), spikecam(['flame', cut])])
+  const [info, flame] = [await here(['info', cut]), await here(['flame', cut])]
   expect([info.code, flame.code]).toEqual([5, 5])
   expect(info.stdout).not.toMatch(/^lost +nothing/m)
-  expect((await spikecam(['info', fixture(name)])).code).toBe(0)
+  expect((await here(['info', fixture(name)])).code).toBe(0)
 })
 
 test('top --of: who called a function and what it called', async () => {
-  const { stdout } = await spikecam(['top', join(folder, 'spike.folded'), '--of', 'serve', '-o', 'json'])
+  const { stdout } = await here(['top', join(folder, 'spike.folded'), '--of', 'serve', '-o', 'json'])
   expect(JSON.parse(stdout)).toMatchObject({
     self: 50,
     total: 350,
     callers: [{ function: 'main', value: 350 }],
     callees: [{ function: 'regexp', value: 300 }],
   })
-  const text = await spikecam(['top', join(folder, 'spike.folded'), '--of', 'serve'])
+  const text = await here(['top', join(folder, 'spike.folded'), '--of', 'serve'])
   expect(text.stdout).toMatch(/main[\s\S]*\n.*350 +100 % +serve[\s\S]*\(itself\)[\s\S]*regexp/)
-  const flame = await spikecam(['flame', join(folder, 'spike.folded'), '--of', 'serve', '--invert'])
+  const flame = await here(['flame', join(folder, 'spike.folded'), '--of', 'serve', '--invert'])
   expect([flame.stdout.includes('>main<'), flame.stdout.includes('regexp')]).toEqual([true, false])
-  expect(await spikecam(['top', join(folder, 'spike.folded'), '--of', 'erve'])).toMatchObject({
+  expect(await here(['top', join(folder, 'spike.folded'), '--of', 'erve'])).toMatchObject({
     code: 2,
     stderr: expect.stringContaining('did you mean serve?'),
   })
@@ -253,17 +246,25 @@ test('top --of: who called a function and what it called', async () => {
 test.each([
   [['top', '/nonexistent'], 2, 'there is no file /nonexistent'],
   [['top', '/'], 2, '/ is a folder'],
-  [['top', '-'], 2, 'an empty file'],
   [['convert', goCpu], 2, 'say with --to what to write'],
   [['convert', goCpu, 'x.bin'], 2, 'the name x.bin does not say what to write'],
   [['convert', goCpu, '--to', 'flded'], 2, 'did you mean folded?'],
   [['convert', goCpu, '/nonexistent/x.svg'], 2, '/nonexistent/x.svg cannot be written'],
   [['flame', goCpu, '-o', 'json'], 2, 'this command writes FILE, -'],
 ])('%j ends with %i', async (args, code, text) => {
-  const ran = await spikecam(args)
+  const ran = await here(args)
   expect(ran.code).toBe(code)
   expect(ran.stderr).toContain(text)
-  expect(ran.stderr).toContain('next step:')
+})
+
+test('what cannot be done ends with the next step, and nothing on stdout', async () => {
+  expect(await spikecam(['info', '-'])).toMatchObject({
+    code: 2,
+    stdout: '',
+    stderr: expect.stringMatching(
+      /stdin: This looks like an empty file[\s\S]*\n {2}next step: Run `spikecam convert --help`/,
+    ),
+  })
 })
 
 test('a reader that has seen enough ends the program well', async () => {
@@ -290,7 +291,7 @@ test('of a PID that was given again --label chooses the owner; both are listed w
   writeFileSync(file, gzipSync(encodePprof({ ...drawn, timeNanos: 1_767_323_045_000_000_000n })))
   const owners = 'owner=1 (old, 1 sample, 03:04:05Z to 03:04:05Z), owner=2 (new, 3 samples, 03:04:06Z to 03:04:08Z)'
   const top = async (label: string) => {
-    const { code, stdout, stderr } = await spikecam(['top', file, '-o', 'json', '--label', label])
+    const { code, stdout, stderr } = await here(['top', file, '-o', 'json', '--label', label])
     const rows = (code === 0 ? JSON.parse(stdout) : []) as { function: string }[]
     return { code, functions: rows.map((row) => row.function).sort(), stderr }
   }
@@ -303,8 +304,8 @@ test('of a PID that was given again --label chooses the owner; both are listed w
   expect(wrong).toMatchObject({ code: 6, stderr: expect.stringContaining(`; owners of PID 50: ${owners}`) })
   expect((await top('pid=60,owner=1')).stderr).toContain('samples of pid=60 have no label "owner"')
   expect((await top('comm=redi')).stderr).toContain('; "comm" is one of old, new, worker, redis')
-  const { stdout } = await spikecam(['flame', file, '--by', 'process', '-o', '-'])
-  const info = await spikecam(['info', file, '-o', 'json'])
+  const { stdout } = await here(['flame', file, '--by', 'process', '-o', '-'])
+  const info = await here(['info', file, '-o', 'json'])
   expect(JSON.parse(info.stdout)).toMatchObject({ processes: 3, threads: 4 })
   for (const name of ['old (50, owner 1)', 'new (50, owner 2)', 'redis (60)']) expect(stdout).toContain(name)
 })
