@@ -14,7 +14,10 @@ afterEach(async () => {
   for (const folder of folders.splice(0)) rmSync(folder, { recursive: true, force: true })
 })
 
-async function openIntake(folder = mkdtempSync(join(tmpdir(), 'spikecam-alerts-'))) {
+async function openIntake(
+  folder = mkdtempSync(join(tmpdir(), 'spikecam-alerts-')),
+  options: { mostOpen?: number } = {},
+) {
   if (!folders.includes(folder)) folders.push(folder)
   const catalog = await openDuckdbCatalog(join(folder, 'catalog.duckdb'))
   catalogs.push(catalog)
@@ -23,17 +26,19 @@ async function openIntake(folder = mkdtempSync(join(tmpdir(), 'spikecam-alerts-'
   let transactions = 0
   /** Instead of the next transaction. */
   const failures: (() => Promise<never>)[] = []
-  const counted: Pick<Catalog, 'saveAlerts' | 'unresolvedAlerts'> = {
+  const counted: Pick<Catalog, 'saveAlerts' | 'unresolvedAlerts' | 'listAlerts'> = {
     saveAlerts: (records, ledger) => {
       transactions++
       return failures.shift()?.() ?? catalog.saveAlerts(records, ledger)
     },
     unresolvedAlerts: () => catalog.unresolvedAlerts(),
+    listAlerts: (page) => catalog.listAlerts(page),
   }
   const intake = createAlertIntake({
     catalog: counted,
     onQueued: (records) => queued.push(...records),
     onResolved: (records) => resolved.push(...records),
+    ...options,
   })
   await intake.resume()
   return { intake, catalog, queued, resolved, folder, failures, transactions: () => transactions }
@@ -94,6 +99,28 @@ test('a rule that is ok ends all of its series, and those without a start repeat
   expect((await intake.take(message(legacy))).accepted).toHaveLength(1)
 })
 
+test('a repeat that comes after the end is none of a new firing, neither before nor after a restart', async () => {
+  const { intake, catalog, folder } = await openIntake()
+  await intake.take(message(alert('a')))
+  await intake.take(message(alert('a', { status: 'resolved', endsMs: 9000 })))
+  // As from the other of two Alertmanagers, or played again by somebody who listened.
+  expect(await intake.take(message(alert('a')))).toMatchObject({ accepted: [], repeated: 1 })
+  const [record] = await catalog.listAlerts({ limit: 9 })
+  await intake.replace({ ...(record as AlertRecord), state: 'open' })
+  await catalog.close()
+  catalogs.length = 0
+  const again = await openIntake(folder)
+  expect(await again.intake.take(message(alert('a')))).toMatchObject({ accepted: [], repeated: 1 })
+  expect((await again.intake.take(message(alert('a', { startsMs: 10_000 })))).accepted).toHaveLength(1)
+})
+
+test('of firings that nobody ends the oldest are forgotten', async () => {
+  const { intake } = await openIntake(undefined, { mostOpen: 2 })
+  await intake.take(message(alert('a'), alert('b'), alert('c')))
+  expect(await intake.take(message(alert('b'), alert('c')))).toMatchObject({ accepted: [], repeated: 2 })
+  expect((await intake.take(message(alert('a')))).accepted).toHaveLength(1)
+})
+
 test('the same alert in many requests at once is one record, and a storm needs few transactions', async () => {
   const { intake, catalog, transactions } = await openIntake()
   const answers = await Promise.all(
@@ -142,7 +169,7 @@ test('a disk that does not keep up is told to the sender as something to repeat,
   })
   const queued: AlertRecord[] = []
   const intake = createAlertIntake({
-    catalog: { saveAlerts: () => disk, unresolvedAlerts: async () => [] },
+    catalog: { saveAlerts: () => disk, unresolvedAlerts: async () => [], listAlerts: async () => [] },
     onQueued: (records) => queued.push(...records),
     onResolved: () => undefined,
   })

@@ -6,13 +6,15 @@ import type { Alert, AlertMessage, AlertRecord } from '../model/alert.ts'
 import { Failure } from '../model/errors.ts'
 import type { LedgerEntry } from '../model/ledger.ts'
 import type { Catalog } from '../store/catalog.ts'
+import { pagesSince } from './paging.ts'
 
 export interface AlertIntakeOptions {
-  readonly catalog: Pick<Catalog, 'saveAlerts' | 'unresolvedAlerts'>
+  readonly catalog: Pick<Catalog, 'saveAlerts' | 'unresolvedAlerts' | 'listAlerts'>
   /** Told of records that are on disk. */
   onQueued(records: readonly AlertRecord[]): void
   onResolved(records: readonly AlertRecord[]): void
   readonly nowMs?: () => number
+  readonly mostOpen?: number
 }
 
 export interface AlertIntake {
@@ -38,6 +40,11 @@ interface Open {
   readonly kept: Promise<void>
 }
 
+/** Maps have the oldest first. */
+function keepNewest<K, V>(map: Map<K, V>, most: number): void {
+  while (map.size > most) map.delete(map.keys().next().value as K)
+}
+
 function openOf(record: AlertRecord, kept: Promise<void>): Open {
   const { id, alert } = record
   return { id, startsMs: alert.startsMs, group: alert.group, text: JSON.stringify(record), kept }
@@ -48,6 +55,11 @@ const recordOf = ({ text }: Open): AlertRecord => JSON.parse(text) as AlertRecor
 const togetherMs = 20
 /** Waiting for the disk: at 300 bytes each some 15 MB; a disk that is slower than that is refused more. */
 const mostWaiting = 50_000
+/** Beyond these the oldest are forgotten, some 100 MB of them: who sends so many without an end repeats none of them. */
+const defaultMostOpen = 100_000
+/** Of firings that ended: their repeats come late by minutes, from an Alertmanager whose peer was quicker. */
+const mostEnded = 10_000
+const endedForMs = 3_600_000
 /** A firing that nobody resolves is forgotten after this: senders repeat what still fires every few hours. */
 const forgetAfterMs = 7 * 24 * 3_600_000
 
@@ -56,9 +68,12 @@ export function createAlertIntake({
   onQueued,
   onResolved,
   nowMs = Date.now,
+  mostOpen = defaultMostOpen,
 }: AlertIntakeOptions): AlertIntake {
   /** By series; those that fire as far as we know. */
   const open = new Map<string, Open>()
+  /** By series; when the firing began that has ended. */
+  const endedStarts = new Map<string, number>()
   /** By id; when those ended that were not decided about by then. */
   const endedEarly = new Map<string, number>()
   const waiting = new Map<string, AlertRecord>()
@@ -91,6 +106,10 @@ export function createAlertIntake({
 
   const isRepeat = (known: Open, alert: Alert): boolean =>
     alert.startsMs === undefined || known.startsMs === undefined || known.startsMs === alert.startsMs
+  const noteEnd = (series: string, startsMs: number | undefined): void => {
+    endedStarts.delete(series)
+    if (startsMs !== undefined) keepNewest(endedStarts.set(series, startsMs), mostEnded)
+  }
 
   return {
     take: async (message) => {
@@ -107,6 +126,7 @@ export function createAlertIntake({
       const resolved: AlertRecord[] = []
       const ended = new Map<string, Open>()
       const repeats: Promise<void>[] = []
+      let late = 0
       const resolve = (series: string, known: Open, atMs: number): void => {
         const record = recordOf(known)
         const isDecided = record.state !== 'queued'
@@ -115,17 +135,19 @@ export function createAlertIntake({
         if (!isDecided) endedEarly.set(record.id, atMs)
         open.delete(series)
         ended.set(series, known)
+        noteEnd(series, known.startsMs)
       }
       for (const alert of message.alerts) {
         const known = open.get(alert.series)
         if (alert.status === 'resolved') {
           if (known && isRepeat(known, alert)) resolve(alert.series, known, alert.endsMs ?? now)
         } else if (known && isRepeat(known, alert)) repeats.push(known.kept)
+        else if (alert.startsMs !== undefined && endedStarts.get(alert.series) === alert.startsMs) late++
         else {
           if (known) resolve(alert.series, known, now) // it began anew, and its end was never told
           const record = { id: newId('alr-', now), receivedMs: now, alert, state: 'queued' as const, decisions: [] }
           fresh.push(record)
-          open.set(alert.series, openOf(record, Promise.resolve()))
+          keepNewest(open.set(alert.series, openOf(record, Promise.resolve())), mostOpen)
         }
       }
       const groups = new Set(message.resolvedGroups)
@@ -152,6 +174,7 @@ export function createAlertIntake({
           const began = new Set(fresh.map(({ id }) => id))
           for (const [series, known] of ended) {
             endedEarly.delete(known.id)
+            endedStarts.delete(series)
             if (!began.has(known.id) && !open.has(series)) open.set(series, known)
           }
           throw error
@@ -166,7 +189,7 @@ export function createAlertIntake({
       return {
         accepted: told(fresh),
         resolved: told(resolved),
-        repeated: repeats.length,
+        repeated: repeats.length + late,
         skipped: [...message.skipped],
         truncated: message.truncated,
       }
@@ -194,6 +217,16 @@ export function createAlertIntake({
           open.set(record.alert.series, openOf(record, Promise.resolve()))
       }
       if (stale.length > 0) await save(stale)
+      const sinceMs = now - endedForMs
+      const position = ({ receivedMs, id }: AlertRecord) => ({ atMs: receivedMs, id })
+      for await (const page of pagesSince((page) => catalog.listAlerts(page), position, sinceMs)) {
+        for (const { alert, state, receivedMs } of page) {
+          // The newest firing of a series comes first.
+          if (state === 'resolved' && receivedMs > sinceMs && !endedStarts.has(alert.series))
+            noteEnd(alert.series, alert.startsMs)
+        }
+        if (endedStarts.size >= mostEnded) break
+      }
       ready()
       if (queued.length > 0) onQueued(queued)
     },

@@ -20,16 +20,23 @@ export function numberOf(value: unknown): number | undefined {
   return typeof number === 'number' && Number.isFinite(number) ? number : undefined
 }
 
-/** Prometheus bounds neither; 128 labels of 4 kB are more than anything that is of use. */
+/** Prometheus bounds none of these; 128 labels, one of 4 kB or all of 32, are more than anything that is of use. */
 const mostLabels = 128
 const mostChars = 4096
+const mostOfAll = 32_768
+
+/** A name, or a key that a sender gives. */
+export const shortTextOf = (value: unknown): string => textOf(value).slice(0, mostChars)
 
 /** `{"pod": "cart-0", "shard": 3, "zone": null}` gives `{pod: 'cart-0', shard: '3'}`. */
 export function labelsOf(value: unknown): Record<string, string> {
   const labels: Record<string, string> = {}
+  let chars = 0
   for (const [name, each] of Object.entries(fieldsOf(value)).slice(0, mostLabels)) {
-    const text = textOf(each)
-    if (text !== '') labels[name.slice(0, mostChars)] = text.slice(0, mostChars)
+    const [key, text] = [name.slice(0, mostChars), shortTextOf(each)]
+    chars += key.length + text.length
+    if (chars > mostOfAll) break
+    if (text !== '') labels[key] = text
   }
   return labels
 }

@@ -7,7 +7,17 @@
 //
 // https://prometheus.io/docs/alerting/latest/configuration/#webhook_config; Grafana documentation, "Webhook notifier".
 import type { Alert, AlertMessage } from '../model/alert.ts'
-import { type Fields, fieldsOf, labelKey, labelsOf, listOf, numberOf, textOf, timeOf } from './alert-fields.ts'
+import {
+  type Fields,
+  fieldsOf,
+  labelKey,
+  labelsOf,
+  listOf,
+  numberOf,
+  shortTextOf,
+  textOf,
+  timeOf,
+} from './alert-fields.ts'
 
 /** Alerts that Grafana makes itself when a query gave nothing or failed: nothing is known to be busy. */
 const aboutTheQuery = new Set(['DatasourceNoData', 'DatasourceError'])
@@ -27,13 +37,13 @@ export function isGrafana(message: Fields): boolean {
 export function readAlertGroup(message: Fields, source: 'alertmanager' | 'grafana'): AlertMessage {
   const common = { ...labelsOf(message.groupLabels), ...labelsOf(message.commonLabels) }
   const commonAnnotations = labelsOf(message.commonAnnotations)
-  const group = `${source}:${textOf(message.groupKey)}`
+  const group = `${source}:${shortTextOf(message.groupKey)}`
   const alerts: Alert[] = []
   const skipped: { what: string; why: string }[] = []
   listOf(message.alerts).forEach((each, index) => {
     const fields = fieldsOf(each)
     const labels = labelsOf(fields.labels)
-    const name = labels.alertname ?? common.alertname ?? textOf(message.title)
+    const name = labels.alertname ?? common.alertname ?? shortTextOf(message.title)
     const what = name === '' ? `alert ${index + 1}` : name
     // A group fires while some of its alerts are resolved already.
     const status = textOf(fields.status) || textOf(message.status)
@@ -45,7 +55,7 @@ export function readAlertGroup(message: Fields, source: 'alertmanager' | 'grafan
       skipped.push({ what, why: 'the query of the rule gave nothing: no workload is known to be busy' })
       return
     }
-    const identity = textOf(fields.fingerprint) || labelKey(labels)
+    const identity = shortTextOf(fields.fingerprint) || labelKey(labels)
     if (identity === '') {
       skipped.push({ what, why: 'it has neither labels nor a fingerprint' })
       return
@@ -53,7 +63,7 @@ export function readAlertGroup(message: Fields, source: 'alertmanager' | 'grafan
     const startsMs = timeOf(fields.startsAt)
     const endsMs = timeOf(fields.endsAt)
     const value = firstValue(fields)
-    const url = textOf(fields.panelURL) || textOf(fields.dashboardURL) || textOf(fields.generatorURL)
+    const url = shortTextOf(fields.panelURL) || shortTextOf(fields.dashboardURL) || shortTextOf(fields.generatorURL)
     alerts.push({
       source,
       status,

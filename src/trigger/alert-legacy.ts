@@ -5,7 +5,7 @@
 //
 // It does not say since when: the first message of a series counts, until the rule says `ok`.
 import type { Alert, AlertMessage } from '../model/alert.ts'
-import { type Fields, fieldsOf, labelKey, labelsOf, listOf, numberOf, textOf } from './alert-fields.ts'
+import { type Fields, fieldsOf, labelKey, labelsOf, listOf, numberOf, shortTextOf, textOf } from './alert-fields.ts'
 
 export function isGrafanaLegacy(message: Fields): boolean {
   const hasRule = message.ruleId !== undefined || message.ruleName !== undefined
@@ -21,9 +21,9 @@ function tagsOf(value: unknown): Record<string, string> {
 
 /** @param message one for which `isGrafanaLegacy` holds */
 export function readGrafanaLegacy(message: Fields): AlertMessage {
-  const name = textOf(message.ruleName) || textOf(message.title) || 'Grafana alert'
-  const rule = textOf(message.ruleId) || name
-  const group = `grafana-legacy:${textOf(message.orgId)}:${rule}`
+  const name = shortTextOf(message.ruleName) || shortTextOf(message.title) || 'Grafana alert'
+  const rule = shortTextOf(message.ruleId) || name
+  const group = `grafana-legacy:${shortTextOf(message.orgId)}:${rule}`
   const state = textOf(message.state)
   const nothing: AlertMessage = { source: 'grafana-legacy', alerts: [], resolvedGroups: [], skipped: [], truncated: 0 }
   if (state === 'ok') return { ...nothing, resolvedGroups: [group] }
@@ -32,9 +32,9 @@ export function readGrafanaLegacy(message: Fields): AlertMessage {
     return { ...nothing, skipped: [{ what: name, why }] }
   }
   const context = tagsOf(message.tags)
-  const text = textOf(message.message)
+  const text = shortTextOf(message.message)
   // Grafana 4.0 spelled it rule_url.
-  const url = textOf(message.ruleUrl) || textOf(message.rule_url)
+  const url = shortTextOf(message.ruleUrl) || shortTextOf(message.rule_url)
   const matches = listOf(message.evalMatches)
   // A rule without series (a classic condition over everything) still has its own tags.
   const alerts = (matches.length > 0 ? matches : [{}]).map((match): Alert => {
@@ -45,7 +45,7 @@ export function readGrafanaLegacy(message: Fields): AlertMessage {
       source: 'grafana-legacy',
       status: 'firing',
       name,
-      series: `${group}:${labelKey(labels) || textOf(metric)}`,
+      series: `${group}:${labelKey(labels) || shortTextOf(metric)}`,
       group,
       labels,
       context,

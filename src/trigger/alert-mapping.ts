@@ -3,7 +3,7 @@
 //   alertMapping: { alerts: events, name: rule.title, labels: tags, status: state, firing: [open], startsAt: opened }
 import { z } from 'zod'
 import type { Alert, AlertMessage } from '../model/alert.ts'
-import { fieldsOf, labelKey, labelsOf, textOf, timeOf, valueAt } from './alert-fields.ts'
+import { fieldsOf, labelKey, labelsOf, shortTextOf, textOf, timeOf, valueAt } from './alert-fields.ts'
 
 const Path = z.string().min(1)
 
@@ -33,14 +33,14 @@ export function readMapped(message: unknown, mapping: AlertMapping): AlertMessag
   const nameless: typeof skipped = []
   for (const [index, each] of found.entries()) {
     const at = (path: string | undefined): unknown => (path === undefined ? undefined : valueAt(each, path))
-    const name = textOf(at(mapping.name))
+    const name = shortTextOf(at(mapping.name))
     if (name === '') {
       nameless.push({ what: `alert ${index + 1}`, why: `it has no name at ${mapping.name}` })
       continue
     }
     const labels = labelsOf(at(mapping.labels))
     for (const [label, path] of Object.entries(mapping.label)) {
-      const text = textOf(at(path))
+      const text = shortTextOf(at(path))
       if (text !== '') labels[label] = text
     }
     const status = mapping.status === undefined ? (mapping.firing[0] ?? '') : textOf(at(mapping.status))
@@ -54,7 +54,7 @@ export function readMapped(message: unknown, mapping: AlertMapping): AlertMessag
       source: 'mapped',
       status: isFiring ? 'firing' : 'resolved',
       name,
-      series: `mapped:${textOf(at(mapping.id)) || `${name}:${labelKey(labels)}`}`,
+      series: `mapped:${shortTextOf(at(mapping.id)) || `${name}:${labelKey(labels)}`}`,
       group: `mapped:${name}`,
       labels,
       context: {},

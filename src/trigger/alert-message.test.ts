@@ -201,3 +201,18 @@ test('nonsense is refused with what it is', () => {
   expect(refusal('{"alerts":"many"}')).toContain('Alertmanager')
   expect(refusal(JSON.stringify(unified), { expected: 'alertmanager' })).toContain('/hooks/grafana')
 })
+
+test('whatever a sender writes at length is kept short', () => {
+  const long = 'x'.repeat(200_000)
+  const labels = Object.fromEntries(Array.from({ length: 100 }, (_, i) => [`label${i}`, long]))
+  const fields = { labels, annotations: labels, fingerprint: long, generatorURL: `http://${long}` }
+  const unnamed = { version: '4', groupKey: long, title: long, alerts: [{ ...fields, status: 'firing' }] }
+  const legacy = { ruleName: long, ruleId: long, state: 'alerting', message: long, ruleUrl: long, tags: labels }
+  const mapping = AlertMapping.parse({ name: 'a', id: 'b', label: { pod: 'c' } })
+  const mapped = { a: long, b: long, c: long }
+  for (const body of [unnamed, { ...legacy, evalMatches: [{ metric: long, tags: labels }] }, mapped]) {
+    const { alerts } = readAlertMessage(JSON.stringify(body), { mapping })
+    expect(alerts).toHaveLength(1)
+    expect(JSON.stringify(alerts).length).toBeLessThan(200_000)
+  }
+})
