@@ -1,4 +1,4 @@
-// The Go program of fixtures/go-pprof, compiled once per run, with listeners as a test wants them.
+// The Go program of fixtures/go-pprof, compiled once per process, with listeners as a test wants them.
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { join } from 'node:path'
@@ -6,7 +6,7 @@ import { createInterface } from 'node:readline'
 import type { Target } from '../src/model/target.ts'
 import { startTicksOf } from '../src/target/process-identity.ts'
 import { spawnInOwnNetwork } from './own-network.ts'
-import { temporaryFolder } from './temporary-folder.ts'
+import { freshFolder } from './scratch.ts'
 
 export interface PprofServer {
   readonly ports: readonly number[]
@@ -15,7 +15,7 @@ export interface PprofServer {
   stop(): Promise<void>
 }
 
-const program = join(temporaryFolder(), 'pprof-server')
+const program = join(freshFolder('pprof-server'), 'pprof-server')
 let isBuilt = false
 
 /** Statically linked, so that it runs in any container. */
