@@ -23,41 +23,55 @@ export interface RuleBook {
   readonly loadedMs: number
   /** Why the file as it is now was not taken over. */
   readonly problem: string | undefined
+  /** Reads the file where it has changed; also runs by itself. */
+  look(): Promise<void>
   close(): void
 }
 
 /** A ConfigMap takes a minute to arrive anyway, and a look costs one system call. */
-const lookEveryMs = 2000
+const defaultLookEveryMs = 1000
 
 export interface RuleBookOptions {
   readonly file: string | undefined
   /** Where pauses are kept. */
   readonly dataDir: string
   readonly log: Logger
+  readonly lookEveryMs?: number
 }
 
 /** @throws Failure BAD_CONFIG when the file cannot be read or makes no sense, DATA_DAMAGED */
-export async function openRuleBook({ file, dataDir, log }: RuleBookOptions): Promise<RuleBook> {
+export async function openRuleBook({
+  file,
+  dataDir,
+  log,
+  lookEveryMs = defaultLookEveryMs,
+}: RuleBookOptions): Promise<RuleBook> {
   const pauses = await openRulePauses(join(dataDir, 'rule-pauses.json'))
   let rules = file === undefined ? defaultRules : await load(file)
   let stamp = file === undefined ? '' : await stampOf(file)
   let loadedMs = Date.now()
   let problem: string | undefined
 
+  /** As the file was at the last look: one that is being written differs from look to look, and may be half there. */
+  let seen = stamp
   const refresh = async (): Promise<void> => {
     if (file === undefined) return
     const now = await stampOf(file)
-    if (now === stamp) return
-    stamp = now
+    const isSettled = now === seen
+    seen = now
+    // What was wrong may have been something else than the file, as a secret that was mounted later.
+    if (!isSettled || (now === stamp && problem === undefined)) return
     try {
       rules = await load(file)
       loadedMs = Date.now()
       problem = undefined
       log.info({ file, rules: rules.rules.length }, 'the rules were read again')
     } catch (error) {
-      problem = asFailure(error).message
-      log.error({ file }, `the old rules stay in force: ${problem}`)
+      const { message } = asFailure(error)
+      if (message !== problem || now !== stamp) log.error({ file }, `the old rules stay in force: ${message}`)
+      problem = message
     }
+    stamp = now
   }
   const timer = setInterval(() => void refresh(), lookEveryMs)
   timer.unref()
@@ -89,6 +103,7 @@ export async function openRuleBook({ file, dataDir, log }: RuleBookOptions): Pro
     get problem() {
       return problem
     },
+    look: refresh,
     close: () => clearInterval(timer),
   }
 }

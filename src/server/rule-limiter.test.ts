@@ -59,3 +59,17 @@ test('of the past a day is read, page by page', async () => {
   expect(limiter.firings).toHaveLength(1440)
   expect(pages).toEqual([1000, 1000])
 })
+
+test('a capture of a node whose clock is ahead cools down from when it was heard of', () => {
+  const { limiter, pass } = world()
+  const ahead = {
+    id: 'cap-1',
+    node: 'node-2',
+    requestedMs: someMs + 86_400_000,
+    trigger: { ...someTrigger, rule: 'r' },
+  }
+  limiter.note(makeCapture(ahead))
+  pass(minuteMs)
+  limiter.note(makeCapture({ ...ahead, state: 'complete' }))
+  expect(limiter.firings).toMatchObject([{ atMs: someMs, outcome: 'done' }])
+})

@@ -62,7 +62,8 @@ export function createRuleLimiter({
       ...placeOf(target),
       node,
       kind,
-      atMs: requestedMs,
+      // Of a node whose clock is ahead, or from before ours was set back: a cooldown from then on would be without end.
+      atMs: Math.min(requestedMs, remembered.get(id)?.atMs ?? nowMs()),
       outcome: isActive(state) ? 'running' : state === 'failed' || state === 'refused' ? 'failed' : 'done',
       ...(trigger.severity === undefined ? {} : { severity: trigger.severity }),
       ...(trigger.kind === 'spike' && !order && incidentId ? { ownOf: incidentId } : {}),
