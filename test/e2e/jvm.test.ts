@@ -3,6 +3,7 @@ import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import {
   chmodSync,
+  cpSync,
   existsSync,
   lstatSync,
   mkdtempSync,
@@ -104,8 +105,10 @@ describe.skipIf(why !== undefined)('a JVM', () => {
         expect(table).toMatchObject({ snapshots: 3, losses: [] })
         // 60 idle ones, 8 others of the program, and those of HotSpot itself.
         expect(table.threadCount).toBeGreaterThan(68)
-        const hot = table.threads[0]!
-        expect(hot).toMatchObject({ name: 'hot', role: 'application', state: 'RUNNABLE', isNew: false, sameStack: 3 })
+        // Compilers may use more of a core than it gets of a full machine; of the program's own threads none does.
+        const hot = table.threads.find(({ role }) => role === 'application')!
+        expect(hot).toMatchObject({ name: 'hot', state: 'RUNNABLE', isNew: false, sameStack: 3 })
+        expect(hot.cpuMs).toBeGreaterThan(0)
         expect(hot.frames[0]!.method).toBe('Workload.spin')
         expect(readFileSync(`/proc/${pid}/task/${hot.nid}/comm`, 'utf8')).toBe('hot\n')
         expect(table.threads.filter(({ role }) => role === 'collector')).not.toEqual([])
@@ -113,24 +116,29 @@ describe.skipIf(why !== undefined)('a JVM', () => {
         const held = table.locks.map(({ owner, waiters }) => [owner?.name, waiters.map(({ name }) => name).sort()])
         expect(held).toContainEqual(['monitor-owner', ['monitor-waiter-0', 'monitor-waiter-1', 'monitor-waiter-2']])
         expect(held).toContainEqual(['lock-owner', ['lock-waiter']])
-        expect((await top(find(threads.findings, 'threads.pb.gz'))).functions[0]?.function).toBe('Workload.spin')
+        const own = (await top(find(threads.findings, 'threads.pb.gz'))).functions.map((row) => row.function)
+        expect(own.find((name) => name.startsWith('Workload.'))).toBe('Workload.spin')
         const log = threads.findings.find(({ name }) => name.startsWith('stacks/'))!
         expect(log.name).toMatch(/^stacks\/\d{4}-\d\d-\d\d\/shop\/cart-0-app-\d\d-\d\d-\d\d\.log$/)
         expect(parseArthasThreads(log.bytes).threads).toHaveLength(70)
-        expect(parseArthasThreads(log.bytes).threads[0]).toMatchObject({ name: 'hot', state: 'RUNNABLE' })
+        const listed = parseArthasThreads(log.bytes).threads.map(({ name }) => name)
+        expect(listed).toEqual(table.threads.map(({ name }) => name))
+        expect(parseArthasThreads(log.bytes).threads[listed.indexOf('hot')]).toMatchObject({ state: 'RUNNABLE' })
 
-        const recording = await run(jvmJfr, pid, { kind: 'cpu', durationMs: 1500 })
+        // Beside each other, as in a bundle: the map stays for a while.
+        const named = run(jvmPerfmap, pid, { kind: 'cpu', durationMs: 0 })
+        const recording = await run(jvmJfr, pid, { kind: 'cpu', durationMs: 800 })
         expect(recording.result).toMatchObject({ outcome: 'ok' })
         const cpu = await top(find(recording.findings, 'jfr.pb.gz'))
         expect(cpu).toMatchObject({ unit: 'count' })
         expect(cpu.functions[0]?.function).toBe('Workload.spin')
         expect(textOf(find(recording.findings, 'recording.jfr').subarray(0, 4))).toBe('FLR\0')
-        const allocs = await run(jvmJfr, pid, { kind: 'allocs', durationMs: 1000 })
+        const allocs = await run(jvmJfr, pid, { kind: 'allocs', durationMs: 800 })
         expect(
           (await top(find(allocs.findings, 'jfr.pb.gz'))).functions.some((row) => row.function === 'Workload.allocate'),
         ).toBe(true)
 
-        const names = await run(jvmPerfmap, pid, { kind: 'cpu', durationMs: 0 })
+        const names = await named
         if (jdk.major < 17) {
           expect(names.result).toMatchObject({ outcome: 'skipped', message: expect.stringContaining('it is too old') })
         } else {
@@ -166,19 +174,26 @@ describe.skipIf(why !== undefined)('a JVM', () => {
 
   test('ended early, a probe keeps what it has and stops what it began', async () => {
     await withJava({ jdk: jdks[0]! }, async ({ pid }) => {
-      // Once, so that the first start of the recorder is not what takes the time below.
-      await run(jvmJfr, pid, { kind: 'cpu', durationMs: 200 })
-      // Time for the first dump and for the beginning of a recording, however busy the machine is; a minute was asked for.
-      const soon = (): AbortSignal => AbortSignal.timeout(3000)
-      const threads = await run(jvmThreads, pid, { durationMs: 60_000, signal: soon() })
+      const jvm = attachJvm(requestOf(pid))
+      await jvm.jcmd('VM.version')
+      const early = new AbortController()
+      const asked = run(jvmThreads, pid, { durationMs: 60_000, signal: early.signal })
+      // A JVM serves one after the other: once these are answered the first dump has been for long.
+      for (let i = 0; i < 3; i++) await jvm.jcmd('VM.version')
+      early.abort()
+      const threads = await asked
       expect(threads.result).toMatchObject({
         outcome: 'partial',
         message: expect.stringContaining('1 of the dumps: it was ended early'),
       })
       expect(parseHotspotThreads(find(threads.findings, 'threads.txt')).dumps).toHaveLength(1)
-      const recording = await run(jvmJfr, pid, { kind: 'cpu', durationMs: 60_000, signal: soon() })
+
+      const later = new AbortController()
+      const begun = run(jvmJfr, pid, { kind: 'cpu', durationMs: 60_000, signal: later.signal })
+      while (!textOf(await jvm.jcmd('JFR.check')).includes('running')) await new Promise(setImmediate)
+      later.abort()
+      const recording = await begun
       expect(find(recording.findings, 'recording.jfr').length).toBeGreaterThan(1000)
-      const jvm = attachJvm(requestOf(pid))
       expect(textOf(await jvm.jcmd('JFR.check'))).toContain('No available recordings')
       jvm.close()
       expect(leftIn('/tmp', pid)).toEqual([])
@@ -243,9 +258,8 @@ describe.skipIf(why !== undefined)('a JVM', () => {
       await withJava({ jdk: jdks.at(-1)!, under }, async ({ pid }) => {
         expect(readFileSync(`/proc/${pid}/status`, 'utf8')).toContain('Uid:\t201000')
         expect((await run(jvmThreads, pid)).result).toMatchObject({ outcome: 'ok' })
-        const recording = await run(jvmJfr, pid, { kind: 'cpu', durationMs: 500 })
-        expect(recording.result).toMatchObject({ outcome: 'ok' })
-        expect(textOf(find(recording.findings, 'recording.jfr').subarray(0, 4))).toBe('FLR\0')
+        const recording = await run(jvmJfr, pid, { kind: 'cpu', durationMs: 300 })
+        expect(find(recording.findings, 'recording.jfr').length).toBeGreaterThan(1000)
         expect(leftIn('/tmp', pid)).toEqual([])
       })
     } finally {
@@ -256,7 +270,7 @@ describe.skipIf(why !== undefined)('a JVM', () => {
   test('without a /tmp that it may write to', async () => {
     const mount = 'mount --make-rprivate / && mount -t tmpfs -o ro none /tmp && exec "$@"'
     const classes = mkdtempSync('/dev/shm/spikecam-classes-')
-    compileWorkload(jdks[0]!, classes)
+    cpSync(folder, classes, { recursive: true })
     try {
       const java = await startJava({ jdk: jdks[0]!, classes, under: ['unshare', '-m', 'sh', '-c', mount, 'sh'] })
       const { result } = await run(jvmThreads, java.pid)
