@@ -17,6 +17,8 @@ const slotMs = 100
 /** Shorter gaps are the seam between two streams, not a hole in the evidence: one sample at 49 Hz. */
 const seamNs = 25e6
 
+const notAnswered = 'perf did not answer in time: the node gives it no CPU'
+
 export interface FreezeSources {
   readonly deep: readonly SampleStream[]
   readonly ring: readonly SampleStream[]
@@ -48,6 +50,8 @@ export function freezeStreams({ deep, ring, eventFallback, notes }: FreezeSource
   const holes = gaps.filter((gap) => gap.toNs - gap.fromNs > seamNs)
   const firstDeep = assigned.find((each) => deep.includes(each.source))
   const died = [...deep, ...ring].find((stream) => stream.failure && stream.toNs > beginNs)?.failure
+  // Alive, and not read to the end: what is missing is still in its rings.
+  const late = [...deep, ...ring].find((stream) => !stream.isEnded && stream.toNs < wanted.toNs)
   const event: CpuEvent = (assigned[0]?.source ?? ring[0])?.event ?? 'cpu-clock'
   const quality: Quality = {
     samples: parts.reduce((sum, part) => sum + part.samples.length, 0),
@@ -59,7 +63,7 @@ export function freezeStreams({ deep, ring, eventFallback, notes }: FreezeSource
     gaps: holes.map((gap) => ({
       fromMs: toMs(gap.fromNs),
       toMs: toMs(gap.toNs),
-      reason: died?.message ?? 'perf was not recording',
+      reason: died?.message ?? (late && gap.fromNs >= late.toNs ? notAnswered : 'perf was not recording'),
     })),
     notes: [
       ...notes,
@@ -74,7 +78,7 @@ export function freezeStreams({ deep, ring, eventFallback, notes }: FreezeSource
   const partial =
     died?.message ??
     (neverDeep && onlyRing(neverDeep.message)) ??
-    (holes.length > 0 ? 'perf was not recording all the time' : undefined)
+    (holes.length > 0 ? (late ? notAnswered : 'perf was not recording all the time') : undefined)
   const joined = parts.length > 0 ? joinProfiles(parts, { slotMs }) : undefined
   const pprof = joined
     ? gzipSync(encodePprof({ ...joined, comments: request.comments }), { level: 6 })

@@ -15,6 +15,11 @@ import { monotonicNs, SampleStream } from './sample-stream.ts'
 const collectEveryMs = 2000
 /** And not more often than this when asked to hurry: on a node where everything spikes, all spikes of half a second. */
 const leastCollectNs = 500e6
+/**
+ * How long a capture waits for a perf that does not answer, as where a full machine gives it no CPU. What it has not read
+ * yet is not lost: the kernel's rings of 1 MB per CPU hold some twenty seconds at the deep rate.
+ */
+const freezeDrainMs = 15_000
 /** Old samples and the stacks that only they used are freed every so many drains. */
 const evictEvery = 5
 /** A perf that died sooner than this after its start is not tried again at once. */
@@ -173,7 +178,7 @@ class RecorderWorker {
         return undefined
       }
       case 'freeze': {
-        await Promise.all([this.#ring?.collect(), this.#deep?.collect()])
+        await Promise.all([this.#ring?.collect(freezeDrainMs), this.#deep?.collect(freezeDrainMs)])
         const deep = this.#deep ? [this.#deep] : []
         const ring = this.#ring ? [this.#ring, ...this.#pastRings] : this.#pastRings
         // Not "no samples": somebody has to do something about it. What one of both recorded is kept all the same.

@@ -116,12 +116,12 @@ export class SampleStream {
   }
 
   /** Brings in everything up to now; resolves when it is there and has its names. False when perf did not answer. */
-  async collect(): Promise<boolean> {
+  async collect(timeoutMs?: number): Promise<boolean> {
     let answered = false
     const turn = this.#collecting.then(async () => {
       if (this.#ended) return
       const nowNs = monotonicNs()
-      answered = await this.#perf.drain()
+      answered = await this.#perf.drain(timeoutMs)
       if (this.#ended || !answered) return
       // Its counters are on once perf answers for the first time, which may be long after it was asked: until then the
       // samples of another stream stand.
