@@ -41,7 +41,7 @@ export function compileWorkload({ home }: Jdk, folder: string): void {
 
 /** A runtime without any tool, as people put it into small images. */
 export function linkRuntime({ home }: Jdk, folder: string): void {
-  const modules = ['--add-modules', 'java.base,jdk.jfr', '--strip-java-debug-attributes']
+  const modules = ['--add-modules', 'java.base,jdk.jfr']
   execFileSync(join(home, 'bin/jlink'), [...modules, '--no-header-files', '--no-man-pages', '--output', folder])
 }
 

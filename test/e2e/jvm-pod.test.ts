@@ -30,10 +30,12 @@ async function run(probe: Probe, pid: number) {
   return runProbe(probe, { target, kind: 'threads', durationMs: 500, options: {}, signal }, Date.now)
 }
 
-async function tableOf(pid: number): Promise<ThreadTable> {
+/** Of the program's own threads the busiest: those of HotSpot may use more than it gets of a full machine. */
+async function busiestOf(pid: number): Promise<ThreadTable['threads'][number]> {
   const { result, findings } = await run(jvmThreads, pid)
   expect(result).toMatchObject({ outcome: 'ok' })
-  return JSON.parse(Buffer.from(findings.find(({ name }) => name === 'threads.json')!.bytes).toString()) as ThreadTable
+  const json = Buffer.from(findings.find(({ name }) => name === 'threads.json')!.bytes).toString()
+  return (JSON.parse(json) as ThreadTable).threads.find(({ role }) => role === 'application')!
 }
 
 describeOnNode('a JVM in a pod', (node) => {
@@ -77,15 +79,11 @@ describeOnNode('a JVM in a pod', (node) => {
     const status = readFileSync(`/proc/${jvms[0]!.pid}/status`, 'utf8')
     expect(status).toMatch(/^CapEff:\t0+$/m)
     expect(status).toMatch(/^Uid:\t10001\t/m)
-    const names = []
-    for (const { pid } of jvms) {
-      const hot = (await tableOf(pid)).threads[0]!
-      expect(hot.frames[0]!.method).toBe('Workload.spin')
-      names.push(hot.name)
-    }
-    expect(names.sort()).toEqual(['hot-one', 'hot-two'])
-    const recording = await run(jvmJfr, jvms[0]!.pid)
+    // Beside each other, as when somebody asks for a bundle.
+    const [recording, ...hot] = await Promise.all([run(jvmJfr, jvms[0]!.pid), ...jvms.map(({ pid }) => busiestOf(pid))])
     expect(recording.result).toMatchObject({ outcome: 'ok' })
+    expect(hot.map(({ name }) => name).sort()).toEqual(['hot-one', 'hot-two'])
+    expect(hot.map(({ frames }) => frames[0]!.method)).toEqual(['Workload.spin', 'Workload.spin'])
     const left = readdirSync(`/proc/${jvms[0]!.pid}/root/tmp`).filter((name) => /attach_pid|^spikecam/.test(name))
     expect(left).toEqual([])
     // No dump and no warning of the JVM in the log.
@@ -124,7 +122,7 @@ describeOnNode('a JVM in a pod', (node) => {
         message: expect.stringContaining('mount an emptyDir at /tmp'),
       })
       expect(pod.log('bare')).toBe('ready\n')
-      expect((await tableOf(pidOf('with-tmp'))).threads[0]!.name).toBe('hot-tmp')
+      expect((await busiestOf(pidOf('with-tmp'))).name).toBe('hot-tmp')
 
       // Another container with the same volume, in which the JVM is process 1 as well: whose socket is it?
       const twin = await node().runPod({
