@@ -11,7 +11,7 @@ import { functionColumns, highWordOf, locationColumns, lowWord } from './interne
 import { Losses } from './losses.ts'
 import type { Label, Loss, Mapping, Profile, ValueType } from './profile.ts'
 import { RowInterner } from './row-interner.ts'
-import { StringList } from './string-table.ts'
+import { TextNumbers } from './string-table.ts'
 
 export interface FunctionSpec {
   readonly name: string
@@ -73,8 +73,7 @@ export class ProfileBuilder {
   readonly comments: string[] = []
 
   private readonly sampleTypes: readonly ValueType[]
-  private readonly strings: string[] = ['']
-  private readonly stringIds = new Map<string, number>([['', 0]])
+  private readonly strings = new TextNumbers()
   /** Rows of functions and locations are those of interned-tables.ts. */
   private readonly functions = new RowInterner()
   private readonly mappings: Mapping[] = []
@@ -104,13 +103,7 @@ export class ProfileBuilder {
   }
 
   internString(text: string): number {
-    let id = this.stringIds.get(text)
-    if (id === undefined) {
-      id = this.strings.length
-      this.strings.push(text)
-      this.stringIds.set(text, id)
-    }
-    return id
+    return this.strings.intern(text)
   }
 
   internFunction({ name, systemName = name, filename = '', startLine = 0 }: FunctionSpec): number {
@@ -219,7 +212,7 @@ export class ProfileBuilder {
     return {
       sampleTypes: this.sampleTypes,
       defaultType: this.defaultType,
-      strings: new StringList([...this.strings]),
+      strings: this.strings.toTable(),
       functions: functionColumns(this.functions),
       mappings: [...this.mappings],
       ...locationColumns(this.locations),

@@ -3,21 +3,12 @@
 import { highWordOf, lowWord } from './interned-tables.ts'
 import type { Profile } from './profile.ts'
 import { RowInterner } from './row-interner.ts'
-import { StringList } from './string-table.ts'
+import { TextNumbers } from './string-table.ts'
 
 /** The same profile, its functions named after their lines too where they are known. Shares all other tables. */
 export function splitByLine(profile: Profile): Profile {
   const { functions, lines, strings, locations } = profile
-  const texts = Array.from({ length: strings.length }, (_, i) => strings.get(i))
-  const ids = new Map(texts.map((text, i) => [text, i]))
-  const intern = (text: string): number => {
-    let id = ids.get(text)
-    if (id === undefined) {
-      id = texts.push(text) - 1
-      ids.set(text, id)
-    }
-    return id
-  }
+  const texts = new TextNumbers(Array.from({ length: strings.length }, (_, i) => strings.get(i)))
   const rows = new RowInterner()
   /** Per new function: the one that it is a part of, and its name. */
   const parts: { fn: number; name: number }[] = []
@@ -29,7 +20,7 @@ export function splitByLine(profile: Profile): Profile {
       const file = fileName(strings.get(functions.filename[fn] as number))
       parts.push({
         fn,
-        name: line > 0 ? intern(`${strings.get(name)} ${file === '' ? 'line ' : `${file}:`}${line}`) : name,
+        name: line > 0 ? texts.intern(`${strings.get(name)} ${file === '' ? 'line ' : `${file}:`}${line}`) : name,
       })
     }
     return part
@@ -37,7 +28,7 @@ export function splitByLine(profile: Profile): Profile {
   const pick = (column: Int32Array): Int32Array => Int32Array.from(parts, ({ fn }) => column[fn] as number)
   return {
     ...profile,
-    strings: new StringList(texts),
+    strings: texts.toTable(),
     functions: {
       length: parts.length,
       name: Int32Array.from(parts, ({ name }) => name),

@@ -102,6 +102,8 @@ function countMarks(
 ): Map<number, Seen[]> {
   const found = new Map<number, Seen[]>()
   const seenOf: (Seen | undefined)[] = []
+  /** Per label set of these: the process has its family's number, as the target itself has. */
+  const isHead: boolean[] = []
   for (const [pid, marks] of marksOf) {
     const seen = new Map<string, Seen>()
     for (const mark of marks) {
@@ -110,6 +112,7 @@ function countMarks(
       seen.set(mark.value, each)
       seenOf[set] = each
       const labels = labelSets[set] ?? []
+      isHead[set] = labelText(labels, 'family') === pid
       const isMain = labelText(labels, 'tid') === pid
       if (each.name !== '' && (each.isNamedByMain || !isMain)) continue
       each.name = labelText(labels, 'process') ?? labelText(labels, 'comm') ?? labelText(labels, 'thread') ?? ''
@@ -124,9 +127,9 @@ function countMarks(
     const set = samples.labels[sample] as number
     const each = seenOf[set]
     if (!each) continue
-    each.samples += countOf(sample)
-    const labels = labelSets[set] ?? []
-    if (labelText(labels, 'family') === labelText(labels, 'pid')) each.ofFamily += countOf(sample)
+    const count = countOf(sample)
+    each.samples += count
+    if (isHead[set]) each.ofFamily += count
     const atMs = samples.offsetMs?.[sample]
     if (atMs === undefined) continue
     each.fromMs = Math.min(each.fromMs, atMs)

@@ -1,4 +1,4 @@
-// The two string tables: one that was built from strings, one that still lies in a file's bytes.
+// The two string tables: one that was built from strings, one that still lies in a file's bytes; and what builds the first.
 import type { StringTable } from './profile.ts'
 
 /** Strings that exist already. */
@@ -15,6 +15,32 @@ export class StringList implements StringTable {
 
   get(index: number): string {
     return this.items[index] ?? ''
+  }
+}
+
+/** Numbers for texts, each different one once. */
+export class TextNumbers {
+  private readonly texts: string[]
+  private readonly numbers: Map<string, number>
+
+  /** @param texts that are numbered already; 0 is "" */
+  constructor(texts: readonly string[] = ['']) {
+    this.texts = [...texts]
+    this.numbers = new Map(texts.map((text, i) => [text, i]))
+  }
+
+  intern(text: string): number {
+    let number = this.numbers.get(text)
+    if (number === undefined) {
+      number = this.texts.push(text) - 1
+      this.numbers.set(text, number)
+    }
+    return number
+  }
+
+  /** As it is now; what is numbered later is not in it. */
+  toTable(): StringList {
+    return new StringList(this.texts.slice())
   }
 }
 

@@ -1,11 +1,12 @@
 // One opened file with code: from an address in a mapping of it to names.
+
+import { firstAbove } from '../lib/first-above.ts'
 import type { SymbolFrame } from '../profile/symbolizer.ts'
 import type { ByteSource } from './byte-source.ts'
 import { demangle } from './demangle.ts'
 import { type InlinedCalls, openInlinedCalls } from './dwarf/inlines.ts'
 import { addressOfOffset, type Elf, readElf } from './elf.ts'
 import { type ElfSymbols, readElfSymbols, readEmbeddedSymbols } from './elf-symbols.ts'
-import { firstAbove } from './first-above.ts'
 import { type FrameDetail, type GoTable, readGoTable } from './go-table.ts'
 import { pltRanges, readPltSymbols } from './plt-stubs.ts'
 

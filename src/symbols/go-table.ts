@@ -3,10 +3,11 @@
 //
 //   f1 ff ff ff 00 00 01 08   magic of Go 1.20+, padding, instruction quantum 1, pointers of 8 bytes
 //   functab: {u32 pc, u32 func} sorted by pc; func: {entry, name, …, pcfile, pcln, npcdata, …}
+
+import { firstAbove } from '../lib/first-above.ts'
 import type { SymbolFrame } from '../profile/symbolizer.ts'
 import { type ByteSource, readBytes, readCString } from './byte-source.ts'
 import { type Elf, elf, offsetOfAddress, u64, viewOf } from './elf.ts'
-import { firstAbove } from './first-above.ts'
 import { findGoModule } from './go-module.ts'
 
 /** How much is told of an address. */

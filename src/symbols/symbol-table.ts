@@ -1,5 +1,6 @@
 // Symbols as sorted columns, 13 bytes each, names left where they are: node's 99 000 symbols take 1.3 MB.
 // Which of several names at one address wins is decided at look-up, so building needs no names at all.
+import { firstAbove } from '../lib/first-above.ts'
 
 /** Bits of a symbol's rank. */
 export const rank = {
@@ -79,17 +80,11 @@ export class SymbolTable {
     const { base, start, size, rank: ranks, longest, longestSized } = this.columns
     const wanted = address - base
     if (!(wanted >= 0)) return -1
-    let low = 0
-    let high = this.length
-    while (low < high) {
-      const middle = (low + high) >>> 1
-      if ((start[middle] as number) <= wanted) low = middle + 1
-      else high = middle
-    }
+    const above = firstAbove(start, wanted)
     let label = -1
-    for (let i = low - 1; i >= 0; i--) {
+    for (let i = above - 1; i >= 0; i--) {
       const from = start[i] as number
-      if (wanted - from >= (label < 0 ? longest : longestSized) || (label >= 0 && low - i > maxLabels)) break
+      if (wanted - from >= (label < 0 ? longest : longestSized) || (label >= 0 && above - i > maxLabels)) break
       if (wanted - from >= (size[i] as number)) continue
       const winner = this.best(i, wanted, readName)
       if (!((ranks[winner] as number) & rank.unsized)) return winner

@@ -1,5 +1,6 @@
 // What is mapped where in one process, or in the kernel. Processes that were forked share their table until one of
 // them maps something: a shell that forks a thousand subshells has one table.
+import { firstAbove } from '../../lib/first-above.ts'
 import type { MappedRange } from './mapped-file.ts'
 
 /** Gives every table a number of its own; equal numbers mean that equal addresses mean the same code. */
@@ -63,13 +64,13 @@ export class AddressSpace {
   }
 
   find(address: number): MappedRange | undefined {
-    const { ranges, last } = this.table
+    const { ranges, starts, last } = this.table
     const hit = ranges[last]
     if (hit !== undefined && address >= hit.start && address < hit.end) return hit
-    const low = this.above(address)
-    const range = ranges[low - 1]
+    const row = firstAbove(starts, address) - 1
+    const range = ranges[row]
     if (range !== undefined && address < range.end) {
-      this.table.last = low - 1
+      this.table.last = row
       return range
     }
     return this.before?.find(address)
@@ -79,7 +80,7 @@ export class AddressSpace {
   add(range: MappedRange): void {
     if (this.table.isShared) this.copyTable()
     const { starts, ranges } = this.table
-    let first = Math.max(0, this.above(range.start) - 1)
+    let first = Math.max(0, firstAbove(starts, range.start) - 1)
     if (first < ranges.length && (ranges[first] as MappedRange).end <= range.start) first++
     let after = first
     const kept: MappedRange[] = []
@@ -93,19 +94,6 @@ export class AddressSpace {
     ranges.splice(first, after - first, ...now)
     starts.splice(first, after - first, ...now.map((one) => one.start))
     this.table.last = 0
-  }
-
-  /** Row of the first mapping that starts above an address. */
-  private above(address: number): number {
-    const { starts } = this.table
-    let low = 0
-    let high = starts.length
-    while (low < high) {
-      const middle = (low + high) >> 1
-      if ((starts[middle] as number) <= address) low = middle + 1
-      else high = middle
-    }
-    return low
   }
 
   private copyTable(): void {

@@ -1,7 +1,7 @@
 // Places in code as the tables of a Profile: strings, functions, mappings, locations and their lines.
 import { setInt64, wordsOf } from '../int64.ts'
 import type { Mapping, Profile } from '../profile.ts'
-import { StringList } from '../string-table.ts'
+import { TextNumbers } from '../string-table.ts'
 import type { SymbolFrame } from '../symbolizer.ts'
 import type { CodePlace } from './frame-table.ts'
 import type { MappedFile } from './mapped-file.ts'
@@ -13,16 +13,7 @@ const mostStrings = 2 ** 26
 export function placeTables(
   places: readonly CodePlace[],
 ): Pick<Profile, 'strings' | 'functions' | 'mappings' | 'locations' | 'lines'> {
-  const strings = ['']
-  const stringRows = new Map<string, number>([['', 0]])
-  const string = (text: string): number => {
-    let row = stringRows.get(text)
-    if (row === undefined) {
-      row = strings.push(text) - 1
-      stringRows.set(text, row)
-    }
-    return row
-  }
+  const strings = new TextNumbers()
   const functions: { name: number; systemName: number; filename: number; startLine: number }[] = []
   /** By name and system name as one number; functions of which more is known, by text. */
   const functionRows = new Map<string | number, number>()
@@ -32,13 +23,13 @@ export function placeTables(
     let row = rowOfFrame.get(frame)
     if (row !== undefined) return row
     const { name, systemName = name, file = '', startLine = 0 } = frame
-    const nameRow = string(name)
-    const systemRow = systemName === name ? nameRow : string(systemName)
+    const nameRow = strings.intern(name)
+    const systemRow = systemName === name ? nameRow : strings.intern(systemName)
     const isPlain = file === '' && startLine === 0
     const key = isPlain ? nameRow * mostStrings + systemRow : `${nameRow} ${systemRow} ${startLine} ${file}`
     row = functionRows.get(key)
     if (row === undefined) {
-      row = functions.push({ name: nameRow, systemName: systemRow, filename: string(file), startLine }) - 1
+      row = functions.push({ name: nameRow, systemName: systemRow, filename: strings.intern(file), startLine }) - 1
       functionRows.set(key, row)
     }
     rowOfFrame.set(frame, row)
@@ -72,7 +63,7 @@ export function placeTables(
     lineOffsets[i + 1] = lineFunctions.length
   })
   return {
-    strings: new StringList(strings),
+    strings: strings.toTable(),
     functions: {
       length: functions.length,
       name: Int32Array.from(functions, (fn) => fn.name),

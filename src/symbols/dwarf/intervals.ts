@@ -1,5 +1,5 @@
 // Ranges of addresses that may nest, each with a number; which of them cover an address.
-import { firstAbove } from '../first-above.ts'
+import { firstAbove } from '../../lib/first-above.ts'
 
 /** Ranges as they are found, in no order. */
 export class IntervalList {

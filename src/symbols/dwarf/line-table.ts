@@ -6,9 +6,10 @@
 //   05 01                   set the column
 //   1a                      a special opcode: address and line go on, and that is a row
 //   00 01 01                end of a sequence: the address behind its last instruction
+
+import { firstAbove } from '../../lib/first-above.ts'
 import { Float64Column, Uint32Column } from '../../profile/columns.ts'
 import { readBytes } from '../byte-source.ts'
-import { firstAbove } from '../first-above.ts'
 import { DwarfCursor } from './cursor.ts'
 import type { Budget, FormValue } from './entries.ts'
 import { form, readForm } from './forms.ts'

@@ -4,7 +4,7 @@
 //   DW_TAG_namespace std
 //     DW_TAG_structure_type thread
 //       DW_TAG_subprogram thread<main(int, char**)::<lambda()> >         std::thread::thread<…>
-import { firstAbove } from '../first-above.ts'
+import { firstAbove } from '../../lib/first-above.ts'
 import type { AbbreviationTable } from './abbreviations.ts'
 import { tag } from './entries.ts'
 import type { RangeContext } from './ranges.ts'

@@ -1,7 +1,8 @@
 // Which compile unit an address belongs to: by .debug_aranges where that knows, as of programs that gcc made; clang and
 // rustc write none, then by the ranges in the first entry of every unit.
+
+import { firstAbove } from '../../lib/first-above.ts'
 import { readBytes } from '../byte-source.ts'
-import { firstAbove } from '../first-above.ts'
 import { type AbbreviationTable, readAbbreviation, readAbbreviations } from './abbreviations.ts'
 import { type Aranges, readAranges } from './aranges.ts'
 import { DwarfCursor } from './cursor.ts'
