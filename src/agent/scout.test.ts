@@ -193,3 +193,18 @@ test('a container is judged against its own limit', () => {
   it.run(2, { 'c:1': 0.48 })
   expect(it.log).toEqual(['start c:1 cpu-spike level'])
 })
+
+test('a limit that is changed while the container runs is the one it is judged by', () => {
+  const it = world()
+  it.name('c:1', { kind: 'container', containerId: '1' })
+  it.limits.set('c:1', { limitCores: 0.5 })
+  it.run(40, { 'c:1': 0.3 })
+  it.limits.set('c:1', { limitCores: 1 })
+  it.run(40, { 'c:1': 0.35 })
+  it.run(5, { 'c:1': 0.48 })
+  expect(it.log).toEqual([])
+  it.limits.set('c:1', { limitCores: 0.5 })
+  it.run(40, { 'c:1': 0.35 })
+  it.run(2, { 'c:1': 0.48 })
+  expect(it.log).toEqual(['start c:1 cpu-spike level'])
+})

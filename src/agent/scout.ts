@@ -48,11 +48,16 @@ const forgetAfterMs = 60_000
  * is in the look-back, for as long as that reaches at least (`--capture-look-back` is 30 s unless somebody says less).
  */
 const contention = { most: 2, withinMs: 10_000, lookBackMs: 20_000 }
+/** A limit is raised or lowered while the container runs (in-place resize): seldom, and asking costs a few reads. */
+const limitEveryMs = 30_000
 /** History handed to a new watcher, for its baseline. */
 const recallMs = 60_000
 
 interface Watched {
   readonly watcher: SpikeWatcher
+  /** What it may use, one core at most, and when that was asked. */
+  limitCores: number
+  limitMs: number
   seenMs: number
   /** How long it had waited for a CPU at the last reading, while that is followed. */
   waited?: { readonly seconds: number; readonly atMs: number } | undefined
@@ -131,15 +136,19 @@ export class Scout {
     if (!entry && point.cores < watchFromCores * smallestLimitCores) return
     if (this.#isOwn(reading.key)) return
     if (!entry) {
-      const limitCores = Math.min(1, usage.limits(reading.key, reading.toMs).limitCores ?? 1)
+      const limitCores = this.#limitOf(reading)
       if (point.cores < watchFromCores * limitCores) return
       const watcher = new SpikeWatcher(
         isMachine ? this.#nodeRule : within(rule, limitCores),
         reading.isOld && !this.#wasQuiet(reading.key, point.fromMs),
       )
       watcher.recall(this.#history(ring, reading.key, point.fromMs))
-      entry = { watcher, seenMs: point.toMs }
+      entry = { watcher, limitCores, limitMs: point.toMs, seenMs: point.toMs }
       this.#watchers.set(reading.key, entry)
+    } else if (!isMachine && point.toMs - entry.limitMs >= limitEveryMs) {
+      const limitCores = this.#limitOf(reading)
+      if (limitCores !== entry.limitCores) entry.watcher.judgeBy(within(rule, limitCores))
+      Object.assign(entry, { limitCores, limitMs: point.toMs })
     }
     entry.seenMs = point.toMs
     const wasNear = entry.watcher.isNear
@@ -173,6 +182,10 @@ export class Scout {
     if (!this.#inTurn.some((each) => each.workload === workload)) this.#inTurn.push(beginning)
     const why = `it is one of more than ${contention.most} that began to want more of a full node`
     events.suppressed(reading.key, `${why}; its turn comes`, target)
+  }
+
+  #limitOf({ key, toMs }: UsageReading): number {
+    return Math.min(1, this.#options.usage.limits(key, toMs).limitCores ?? 1)
   }
 
   #coolingMs(workload: string, nowMs: number): number {

@@ -114,7 +114,7 @@ interface Want {
 }
 
 export class SpikeWatcher {
-  readonly #rule: SpikeRule
+  #rule: SpikeRule
   readonly #points: Point[] = []
   #aboveSinceMs: number | undefined
   #belowSinceMs: number | undefined
@@ -161,6 +161,12 @@ export class SpikeWatcher {
     if (point.toMs - this.#knownMs >= waitingEveryMs) return true
     const rise = this.#riseOf(point, this.#baseline(point.toMs))
     return rise !== undefined && this.#isNews(rise)
+  }
+
+  /** What is usual for it stays; a spike that is going on ends as it began. */
+  judgeBy(rule: SpikeRule): void {
+    this.#rule = rule
+    if (!this.#active) this.#thresholdCores = rule.levelCores
   }
 
   /** Takes history from before there was a watcher, oldest first; it is baseline only and fires nothing. */
