@@ -40,6 +40,8 @@ export interface AlertDeskOptions {
 export interface AlertDesk {
   /** Decides about them soon. */
   queue(records: readonly AlertRecord[]): void
+  /** Somebody is back who may know what nobody else did: what waits for that waits no longer. */
+  retry(): void
   /** They do not fire any more. */
   end(records: readonly AlertRecord[]): void
   /** Takes up what an earlier run left. */
@@ -58,6 +60,8 @@ const goneAfterMs = 120_000
 const togetherMs = 100
 /** Looked up at the same time: enough to hide the way to the nodes and back, few enough for one short transaction. */
 const atOnce = 32
+/** When an agent is back, no more than these are tried at once: each of all nodes comes back after a start of the server. */
+const mostRetried = 1000
 /** Beyond this an alert is about another state of the world when its turn comes: some ten minutes of work. */
 const mostWaiting = 20_000
 
@@ -80,7 +84,9 @@ export function createAlertDesk(options: AlertDeskOptions): AlertDesk {
   const { catalog, agents, documents, rules, incidents, limiter, steps, keep, log, nowMs = Date.now } = options
   const waiting: Entry[] = []
   const pace = createPace(togetherMs)
-  const timers = new Set<NodeJS.Timeout>()
+  const delayed = new Map<NodeJS.Timeout, Entry>()
+  /** Agents that were let in. */
+  let arrivals = 0
   let working: Promise<void> | undefined
   /** What was decided is being written and begun: incidents that are not there yet cannot be told that they ended. */
   let beginning: Promise<void> = Promise.resolve()
@@ -114,6 +120,7 @@ export function createAlertDesk(options: AlertDeskOptions): AlertDesk {
     const choice = chooseAlertRule(rules(), alert)
     if ('why' in choice) return { record, decisions: [skip(choice.why)] }
     const { rule, wanted } = choice
+    const before = arrivals
     try {
       const { candidates, because } = await candidatesOfAlert(agents, wanted)
       const some = candidates.slice(0, rule.limits.maxTargets)
@@ -121,6 +128,10 @@ export function createAlertDesk(options: AlertDeskOptions): AlertDesk {
       return { record, rule, because, found }
     } catch (error) {
       const { message } = asFailure(error)
+      if (arrivals !== before) {
+        push({ record, attempt }) // who came meanwhile was not asked
+        return undefined
+      }
       const waitMs = retryAfterMs[attempt]
       if (waitMs !== undefined && isAnybodyMissing()) {
         later({ record, attempt: attempt + 1 }, waitMs)
@@ -139,10 +150,10 @@ export function createAlertDesk(options: AlertDeskOptions): AlertDesk {
 
   const later = (entry: Entry, waitMs: number): void => {
     const timer = setTimeout(() => {
-      timers.delete(timer)
+      delayed.delete(timer)
       push(entry)
     }, waitMs)
-    timers.add(timer)
+    delayed.set(timer, entry)
   }
 
   /** Never rejects. */
@@ -276,6 +287,16 @@ export function createAlertDesk(options: AlertDeskOptions): AlertDesk {
     queue: (records) => {
       for (const record of records) push({ record, attempt: 0 })
     },
+    retry: () => {
+      arrivals++
+      if (delayed.size > mostRetried) return
+      for (const [timer, { record, attempt }] of [...delayed]) {
+        clearTimeout(timer)
+        delayed.delete(timer)
+        // Not counted: who is meant may be on the node that comes back last.
+        push({ record, attempt: attempt - 1 })
+      }
+    },
     end: (records) => {
       void beginning.then(() => {
         for (const record of records) endIncidentsOf(record)
@@ -288,7 +309,7 @@ export function createAlertDesk(options: AlertDeskOptions): AlertDesk {
     },
     close: async () => {
       isClosed = true
-      for (const timer of timers) clearTimeout(timer)
+      for (const timer of delayed.keys()) clearTimeout(timer)
       await working
     },
   }

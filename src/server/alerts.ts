@@ -33,6 +33,8 @@ export interface Alerts {
   note(capture: Capture): void
   /** To be called with every incident that is stored. */
   noteIncident(incident: Incident): void
+  /** To be called when an agent has been let in. */
+  noteAgent(): void
   readonly firings: readonly Firing[]
   resume(): Promise<void>
   close(): Promise<void>
@@ -57,6 +59,7 @@ export function createAlerts({ rules: book, ...options }: AlertsOptions): Alerts
       incidents.note(incident)
       spikes.note(incident)
     },
+    noteAgent: () => desk.retry(),
     get firings() {
       return limiter.firings
     },

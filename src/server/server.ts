@@ -111,6 +111,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     onDocument: (message) => documents.keep(message),
     onChange: (agent) => events.publish({ type: 'agent', agent }),
     onConnect: (node) => {
+      alerts.noteAgent()
       captures.tellAgain(node).catch((error) => log.error({ err: error, node }, 'an agent could not be told again'))
     },
   })
