@@ -10,6 +10,8 @@ import { readProfile } from '../../src/profile/formats.ts'
 import { topFunctions } from '../../src/profile/top.ts'
 import { openCgroupView } from '../../src/target/cgroup-view.ts'
 import { readProcess } from '../../src/target/process-identity.ts'
+import { favouredWeight } from '../favour.ts'
+import { giveWeight } from '../node-tool/cgroups.ts'
 import { startTestNode } from '../node-tool/node.ts'
 import { whyNoNode } from '../node-tool/packages.ts'
 
@@ -40,6 +42,8 @@ test.skipIf(why !== undefined)('a pegged Node in a pod, throttled by its limit',
     await pod.untilLog('app', /ready/)
     const { pid } = pod.containers.app!
     const { startTicks, cgroup } = readProcess(pid)!
+    // It is to reach its limit, however full this machine is.
+    giveWeight(cgroup.split('/').slice(0, 2).join('/'), favouredWeight)
     const target: Target = { kind: 'process', node: 'vm1', pid, startTicks, cgroup }
     const look = (probe: Probe, durationMs: number) =>
       runProbe(probe, { target, kind: 'cpu', durationMs, options: {}, signal: new AbortController().signal }, Date.now)
