@@ -137,7 +137,7 @@ async function finish(candidate: TargetCandidate, id: string, work: Work): Promi
   const { client, running, forMs } = work
   running.add(id)
   try {
-    const deadline = Date.now() + forMs + graceMs
+    const deadline = performance.now() + forMs + graceMs
     for (;;) {
       const detail = await client.get('/api/v1/captures/{id}', { params: { id } })
       const { state } = detail.capture
@@ -145,7 +145,7 @@ async function finish(candidate: TargetCandidate, id: string, work: Work): Promi
         note(`${id} ${state}`)
         return { candidate, detail, top: await topOf(client, detail) }
       }
-      if (Date.now() > deadline) throw new Failure('TIMEOUT', `${id} is still ${state}`)
+      if (performance.now() > deadline) throw new Failure('TIMEOUT', `${id} is still ${state}`)
       await sleep(pollMs)
     }
   } catch (error) {

@@ -181,7 +181,7 @@ async function follow(
   process.on('SIGINT', onInterrupt)
   try {
     const progress = new Progress(id, forMs)
-    const deadline = Date.now() + forMs + graceMs
+    const deadline = performance.now() + forMs + graceMs
     for (;;) {
       const detail = await client.get('/api/v1/captures/{id}', { params: { id } })
       if (!['recording', 'uploading'].includes(detail.capture.state)) {
@@ -189,7 +189,7 @@ async function follow(
         return { detail, interrupted }
       }
       progress.show(detail.capture.state)
-      if (Date.now() > deadline) throw new Failure('TIMEOUT', `${id} is still ${detail.capture.state}`)
+      if (performance.now() > deadline) throw new Failure('TIMEOUT', `${id} is still ${detail.capture.state}`)
       await new Promise((resolve) => setTimeout(resolve, pollMs))
     }
   } finally {
@@ -201,7 +201,7 @@ async function follow(
 class Progress {
   readonly #id: string
   readonly #forMs: number
-  readonly #startedMs = Date.now()
+  readonly #startedMs = performance.now()
   #shown = ''
 
   constructor(id: string, forMs: number) {
@@ -210,7 +210,7 @@ class Progress {
   }
 
   show(state: string): void {
-    const seconds = Math.min(this.#forMs, Date.now() - this.#startedMs)
+    const seconds = Math.min(this.#forMs, performance.now() - this.#startedMs)
     const text =
       state === 'recording' && process.stderr.isTTY
         ? `${state} ${printDurationMs(seconds)} of ${printDurationMs(this.#forMs)}`

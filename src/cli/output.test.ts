@@ -31,3 +31,12 @@ test('a table that is too wide for the terminal gives of the columns that may sh
   expect(renderTable(columns, rows, 10).split('\n')[1]).toBe('90.1 %  serial…ation  car…ce')
   expect(renderTable(columns, rows, 200)).toBe(renderTable(columns, rows, undefined))
 })
+
+test('a name with a line end makes no row of its own', () => {
+  const columns = [{ title: 'THREAD' }, { title: 'POD' }]
+  expect(renderTable(columns, [['a\nmain  shop/cart-0\t', 'evil/x']]).split('\n')).toEqual([
+    'THREAD                POD',
+    'a\ufffdmain  shop/cart-0\ufffd  evil/x',
+    '',
+  ])
+})

@@ -121,6 +121,9 @@ export interface Column {
   readonly least?: number
 }
 
+/** A thread that has one in its name would make rows of its own, about whom it likes; also in a pipe. */
+const lineBreaks = /[\t\n\v\f\r\u0085\u2028\u2029]/g
+
 /** Columns of the terminal; undefined where there is none, and nothing is cut. */
 export const terminalWidth = (): number | undefined => (process.stdout.isTTY ? process.stdout.columns : undefined)
 
@@ -140,7 +143,7 @@ export function renderTable(
   const line = (cells: readonly string[]): string =>
     cells
       .map((cell, i) => {
-        const text = shorten(cell, widths[i]!)
+        const text = shorten(cell.replace(lineBreaks, '\ufffd'), widths[i]!)
         return columns[i]!.align === 'right' ? text.padStart(widths[i]!) : text.padEnd(widths[i]!)
       })
       .join('  ')

@@ -115,7 +115,7 @@ export function watchCri(options: CriWatchOptions): CriWatch {
         wasThere = true
         const details = { runtime, socket: cri.socket }
         if (awaySinceMs === 0) log.info(details, 'following the pods of the container runtime')
-        else log.info({ ...details, awayMs: Date.now() - awaySinceMs }, 'the container runtime answers again')
+        else log.info({ ...details, awayMs: performance.now() - awaySinceMs }, 'the container runtime answers again')
         awaySinceMs = 0
         attempt = 0
         tellReady()
@@ -124,7 +124,7 @@ export function watchCri(options: CriWatchOptions): CriWatch {
         runtime = undefined
         const failure = asFailure(error)
         if (awaySinceMs === 0 && !stop.signal.aborted) {
-          awaySinceMs = Date.now()
+          awaySinceMs = performance.now()
           const details = { code: failure.code, advice: failure.advice }
           // A plain machine has no runtime and needs none; one that does not answer, or was there, is missed.
           const isPlain = failure.details.looked !== undefined && !wasThere

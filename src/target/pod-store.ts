@@ -70,7 +70,7 @@ export class PodStore {
   }
 
   /** Asks the runtime for its lists, and for the status of what is new in them. */
-  async refresh(cri: Cri, nowMs = Date.now()): Promise<void> {
+  async refresh(cri: Cri, nowMs = performance.now()): Promise<void> {
     const [sandboxes, containers] = await Promise.all([cri.sandboxes(), cri.containers()])
     await inTurns(sandboxes, (sandbox) => this.#meetPod(cri, sandbox))
     await inTurns(containers, (container) => this.#meetContainer(cri, container))
