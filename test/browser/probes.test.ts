@@ -2,15 +2,14 @@
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
-import type { Browser, Page } from 'playwright-core'
-import { afterAll, beforeAll, expect, test } from 'vitest'
+import { expect, test } from 'vitest'
 import { uploadBytes } from '../../src/agent/upload.ts'
 import { type Artifact, mediaTypes } from '../../src/model/capture.ts'
 import { makeArtifact, makeCapture, makeIncident, someContext, someMs } from '../nouns.ts'
 import type { PlayedAgent } from '../played-agent.ts'
 import type { TestServer } from '../running-server.ts'
 import { soon, watchPage, whyNoBrowser } from './browser.ts'
-import { openStage, type Stage } from './stage.ts'
+import { tabPerTest } from './tab.ts'
 
 const heap = {
   head: {
@@ -50,22 +49,15 @@ const incident = {
   trigger: { ...capture.trigger, kind: 'manual' },
 } as const
 
-let stage: Stage | undefined
 let uiDir: string
 let server: TestServer
 let agent: PlayedAgent
-let browser: Browser
-beforeAll(async () => {
-  if (whyNoBrowser) return
-  stage = await openStage()
-  ;({ uiDir, server, agent, browser } = stage)
+const tab = tabPerTest({ width: 1440, height: 900 }, async (stage) => {
+  ;({ uiDir, server, agent } = stage)
   await agent.deliver({ type: 'incident', incident })
   await deliver('art-heap', 'heapprofile', mediaTypes.heapprofile, heap)
   await deliver('art-context', 'context.json', mediaTypes.context, someContext)
   await agent.deliver({ type: 'capture', capture })
-})
-afterAll(async () => {
-  await stage?.close()
 })
 
 async function deliver(id: string, name: string, mediaType: string, document: unknown): Promise<void> {
@@ -83,7 +75,8 @@ async function deliver(id: string, name: string, mediaType: string, document: un
 }
 
 /** What stands on the page, whoever serves it. */
-async function look(page: Page): Promise<void> {
+async function look(): Promise<void> {
+  const { page } = tab
   await page.locator('.functions').getByText('keepAll').first().waitFor()
   const panel = page.getByLabel('What was collected')
   expect(await panel.getByText('V8 allocation samples of 3 s').count()).toBe(1)
@@ -98,24 +91,21 @@ async function look(page: Page): Promise<void> {
   expect(await page.locator('.toggle').count()).toBe(0)
 }
 
-test.skipIf(whyNoBrowser !== undefined)('a heap is drawn, and every probe says how it went', async () => {
-  const page = await browser.newPage({ viewport: { width: 1440, height: 900 } })
-  const { problems } = watchPage(page, server.url)
+test.skipIf(whyNoBrowser)('a heap is drawn, and every probe says how it went', async () => {
+  const { page } = tab
   await page.goto(`${server.url}/incidents/inc-heap`)
-  await look(page)
-  expect(problems).toEqual([])
+  await look()
   await page.setViewportSize({ width: 390, height: 800 })
   // Pictures follow the width with the next frame.
   await soon(() => page.evaluate('document.documentElement.scrollWidth')).toBe(390)
-  await page.close()
 })
 
-test.skipIf(whyNoBrowser !== undefined)('of several captures each can be looked at', async () => {
+test.skipIf(whyNoBrowser)('of several captures each can be looked at', async () => {
   const probes = [{ probe: 'go-pprof', outcome: 'skipped', message: 'it serves none' }] as const
   const second = makeCapture({ id: 'cap-more', incidentId: 'inc-heap', kind: 'allocs', state: 'failed' })
   await agent.deliver({ type: 'capture', capture: { ...second, requestedMs: someMs + 60_000, probes: [...probes] } })
-  const page = await browser.newPage({ viewport: { width: 390, height: 800 } })
-  const { problems } = watchPage(page, server.url)
+  const { page } = tab
+  await page.setViewportSize({ width: 390, height: 800 })
   await page.goto(`${server.url}/incidents/inc-heap`)
   await page.locator('.functions').getByText('keepAll').first().waitFor()
   const shown = page.getByRole('navigation', { name: 'Captures' }).getByRole('button', { pressed: true })
@@ -125,18 +115,14 @@ test.skipIf(whyNoBrowser !== undefined)('of several captures each can be looked 
   await soon(() => shown.textContent()).toContain('allocs')
   await page.goBack()
   await page.locator('.functions').getByText('keepAll').first().waitFor()
-  expect(problems).toEqual([])
-  await page.close()
 })
 
-test.skipIf(whyNoBrowser !== undefined)('the saved page has it all', async () => {
+test.skipIf(whyNoBrowser)('the saved page has it all', async () => {
   const answer = await server.client.bytes('/api/v1/incidents/{id}/export.html', { params: { id: 'inc-heap' } })
   const file = join(uiDir, 'saved.html')
   writeFileSync(file, await answer.text())
-  const page = await browser.newPage({ viewport: { width: 1440, height: 900 } })
-  const { problems } = watchPage(page, 'file:')
+  const { page } = tab
+  tab.problems = watchPage(page, 'file:').problems
   await page.goto(pathToFileURL(file).href)
-  await look(page)
-  expect(problems).toEqual([])
-  await page.close()
+  await look()
 })

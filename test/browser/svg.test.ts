@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import type { Browser, Page } from 'playwright-core'
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { pictureAs } from '../../src/cli/picture.ts'
 import { renderSvg } from '../../src/flame/svg.ts'
 import { drawnTree } from '../drawn-tree.ts'
@@ -27,27 +27,34 @@ const file = join(folder, 'flame.svg')
 writeFileSync(file, svg)
 const url = pathToFileURL(file).href
 
+const offline = { offline: true, viewport: { width: 1300, height: 400 } }
 let browser: Browser
+/** For all tests: a page of its own is a process of its own, which costs more than all that is in it. */
+let page: Page
+let problems: string[]
 beforeAll(async () => {
-  if (!whyNoBrowser) browser = await launchBrowser()
+  if (whyNoBrowser) return
+  browser = await launchBrowser()
+  page = await browser.newPage(offline)
+  problems = watchPage(page, pathToFileURL(folder).href).problems
+})
+beforeEach(() => page?.mouse.move(0, 0))
+afterEach(() => {
+  expect(problems ?? []).toEqual([])
 })
 afterAll(async () => {
   await browser?.close()
   rmSync(folder, { recursive: true })
 })
 
-async function openSvg(
-  at = url,
-  options: Parameters<Browser['newPage']>[0] = {},
-): Promise<{ page: Page; problems: string[] }> {
-  const page = await browser.newPage({ offline: true, viewport: { width: 1300, height: 400 }, ...options })
-  const { problems } = watchPage(page, url)
+/** From nothing, as somebody else would: the same document at another place in it is no new one. */
+async function openSvg(at = url): Promise<void> {
+  await page.goto('about:blank')
   await page.goto(at)
-  return { page, problems: problems as string[] }
 }
 
 /** Name, left edge and width of every box in sight. */
-const boxes = (page: Page) =>
+const boxes = () =>
   page.evaluate<[string, number, number][]>(
     `Array.from(document.querySelectorAll('g.f'), (box) => box)
        .filter((box) => box.getAttribute('display') !== 'none')
@@ -57,17 +64,17 @@ const boxes = (page: Page) =>
          Math.round(box.querySelector('rect').getAttribute('width')),
        ])`,
   )
-const labels = (page: Page) =>
+const labels = () =>
   page.evaluate<string[]>(
     `Array.from(document.querySelectorAll('g.f text'), (text) => text.textContent).filter(Boolean)`,
   )
 
 describe.skipIf(whyNoBrowser)('the SVG flame graph', () => {
   test('is well-formed with the worst names, and runs nothing of them', async () => {
-    const { page, problems } = await openSvg()
+    await openSvg()
     // A parse error would be an element of its own in the picture.
     expect(await page.evaluate(`document.querySelector('parsererror')`)).toBeNull()
-    expect(await boxes(page)).toEqual([
+    expect(await boxes()).toEqual([
       ['all', 0, 1176],
       ['main', 0, 1176],
       ['serve', 0, 647],
@@ -77,13 +84,12 @@ describe.skipIf(whyNoBrowser)('the SVG flame graph', () => {
       ['<script>alert("&")</script>]]>', 529, 118],
       ['gc\ufffd\ufffd', 647, 529],
     ])
-    expect(problems).toEqual([])
   })
 
   test('click zooms, labels follow, Esc resets; the view is in the address', async () => {
-    const { page } = await openSvg()
+    await openSvg()
     await page.locator('g.f', { hasText: 'parse' }).first().click()
-    expect((await boxes(page)).map(([name, x, width]) => [name, x, width])).toEqual([
+    expect((await boxes()).map(([name, x, width]) => [name, x, width])).toEqual([
       ['all', 0, 1176],
       ['main', 0, 1176],
       ['serve', 0, 1176],
@@ -92,20 +98,20 @@ describe.skipIf(whyNoBrowser)('the SVG flame graph', () => {
     ])
     const zoomed = await page.evaluate<string>('location.href')
     await page.keyboard.press('Escape')
-    expect((await boxes(page)).length).toBe(8)
-    const { page: again } = await openSvg(zoomed)
-    expect((await boxes(again)).length).toBe(5)
+    expect((await boxes()).length).toBe(8)
+    await openSvg(zoomed)
+    expect((await boxes()).length).toBe(5)
   })
 
   test('a label that does not fit is shortened from the left', async () => {
-    const { page } = await openSvg()
-    expect(await labels(page)).toContain('http.(*conn).readRequest')
+    await openSvg()
+    expect(await labels()).toContain('http.(*conn).readRequest')
     await page.locator('g.f', { hasText: 'readRequest' }).first().click()
-    expect(await labels(page)).toContain('net/http.(*conn).readRequest')
+    expect(await labels()).toContain('net/http.(*conn).readRequest')
   })
 
   test('search tells the share that matches and counts nothing twice', async () => {
-    const { page } = await openSvg()
+    await openSvg()
     await page.keyboard.press('/')
     await page.keyboard.type('parse|map')
     expect(await page.locator('#matched').textContent()).toBe('matched: 30.0 %')
@@ -118,7 +124,7 @@ describe.skipIf(whyNoBrowser)('the SVG flame graph', () => {
   })
 
   test('pointing at a box tells during and before', async () => {
-    const { page } = await openSvg()
+    await openSvg()
     await page.locator('g.f', { hasText: 'parse' }).first().hover()
     expect(await page.locator('#details').textContent()).toBe(
       'parse  ·  libjson.so  ·  total 300 ns (30 %), before 10 ns: 30×, self 0 s',
@@ -126,27 +132,29 @@ describe.skipIf(whyNoBrowser)('the SVG flame graph', () => {
   })
 
   test('without scripts there are boxes, labels and native tooltips, and no dead controls', async () => {
-    const { page } = await openSvg(url, { javaScriptEnabled: false })
-    expect(await page.locator('g.f').count()).toBe(8)
-    expect(await page.locator('g.f text').allTextContents()).toContain('serve')
-    expect(await page.locator('#controls').isVisible()).toBe(false)
+    const still = await browser.newPage({ ...offline, javaScriptEnabled: false })
+    await still.goto(url)
+    expect(await still.locator('g.f').count()).toBe(8)
+    expect(await still.locator('g.f text').allTextContents()).toContain('serve')
+    expect(await still.locator('#controls').isVisible()).toBe(false)
+    await still.close()
   })
 
   test('as a page it is alive too, however large', async () => {
-    const page = await browser.newPage({ offline: true })
     const place = join(folder, 'flame.html')
     writeFileSync(place, pictureAs(place, svg.replace('</svg>', `<!--${'x'.repeat(3_000_000)}--></svg>`), 'cart'))
-    const { problems } = watchPage(page, pathToFileURL(place).href)
-    await page.goto(pathToFileURL(place).href)
+    await openSvg(pathToFileURL(place).href)
     const picture = page.frameLocator('iframe')
     await picture.locator('g.f', { hasText: 'parse' }).first().click()
     await soon(() => picture.locator('g.f:not([display="none"])').count()).toBe(5)
-    expect(problems).toEqual([])
   })
 
   test('follows a dark system', async () => {
-    const background = (page: Page) => page.evaluate<string>(`getComputedStyle(document.querySelector('.page')).fill`)
-    expect(await background((await openSvg()).page)).toBe('rgb(255, 255, 255)')
-    expect(await background((await openSvg(url, { colorScheme: 'dark' })).page)).toBe('rgb(20, 23, 28)')
+    const background = () => page.evaluate<string>(`getComputedStyle(document.querySelector('.page')).fill`)
+    await openSvg()
+    expect(await background()).toBe('rgb(255, 255, 255)')
+    await page.emulateMedia({ colorScheme: 'dark' })
+    await openSvg()
+    expect(await background()).toBe('rgb(20, 23, 28)')
   })
 })

@@ -1,4 +1,4 @@
-// A page of its own for each test of a file, which must do nothing wrong: no errors, no requests to elsewhere.
+// A page for each test of a file, which must do nothing wrong: no errors, no requests to elsewhere.
 import type { BrowserContext, Page } from 'playwright-core'
 import { afterAll, afterEach, beforeAll, beforeEach, expect } from 'vitest'
 import { watchPage, whyNoBrowser } from './browser.ts'
@@ -13,12 +13,17 @@ export interface Tab {
   problems: string[]
 }
 
-/** @param prepare what all tests of the file look at, before the first */
+/**
+ * A page of its own for every test would be a process of its own, which costs four times as much as the document in it:
+ * tests of a file go on in the same page, each from an empty document, at the same size, by the same light.
+ * @param prepare what all tests of the file look at, before the first
+ */
 export function tabPerTest(
   viewport: { readonly width: number; readonly height: number },
   prepare?: (stage: Stage) => Promise<void>,
 ): Tab {
   const tab: { -readonly [K in keyof Tab]?: Tab[K] } = {}
+  let own: { readonly page: Page; readonly problems: string[] } | undefined
   beforeAll(async () => {
     if (whyNoBrowser) return
     tab.stage = await openStage()
@@ -28,11 +33,25 @@ export function tabPerTest(
   afterAll(() => tab.stage?.close())
   beforeEach(async () => {
     if (!tab.context) return
-    tab.page = await tab.context.newPage()
-    tab.problems = watchPage(tab.page, 'http://127.0.0.1:').problems
+    if (!own || own.page.isClosed()) {
+      const page = await tab.context.newPage()
+      own = { page, ...watchPage(page, 'http://127.0.0.1:') }
+    } else {
+      await own.page.setViewportSize(viewport)
+      await own.page.emulateMedia({ colorScheme: 'light' })
+      // Where the pointer was left it would point at something of the next test.
+      await own.page.mouse.move(0, 0)
+    }
+    own.problems.length = 0
+    tab.page = own.page
+    tab.problems = own.problems
   })
-  afterEach(async () => {
-    await tab.page?.close()
+  afterEach(async ({ task }) => {
+    if (!own) return
+    // What failed may have left a key or a button pressed.
+    const isWhole = task.result?.state !== 'fail'
+    if (!own.page.isClosed()) await (isWhole ? own.page.goto('about:blank') : own.page.close())
+    if (tab.page !== own.page) await tab.page?.close()
     expect(tab.problems ?? []).toEqual([])
   })
   // Whole before the first test begins; without a browser no test does.
