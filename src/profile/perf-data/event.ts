@@ -91,6 +91,18 @@ export function readAttr(words: Int32Array, at: number, byteLength: number): { a
   return { attr, sizeBytes }
 }
 
+/** perf_event.h: PERF_SAMPLE_BRANCH_CALL_STACK. */
+const branchCallStack = 1 << 11
+
+/**
+ * perf was to find the callers in user code afterwards, in a copy of the stack or of the processor's list of branches; the
+ * kernel was told to leave them out of the call chain.
+ */
+export function leavesCallersOut({ sampleType, branchSampleType }: EventAttr): boolean {
+  const isOfBranches = (sampleType & sampleBits.branchStack) !== 0 && (branchSampleType & branchCallStack) !== 0
+  return (sampleType & sampleBits.stackUser) !== 0 || isOfBranches
+}
+
 /** Positions in 32-bit words: from the header of a sample, or back from the end of any other record; -1 = not there. */
 export interface EventLayout {
   readonly ip: number

@@ -78,6 +78,20 @@ test('what a file says of itself: host, command, wall clock, cgroups, names of e
   expect(profile.period).toBe(1_001_001n)
 })
 
+test('callers that perf was to find afterwards, in a copy of the stack, are said to be missing', () => {
+  const recording = record(fixture('dwarf.data'))
+  const batch = recording.takeSamples()
+  expect(batch.length).toBe(102)
+  expect(toProfile(recording, [batch]).losses).toEqual([
+    { what: 'samples without callers in user code (--call-graph dwarf or lbr); perf script knows them', count: 102 },
+  ])
+})
+
+test('a recording without samples began at no time', () => {
+  const recording = record(fixture('file.data'))
+  expect(toProfile(recording, []).timeNanos).toBe(0n)
+})
+
 test('each event that is no clock has a column of its own', () => {
   const recording = record(fixture('events.data'))
   recording.symbolizeNew(undefined)

@@ -6,6 +6,7 @@ import { setInt64, wordsOf } from '../int64.ts'
 import { Losses } from '../losses.ts'
 import type { Label, Loss, Profile } from '../profile.ts'
 import { knowNearlyUnique, knowUnique } from '../unique-stacks.ts'
+import { leavesCallersOut } from './event.ts'
 import { columnsOf, type EventColumn, isDummy, periodOf } from './event-columns.ts'
 import type { CodePlace } from './frame-table.ts'
 import { placeTables } from './place-tables.ts'
@@ -78,7 +79,8 @@ export function toProfile(
     ...tables.build(),
     samples: { length: count, stack, values, labels: label, offsetMs },
     labelSets: labels.sets,
-    timeNanos: anchor ? anchor.wallNs + BigInt(Math.round(first)) - anchor.clockNs : 0n,
+    // Without samples there is nothing that began: the clock's 0 is when the machine was started.
+    timeNanos: anchor && first > 0 ? anchor.wallNs + BigInt(Math.round(first)) - anchor.clockNs : 0n,
     durationNanos: BigInt(Math.max(0, Math.round(last - first))),
     ...periodOf(recording.events),
     comments: [...commentsOf(recording), ...(options.comments ?? [])],
@@ -133,13 +135,20 @@ function commentsOf({ info, events }: PerfRecording): string[] {
 function lossesOf(recording: PerfRecording, batches: readonly SampleBatch[]): Loss[] {
   const lost = new Losses()
   lost.addAll(recording.losses)
+  const copies = recording.events.map(({ attr }) => leavesCallersOut(attr))
   for (const batch of batches) {
     for (const { what, count } of batch.losses) lost.add({ what, count })
     let cut = 0
+    let copied = 0
     for (let i = 0; i < batch.length; i++) {
       const stack = batch.stack[i] as number
       if (stack >= 0 && recording.isStackTruncated(stack)) cut++
+      if (copies[batch.event[i] as number]) copied++
     }
+    lost.add({
+      what: 'samples without callers in user code (--call-graph dwarf or lbr); perf script knows them',
+      count: copied,
+    })
     lost.add({ what: 'samples whose stack was cut at the depth limit', count: cut })
   }
   return lost.toList()
