@@ -6,6 +6,7 @@ import { drawProfile, printTree } from '../../test/drawn-stacks.ts'
 import { ProfileBuilder } from './builder.ts'
 import { buildCallTree } from './call-tree.ts'
 import { matchesFolded, parseFolded, printDiffFolded, printFolded } from './folded.ts'
+import { headBytes } from './format.ts'
 
 const bytes = (text: string): Uint8Array => new TextEncoder().encode(text)
 const text = (folded: Uint8Array): string => new TextDecoder().decode(folded)
@@ -83,6 +84,19 @@ test('tells folded text from other text', () => {
   expect(matchesFolded(bytes('a;b 1\r\n\r\nc;d 2\r\ne;f 3\r\n'))).toBe(true)
   expect(matchesFolded(bytes('cart (7) 12\n# end\n'))).toBe(true)
   expect(matchesFolded(bytes('dear reader,\nsee page 7\n'))).toBe(false)
+  expect(matchesFolded(bytes('12\n13.5\n'))).toBe(false)
+  expect(matchesFolded(bytes(' 12\n'))).toBe(true)
   expect(matchesFolded(Uint8Array.of(0, 0x31))).toBe(false)
   expect(matchesFolded(bytes(''))).toBe(false)
+})
+
+test('a name with a line end in it does not make a file of stacks unknown; a stack may be longer than what is looked at', () => {
+  const stacks = 'main;parse;lex 3\n'.repeat(20)
+  const broken = bytes(`${stacks}main;eval\n<string>;run 4\n`)
+  expect(matchesFolded(broken)).toBe(true)
+  expect(parseFolded(broken).losses).toEqual([{ what: 'lines that are not folded stacks', count: 1 }])
+  expect(matchesFolded(bytes(`${'12:30 request served in 7\nretry 3\n'.repeat(9)}gone\n`))).toBe(false)
+  const deep = 'java.lang.Thread.run;com.example.Walk.visit_[j];'.repeat(2000)
+  expect(matchesFolded(bytes(deep).subarray(0, headBytes))).toBe(true)
+  expect(matchesFolded(bytes(`{"a":"${deep}"}`).subarray(0, headBytes))).toBe(false)
 })

@@ -10,6 +10,7 @@
 import { Failure } from '../model/errors.ts'
 import { ProfileBuilder } from './builder.ts'
 import { ByteInterner } from './byte-interner.ts'
+import { headBytes } from './format.ts'
 import type { FrameKind } from './frame-kind.ts'
 import { framesOf } from './frames.ts'
 import type { Profile } from './profile.ts'
@@ -23,15 +24,25 @@ const blank = 0x20
 const semicolon = 0x3b
 const hash = 0x23
 
-/** Whole lines only; at least one, and each a comment or something that ends in a number. */
+/** A stack, or none, and a count. */
+const stackLine = /^(.* )?-?\d+(\.\d+)?[ \r]*$/s
+/** One frame calls another. */
+const callLine = /^[^\t;][^;]*;.* -?\d+(\.\d+)?[ \r]*$/s
+/** Of all lines, at least, that are stacks of several frames: names with a line end in them break few. */
+const leastShare = 0.9
+
+/** Whole lines only: each a comment or a stack that has a count, or nearly each one of several frames. */
 export function matchesFolded(head: Uint8Array): boolean {
   if (head.includes(0)) return false
   const end = head.lastIndexOf(newline)
+  // A stack of a thousand Java methods is longer than what is looked at.
+  if (end < 0 && head.length === headBytes) return /^[^;{}<"\s]+(;[^;{}"]+){9}/.test(new TextDecoder().decode(head))
   const lines = new TextDecoder().decode(end < 0 ? head : head.subarray(0, end)).split('\n')
   const stacks = lines.filter((line) => line !== '' && line !== '\r' && !line.startsWith('#'))
-  return (
-    stacks.length > 0 && stacks.every((line) => /^(.* )?-?\d+(\.\d+)?[ \r]*$/s.test(line) && !line.startsWith('\t'))
-  )
+  // Numbers alone are no stacks; one without frames is a blank and its count.
+  if (stacks.every((line) => /^[\d.][\d. \r]*$/.test(line))) return false
+  if (stacks.every((line) => stackLine.test(line) && !line.startsWith('\t'))) return true
+  return stacks.filter((line) => callLine.test(line)).length >= stacks.length * leastShare
 }
 
 /** Where a line's stack ends and what its counts are. */
