@@ -132,8 +132,8 @@ export function createAlertDesk(options: AlertDeskOptions): AlertDesk {
         push({ record, attempt }) // who came meanwhile was not asked
         return undefined
       }
-      const waitMs = retryAfterMs[attempt]
-      if (waitMs !== undefined && isAnybodyMissing()) {
+      const waitMs = Math.min(retryAfterMs[attempt] ?? 0, missingForMs())
+      if (waitMs > 0) {
         later({ record, attempt: attempt + 1 }, waitMs)
         return undefined
       }
@@ -141,11 +141,13 @@ export function createAlertDesk(options: AlertDeskOptions): AlertDesk {
     }
   }
 
-  /** Who is meant may be on a node whose agent is not back yet. */
-  const isAnybodyMissing = (): boolean => {
+  /** Who is meant may be on a node whose agent is not back yet: for how long that may still be so. */
+  const missingForMs = (): number => {
     const all = agents.list()
-    if (all.length === 0 || nowMs() - openedMs < backWithinMs) return true
-    return all.some(({ connected, lastSeenMs }) => !connected && nowMs() - lastSeenMs < goneAfterMs)
+    if (all.length === 0) return Number.POSITIVE_INFINITY
+    const now = nowMs()
+    const gone = all.filter(({ connected }) => !connected).map(({ lastSeenMs }) => lastSeenMs + goneAfterMs - now)
+    return Math.max(openedMs + backWithinMs - now, ...gone)
   }
 
   const later = (entry: Entry, waitMs: number): void => {
