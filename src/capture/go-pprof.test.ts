@@ -117,7 +117,7 @@ describe.skipIf(!isHere)('Go pprof', () => {
   })
 
   test('somebody else is profiling already', async () => {
-    const server = await start('serve=pprof', 'serve=burn')
+    const server = await start('serve=pprof')
     const first = new AbortController()
     // Both ask for a minute: whichever comes second is told so, and an abort ends the first at once.
     const running = [

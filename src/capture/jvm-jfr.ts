@@ -17,6 +17,7 @@ import { parseJfrProfile } from '../profile/jfr-profile.ts'
 import { encodePprof } from '../profile/pprof-encode.ts'
 import { type AttachedJvm, attachJvm } from './jvm-attach.ts'
 import { newFileName, readJvmFile, removeForgotten, removeJvmFile } from './jvm-files.ts'
+import { untilCounted } from './jvm-turns.ts'
 import { type Finding, type Probe, type ProbeRequest, type ProbeYield, Skipped } from './probe.ts'
 
 /** See above; a JVM that gets a tenth of a core needs it all. */
@@ -50,6 +51,9 @@ async function runJvmJfr(request: ProbeRequest): Promise<ProbeYield> {
   const file = newFileName('.jfr')
   try {
     removeForgotten(jvm)
+    if (!(await untilCounted(jvm.process, request.signal))) {
+      return { outcome: 'empty', message: 'it was ended before the recording began', findings: [] }
+    }
     const recording = await record(jvm, request, file)
     return await makeFindings(recording, request)
   } finally {

@@ -18,6 +18,7 @@ import { readThreadClocks, readThreadNames, type ThreadClocks, threadsBetween } 
 import { type AttachedJvm, attachJvm } from './jvm-attach.ts'
 import { removeForgotten } from './jvm-files.ts'
 import { stackFileName } from './jvm-stack-file.ts'
+import { whileCounting } from './jvm-turns.ts'
 import type { Finding, Probe, ProbeRequest, ProbeYield } from './probe.ts'
 
 /** As the daemon that this replaces: `thread -n 50`. */
@@ -40,7 +41,7 @@ async function runJvmThreads(request: ProbeRequest): Promise<ProbeYield> {
     // The one that looks most often: what was left in there is not left for long.
     removeForgotten(jvm)
     const startedMs = Date.now()
-    const recording = await recordThreads(jvm, request)
+    const recording = await whileCounting(jvm.process, () => recordThreads(jvm, request))
     return makeFindings(recording, { request, jvm, startedMs })
   } finally {
     jvm.close()

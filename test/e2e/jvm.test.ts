@@ -243,7 +243,15 @@ describe.skipIf(why !== undefined)('a JVM', () => {
       dead.kill('SIGKILL')
       await once(dead, 'exit')
       expect(existsSync(`/tmp/.java_pid${pid}`)).toBe(true)
-      expect((await run(jvmThreads, pid)).result).toMatchObject({ outcome: 'ok' })
+      // Both at once, as in a bundle: the recorder, which makes a JVM busy with itself, is not started while CPU is counted.
+      const [threads, recording] = await Promise.all([
+        run(jvmThreads, pid),
+        run(jvmJfr, pid, { kind: 'cpu', durationMs: 100 }),
+      ])
+      expect(threads.result).toMatchObject({ outcome: 'ok' })
+      expect(textOf(find(threads.findings, 'threads.txt'))).not.toContain('"JFR')
+      expect(find(recording.findings, 'recording.jfr').length).toBeGreaterThan(1000)
+      expect(textOf(find((await run(jvmThreads, pid)).findings, 'threads.txt'))).toContain('"JFR')
     })
   })
 
