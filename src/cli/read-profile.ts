@@ -1,6 +1,6 @@
 // Profiles from files or stdin, whatever their format; what was lost on the way is said on stderr.
-import { closeSync, openSync, readFileSync, readSync, statSync } from 'node:fs'
-import { basename } from 'node:path'
+import { closeSync, existsSync, openSync, readFileSync, readSync, statSync } from 'node:fs'
+import { basename, join } from 'node:path'
 import type { Options } from '../config.ts'
 import { printNumber } from '../flame/value.ts'
 import { exitCodes, Failure } from '../model/errors.ts'
@@ -148,6 +148,11 @@ function isPerfDataFile(path: string): boolean {
 
 function fileFailure(path: string, cause: NodeJS.ErrnoException): unknown {
   if (cause.code === 'ENOENT') return new Failure('USAGE', `there is no file ${path}`, { cause })
+  if (cause.code === 'EISDIR' && existsSync(join(path, 'data.0'))) {
+    return new Failure('USAGE', `${path} is of perf record --threads; run: perf script -i ${path} | spikecam flame -`, {
+      cause,
+    })
+  }
   if (cause.code === 'EISDIR') return new Failure('USAGE', `${path} is a folder; name a file in it`, { cause })
   if (cause.code === 'EACCES') return new Failure('NOT_PERMITTED', `${path} may not be read`, { cause })
   if (cause.syscall) return new Failure('USAGE', `${path} cannot be read: ${cause.message}`, { cause })

@@ -47,6 +47,12 @@ describe.skipIf(!hasTool('gcc') || !hasTool('nm'))('a file that was recorded', (
     expect(symbolizer.notes.join()).toContain(`${copy} is not the file that was recorded`)
   })
 
+  test('has no path any more: a folder in its place is no file that was replaced', async () => {
+    const symbolizer = await createFileSymbolizer()
+    expect(symbolizer.symbolize({ ...byInode, path: '/' }, ips)).toEqual([[]])
+    expect([symbolizer.losses, symbolizer.notes]).toEqual([[], []])
+  })
+
   test('of a recording that does not say which one: taken by path, and said so', async () => {
     const symbolizer = await createFileSymbolizer()
     expect(symbolizer.symbolize(place, ips)).toEqual([[{ name: 'hot' }]])

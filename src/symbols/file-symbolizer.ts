@@ -1,6 +1,6 @@
 // Names for a recording that is read later, or on another machine than it was made on. A file counts only when it is
 // the one that was mapped: by build-id, or on the same machine by device and inode. Whatever is not, is counted.
-import { existsSync } from 'node:fs'
+import { statSync } from 'node:fs'
 import { homedir } from 'node:os'
 import { basename, join } from 'node:path'
 import type { PerfMapping, SymbolFrame } from '../profile/symbolizer.ts'
@@ -123,7 +123,8 @@ class RecordedFiles {
     const isKnown = mapping.buildId !== undefined || (sameMachine && mapping.inode)
     if (isKnown) {
       const file = openMappedFile(mapping, this.node)
-      if (!file && existsSync(`${this.node.root}${path}`)) this.replaced.add(path)
+      // runc runs from a mount of its own, of which the kernel says "/".
+      if (!file && statSync(`${this.node.root}${path}`, { throwIfNoEntry: false })?.isFile()) this.replaced.add(path)
       return file
     }
     if (!sameMachine) return undefined

@@ -1,6 +1,6 @@
 // The commands that work on files: real profiles, streams and exit codes; the real program where that is the point.
 import { execFileSync, spawn } from 'node:child_process'
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { basename, join } from 'node:path'
 import { gzipSync, zstdCompressSync } from 'node:zlib'
@@ -255,6 +255,13 @@ test.each([
   const ran = await here(args)
   expect(ran.code).toBe(code)
   expect(ran.stderr).toContain(text)
+})
+
+test('a folder of perf record --threads names the command that reads it', async () => {
+  const threads = join(folder, 'threads.data')
+  mkdirSync(threads)
+  writeFileSync(join(threads, 'data.0'), '')
+  expect((await here(['top', threads])).stderr).toContain(`run: perf script -i ${threads} | spikecam flame -`)
 })
 
 test('what cannot be done ends with the next step, and nothing on stdout', async () => {
