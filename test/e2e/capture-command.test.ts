@@ -20,7 +20,8 @@ test.skipIf(!canRecord)('capture follows, delivers, and keeps what Ctrl-C leaves
     const whole = await spikecam(['capture', 'cpu', 'node', '--for', '1s', '--look-back', '1s', '-o', 'json'], { env })
     expect(whole.code).toBe(0)
     expect(JSON.parse(whole.stdout).capture).toMatchObject({ state: 'complete', target: { kind: 'node' } })
-    expect(whole.stderr).toMatch(/^cap-\w+ recording\n(cap-\w+ uploading\n)?cap-\w+ complete\n$/)
+    // Who asks late, on a busy machine, is told less of what came before.
+    expect(whole.stderr).toMatch(/^(cap-\w+ recording\n)?(cap-\w+ uploading\n)?cap-\w+ complete\n$/)
 
     const pprof = await spikecam(['capture', 'cpu', 'node', '--for', '1s', '-o', '-'], { env })
     expect(pprof.code).toBe(0)
@@ -37,8 +38,13 @@ test.skipIf(!canRecord)('capture follows, delivers, and keeps what Ctrl-C leaves
     child.stdout.on('data', (chunk: Buffer) => {
       out += chunk.toString()
     })
-    child.stderr.once('data', () => child.kill('SIGINT'))
+    let said = ''
+    child.stderr.on('data', (chunk: Buffer) => {
+      if (said === '') child.kill('SIGINT')
+      said += chunk.toString()
+    })
     expect(await new Promise((done) => child.once('close', done))).toBe(130)
+    expect(said).toMatch(/^cap-\w+ recording\n/)
     const kept = await spikecam(['get', out.trim(), '-o', 'json'], { env })
     expect(JSON.parse(kept.stdout).capture.state).toBe('complete')
 
