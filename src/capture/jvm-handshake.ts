@@ -2,7 +2,7 @@
 //
 // The file goes into /tmp, not into the working folder that the JVM looks into first: /tmp has to be writable anyhow, for
 // the socket, so a read-only one is found out before a signal is sent, and nothing else of the container is touched.
-import { closeSync, fchownSync, openSync, type Stats, unlinkSync } from 'node:fs'
+import { closeSync, fchownSync, lstatSync, openSync, type Stats, unlinkSync } from 'node:fs'
 import { Failure } from '../model/errors.ts'
 import { type JvmKind, type JvmProcess, readJvm, readJvmKind } from '../target/jvm-process.ts'
 import { type JvmSocket, runAs } from './jvm-socket.ts'
@@ -68,7 +68,7 @@ function lookAtKind({ pid }: JvmProcess): JvmKind {
   throw new Skipped('this is OpenJ9, which has another attach protocol; use its own jcmd, or jattach, in the container')
 }
 
-/** @returns false when there is one already: of another tool at work, or left behind; it serves as well */
+/** @returns false when there is one already of another tool that is at work; it serves as well */
 async function createTrigger(
   process: JvmProcess,
   tmp: Tmp,
@@ -80,13 +80,21 @@ async function createTrigger(
     return true
   } catch (cause) {
     const { code } = cause as NodeJS.ErrnoException
-    if (code === 'EEXIST') return false
+    if (code === 'EEXIST') return isForgotten(`${tmp.path}/${name}`)
     if (code === 'EROFS') throw new Skipped(readOnlyTmp)
     if (code === 'ENOSPC' || code === 'EDQUOT') {
       throw new Skipped('/tmp of the container is full, and HotSpot opens its attach socket there: free some of it')
     }
     throw systemFailure(cause, '/tmp of the container may not be written: that takes root, or CAP_DAC_OVERRIDE')
   }
+}
+
+/** Who attaches waits no longer than that; an older one was left by who was killed, and would turn somebody's dump into an attach. */
+const atWorkMs = 60_000
+
+function isForgotten(path: string): boolean {
+  const stats = lstatSync(path, { throwIfNoEntry: false })
+  return stats?.isFile() === true && stats.mtimeMs < Date.now() - atWorkMs
 }
 
 function createFor({ uid, gid }: JvmProcess, path: string): void {

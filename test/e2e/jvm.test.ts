@@ -12,6 +12,7 @@ import {
   readlinkSync,
   rmSync,
   unlinkSync,
+  utimesSync,
   writeFileSync,
 } from 'node:fs'
 import { gunzipSync } from 'node:zlib'
@@ -243,6 +244,9 @@ describe.skipIf(why !== undefined)('a JVM', () => {
       dead.kill('SIGKILL')
       await once(dead, 'exit')
       expect(existsSync(`/tmp/.java_pid${pid}`)).toBe(true)
+      // And the trigger of somebody who was killed before it could be of use.
+      writeFileSync(`/tmp/.attach_pid${pid}`, '')
+      utimesSync(`/tmp/.attach_pid${pid}`, 0, 0)
       // Both at once, as in a bundle: the recorder, which makes a JVM busy with itself, is not started while CPU is counted.
       const [threads, recording] = await Promise.all([
         run(jvmThreads, pid),
@@ -252,6 +256,7 @@ describe.skipIf(why !== undefined)('a JVM', () => {
       expect(textOf(find(threads.findings, 'threads.txt'))).not.toContain('"JFR')
       expect(find(recording.findings, 'recording.jfr').length).toBeGreaterThan(1000)
       expect(textOf(find((await run(jvmThreads, pid)).findings, 'threads.txt'))).toContain('"JFR')
+      expect(leftIn('/tmp', pid)).toEqual([])
     })
   })
 
