@@ -1,12 +1,14 @@
 // Plans for real processes of this machine, with probes that only have names.
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
+import { mkdirSync, writeFileSync } from 'node:fs'
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import { temporaryFolder } from '../../test/temporary-folder.ts'
 import { type CaptureKind, captureKinds, runtimesOfKind } from '../model/capture.ts'
 import type { Target } from '../model/target.ts'
 import { openCgroupView } from '../target/cgroup-view.ts'
 import { startTicksOf } from '../target/process-identity.ts'
-import { makePlan, type PlanRequest, type ProbeName, type ProbeSet, runtimesWith } from './plan.ts'
+import { chooseBusiest, makePlan, type PlanRequest, type ProbeName, type ProbeSet, runtimesWith } from './plan.ts'
 import type { Probe } from './probe.ts'
 
 const named = (name: string): Probe => ({ name, run: async () => ({ outcome: 'ok', findings: [] }) })
@@ -102,4 +104,17 @@ test('the rules know of each kind the same languages as the plan; cpu is of ever
   for (const kind of captureKinds.filter((each) => each !== 'cpu')) {
     expect([kind, runtimesWith(kind)]).toEqual([kind, runtimesOfKind[kind] ?? []])
   }
+})
+
+test('of a container with too many processes the busiest are looked at', async () => {
+  const proc = temporaryFolder()
+  const pids = Array.from({ length: 300 }, (_, i) => i + 1)
+  for (const pid of pids) {
+    mkdirSync(`${proc}/${pid}`)
+    writeFileSync(`${proc}/${pid}/stat`, `${pid} (w) S ${'1 '.repeat(10)}${pid} 0 0 0 20 0 1 0 7 0 0\n`)
+  }
+  const chosen = await chooseBusiest(pids, proc)
+  expect(chosen.left).toBe(100)
+  expect([...chosen.pids].sort((a, b) => a - b)).toEqual(pids.slice(100))
+  expect(await chooseBusiest([1, 2], proc)).toEqual({ pids: [1, 2], left: 0 })
 })

@@ -14,7 +14,7 @@ import { printTarget, type Runtime, type Target } from '../model/target.ts'
 import type { CgroupView } from '../target/cgroup-view.ts'
 import { readProcess } from '../target/process-identity.ts'
 import { detectRuntime } from '../target/runtime.ts'
-import { processesOf } from './context-processes.ts'
+import { look, processesOf } from './context-processes.ts'
 import { annotatedPprof } from './go-pprof-annotations.ts'
 import { isAnnotatedPlace, listensOn } from './go-pprof-find.ts'
 import type { Probe } from './probe.ts'
@@ -154,7 +154,10 @@ export async function makePlan(request: PlanRequest, options: PlanOptions): Prom
     const message = `${kind} is taken of a process or a container, and a whole node was asked for`
     return hasRing ? plan : { ...plan, settled: [{ probe: kind, outcome: 'skipped', message }] }
   }
-  const candidates = findCandidates(target, options)
+  const { pids, left: unseen } = await chooseBusiest(pidsOf(target, options), options.proc)
+  const candidates = findCandidates(target, pids, options)
+  const considered =
+    unseen > 0 ? [`of ${unseen + pids.length} processes only the ${pids.length} busiest were considered`] : []
   const named = withNamedPprof(candidates, request, options)
   const usesOf = (candidate: Candidate): [CaptureKind, readonly ProbeName[]][] => {
     const { runtime } = candidate
@@ -170,7 +173,7 @@ export async function makePlan(request: PlanRequest, options: PlanOptions): Prom
   const meant = able.filter((each) => named.has(each))
   const fitting = request.options?.pprofPort !== undefined && meant.length > 0 ? meant : able
   if (fitting.length === 0) {
-    const message = whyNone(kind, target, candidates)
+    const message = [whyNone(kind, target, candidates), ...considered].join('; ')
     return hasRing ? plan : { ...plan, settled: [{ probe: kind, outcome: 'skipped', message }] }
   }
   const ranked = fitting.length === 1 ? fitting : await busiestFirst(fitting, options.proc)
@@ -192,7 +195,7 @@ export async function makePlan(request: PlanRequest, options: PlanOptions): Prom
   )
   const left = ranked.slice(most).map((candidate) => printProcess(candidate.target))
   const notes = left.length > 0 ? [`not looked at: ${left.join(', ')}; name one with --process`] : []
-  return { ...plan, steps: [context, ...steps], notes }
+  return { ...plan, steps: [context, ...steps], notes: [...notes, ...considered] }
 }
 
 const rowOf = (kind: CaptureKind, row: ByKind | undefined): ByKind => {
@@ -221,10 +224,37 @@ function withNamedPprof(
 const entriesOf = (row: ByKind | undefined): [CaptureKind, readonly ProbeName[]][] =>
   Object.entries(row ?? {}) as [CaptureKind, readonly ProbeName[]][]
 
-/** Every process of the target with what it is. A target that is one process means that one and not its children. */
-function findCandidates(target: Target, { cgroups, proc = '/proc' }: PlanOptions): Candidate[] {
-  const pids =
-    target.kind === 'process' && target.pid !== undefined ? [target.pid] : processesOf(target, cgroups, proc).pids
+/** Of every process of the target; one that is a process means that one and not its children. */
+const pidsOf = (target: Target, { cgroups, proc }: PlanOptions): readonly number[] =>
+  target.kind === 'process' && target.pid !== undefined ? [target.pid] : processesOf(target, cgroups, proc).pids
+
+/** To see what one is takes up to a millisecond, in which the agent does nothing else; a fork bomb has ten thousands. */
+const mostCandidates = 200
+
+/** Those that use CPU now, then those that have used most, where there are too many to look at each. */
+export async function chooseBusiest(
+  pids: readonly number[],
+  proc = '/proc',
+): Promise<{ readonly pids: readonly number[]; readonly left: number }> {
+  if (pids.length <= mostCandidates) return { pids, left: 0 }
+  const before = look(pids, false, 0, proc).processes
+  await sleep(rankWindowMs)
+  const ticks = (task: { userTicks: number; systemTicks: number } | undefined): number =>
+    task ? task.userTicks + task.systemTicks : 0
+  const now = [...look(pids, false, 0, proc).processes.values()].map((task) => {
+    const used = ticks(task)
+    return { pid: task.pid, used, since: used - ticks(before.get(task.pid)) }
+  })
+  const chosen = now.sort((a, b) => b.since - a.since || b.used - a.used).slice(0, mostCandidates)
+  return { pids: chosen.map(({ pid }) => pid), left: pids.length - chosen.length }
+}
+
+/** What each of them is. @throws Failure TARGET_GONE */
+function findCandidates(
+  target: Target,
+  pids: readonly number[],
+  { cgroups, proc = '/proc' }: PlanOptions,
+): Candidate[] {
   const candidates: Candidate[] = []
   for (const pid of pids) {
     const process = readProcess(pid, { proc, absolute: cgroups.absolute })
