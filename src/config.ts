@@ -168,16 +168,18 @@ export const commands = {
   },
   rules: {
     group: 'ask',
-    args: 'list|test [RULE]|explain ID|pause RULE|resume RULE|notify [WHO]',
+    args: 'list|test [RULE]|explain [ID]|pause RULE|resume RULE|notify [WHO]',
     count: [0, 10_000],
     output: 'json|yaml|name',
     summary: 'The rules for alerts and spikes: what they did and may do, would do, and why; let one rest.',
     details:
-      'pause takes the reason after the name of the rule. notify shows who is told when evidence is there,\n' +
+      'explain without an id shows the last alerts and what was refused, with what came of each: most of that is in no\n' +
+      'incident. pause takes the reason after the name of the rule. notify shows who is told when evidence is there,\n' +
       'and what did not arrive; with the name of a receiver it sends a test message and shows the answer.',
     examples: [
       'spikecam rules',
       'spikecam rules test --alert alert.json',
+      'spikecam rules explain',
       'spikecam rules explain inc-01k8…',
       'spikecam rules pause shop-cpu load test until noon',
       'spikecam rules notify oncall',

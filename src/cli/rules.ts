@@ -5,11 +5,9 @@ import type { RuleState, RulesAnswer, RuleTestAnswer } from '../api/shapes.ts'
 import type { Config } from '../config.ts'
 import { nearest } from '../lib/nearest.ts'
 import { printDurationMs } from '../lib/units.ts'
-import type { AlertRecord } from '../model/alert.ts'
-import type { RuleDecision } from '../model/decision.ts'
 import { exitCodes, Failure } from '../model/errors.ts'
-import type { Incident } from '../model/incident.ts'
-import { connect, resolveIncident } from './connect.ts'
+import { connect } from './connect.ts'
+import { explain } from './explain.ts'
 import { runNotify } from './notify.ts'
 import { note, readOutput, renderTable, writeForm, writeOut } from './output.ts'
 import { nameOf } from './pin.ts'
@@ -29,9 +27,7 @@ export async function runRules({ args, options }: Config): Promise<number> {
     case 'test':
       return test(client, { rule: name, file: options.alertFile, form })
     case 'explain':
-      if (name === undefined)
-        throw new Failure('USAGE', 'explain which incident? Expected: spikecam rules explain inc-…')
-      return explain(client, await resolveIncident(client, name), form)
+      return explain(client, name, form)
     case 'pause':
     case 'resume':
       if (name === undefined) throw new Failure('USAGE', `${verb} which rule? Expected: spikecam rules ${verb} RULE`)
@@ -150,59 +146,4 @@ async function readText(file: string): Promise<string> {
     const what = cause instanceof SyntaxError ? 'is not JSON' : 'cannot be read'
     throw new Failure('USAGE', `${file} ${what}: ${(cause as Error).message}`, { cause })
   }
-}
-
-async function explain(client: Client, incidentId: string, form: Form): Promise<number> {
-  const { incident, captures } = await client.get('/api/v1/incidents/{id}', { params: { id: incidentId } })
-  const alerts = await alertsOf(client, incident)
-  const { trigger, decision } = incident
-  if (form === 'json' || form === 'yaml') {
-    await writeForm({ trigger, ...(decision ? { decision } : {}), alerts }, form)
-    return 0
-  }
-  const about = (each: RuleDecision): string => {
-    const how = each.because ? `, target found ${each.because}` : ''
-    const who = each.rule ? ` (rule ${each.rule})` : ''
-    return `  ${each.outcome}${each.guard ? ` by ${each.guard}` : ''}${who}: ${each.message}${how}\n`
-  }
-  const steps = (each: RuleDecision): string =>
-    each.steps
-      .map(({ kind, captureId, message }) => {
-        const capture = captures.find(({ id }) => id === captureId)
-        const became = capture
-          ? `${captureId} ${capture.state}`
-          : message
-            ? `not captured: ${message}`
-            : 'not begun yet'
-        return `    ${kind}: ${became}\n`
-      })
-      .join('')
-  await writeOut(`${incident.id}: began by ${trigger.kind} (rule ${trigger.rule}): ${trigger.reason}\n`)
-  if (trigger.kind === 'spike') {
-    await writeOut('besides what the agent captured by itself\n')
-    await writeOut(decision ? about(decision) + steps(decision) : '  the rules were not asked yet\n')
-  }
-  for (const { alert, receivedMs, decisions } of alerts) {
-    await writeOut(`alert ${alert.name} at ${printTime(receivedMs)}\n`)
-    for (const each of decisions) {
-      await writeOut(about(each) + (each.incidentId === incident.id ? steps(each) : ''))
-    }
-  }
-  if (alerts.length === 0) note('No alert is known to be about it.')
-  return 0
-}
-
-/** The alerts that the incident names, oldest first, with what was decided about each. */
-async function alertsOf(client: Client, { alerts = [] }: Incident): Promise<AlertRecord[]> {
-  const wanted = new Set(alerts.map(({ id }) => id))
-  const oldestMs = Math.min(...alerts.map(({ receivedMs }) => receivedMs))
-  const found: AlertRecord[] = []
-  for (let cursor: string | undefined; found.length < wanted.size; ) {
-    const page = await client.get('/api/v1/alerts', { query: { limit: 500, cursor } })
-    found.push(...page.alerts.filter(({ id }) => wanted.has(id)))
-    const last = page.alerts.at(-1)
-    if (!page.nextCursor || !last || last.receivedMs < oldestMs) break
-    cursor = page.nextCursor
-  }
-  return found.reverse()
 }

@@ -17,6 +17,7 @@ export function chooseAlertRule(
   alert: Alert,
 ): { readonly rule: Rule; readonly wanted: AlertTarget; readonly passed: readonly string[] } | NoRule {
   const passed: string[] = []
+  const reasons = new Set<string>()
   for (const rule of rules) {
     const wanted = targetOfAlert(alert, rule.resolve)
     const why = wanted
@@ -30,8 +31,11 @@ export function chooseAlertRule(
       : `no label names a target (${rule.resolve.join(', ')})`
     if (wanted && !why) return { rule, wanted, passed }
     passed.push(`rule ${rule.name}: ${why}`)
+    reasons.add(why as string)
   }
-  return { why: passed.join('; ') || 'there is no rule', passed }
+  // The same for all rules: said once, it is read at once.
+  const why = reasons.size === 1 ? [...reasons] : passed
+  return { why: why.join('; ') || 'there is no rule', passed }
 }
 
 /** @param trigger of the incident: the spike rule of the agent is its name, and nobody has given it labels */

@@ -3,6 +3,7 @@ import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:f
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import { createClient } from '../../src/api/client.ts'
 import { type Running, root, spikecam, startSpikecam } from './spikecam.ts'
 
 let folder: string
@@ -50,6 +51,23 @@ test.each([
   expect(ran).toMatchObject({ code, stdout: '' })
   expect(ran.stderr).toContain(text)
   expect(ran.stderr).toContain('next step:')
+})
+
+test('rules explain tells of alerts that nothing came of, and why', async () => {
+  expect(await ask('rules', 'explain')).toMatchObject({
+    code: 0,
+    stdout: '',
+    stderr: expect.stringContaining('No alert'),
+  })
+  const labels = { alertname: 'Watchdog', severity: 'none' }
+  const body = JSON.stringify({ version: '4', alerts: [{ status: 'firing', labels }] })
+  expect((await fetch(`${server.url}/hooks`, { method: 'POST', body })).status).toBe(202)
+  const client = createClient({ baseUrl: server.url })
+  await expect.poll(async () => (await client.get('/api/v1/alerts')).alerts[0]?.state).toBe('open')
+  const latest = await ask('rules', 'explain')
+  expect(latest.stdout).toMatch(/alr-\w+ +alert Watchdog +skipped: no label names a target \([a-z, ]+\) *\n$/)
+  const one = await ask('rules', 'explain', /alr-\w+/.exec(latest.stdout)?.[0] ?? '')
+  expect(one.stdout).toContain('labels: alertname=Watchdog, severity=none\n  skipped')
 })
 
 test('open prints the address also where no browser can be started', async () => {
