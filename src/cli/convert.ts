@@ -1,19 +1,18 @@
 // `spikecam convert`: profiles in, one profile of another format out.
 import { basename } from 'node:path'
-import { gzipSync } from 'node:zlib'
 import type { Config, Options } from '../config.ts'
 import { nearest } from '../lib/nearest.ts'
 import { exitCodes, Failure } from '../model/errors.ts'
 import { formatOfName, formats } from '../profile/formats.ts'
-import { matchesGzip } from '../profile/gzip.ts'
 import { ProfileMerger } from '../profile/merge.ts'
 import type { Profile } from '../profile/profile.ts'
 import { type DumpForm, dumpForms, readDump } from './dumps.ts'
 import { drawFlameGraph } from './flame-graph.ts'
 import { writeBytes } from './output.ts'
+import { packed } from './packed.ts'
 import { pictureAs } from './picture.ts'
 import { type ProfileView, viewProfile } from './profile-view.ts'
-import { exitOf, readProfile } from './read-profile.ts'
+import { exitOf, readProfile, refuseStdinTwice } from './read-profile.ts'
 
 type Written = string | Uint8Array | Promise<Uint8Array>
 
@@ -40,6 +39,7 @@ const targets: readonly Target[] = [
 
 export async function runConvert({ args, options }: Config): Promise<number> {
   const inputs = args.length > 1 ? args.slice(0, -1) : args
+  refuseStdinTwice(inputs)
   const place = args.length > 1 ? args.at(-1)! : '-'
   const dumpForm = findDumpForm(place, options.to)
   if (dumpForm && inputs.length === 1) {
@@ -52,12 +52,6 @@ export async function runConvert({ args, options }: Config): Promise<number> {
   const view = viewProfile(profile, options)
   await writeBytes(place, packed(place, await target.write(view, name)))
   return exitOf(profile)
-}
-
-/** `cpu.folded.gz` is packed although folded text is not by custom; pprof is already. */
-function packed(place: string, written: string | Uint8Array): string | Uint8Array {
-  const bytes = typeof written === 'string' ? new TextEncoder().encode(written) : written
-  return place.endsWith('.gz') && !matchesGzip(bytes) ? gzipSync(bytes) : written
 }
 
 /** One profile as it is; several merged one after the other. */

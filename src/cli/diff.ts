@@ -13,10 +13,11 @@ import { describeProfile, sampleCount } from './describe-profile.ts'
 import { readOutput, renderTable, writeBytes, writeForm, writeOut } from './output.ts'
 import { pictureAs } from './picture.ts'
 import { type ProfileView, viewForPeople } from './profile-view.ts'
-import { exitOf, readProfile } from './read-profile.ts'
+import { exitOf, readProfile, refuseStdinTwice } from './read-profile.ts'
 
 export async function runDiff({ args, options, given }: Config): Promise<number> {
   const output = readOutput(options.output, ['json', 'yaml'], { files: true })
+  refuseStdinTwice(args)
   const [before, after] = [await readView(args[0]!, options), await readView(args[1]!, options)]
   refuseDifferentTypes(before, after)
   const trees = [before, after].map(({ profile, sampleType }) =>

@@ -90,6 +90,11 @@ async function readAny(path: string, { symbolizer }: SymbolizerOf): Promise<Omit
   return { format: format.title, sizeBytes: bytes.length, profile }
 }
 
+/** The second reading would find it empty. @throws Failure USAGE */
+export function refuseStdinTwice(paths: readonly string[]): void {
+  if (paths.filter((path) => path === '-').length > 1) throw new Failure('USAGE', 'stdin (-) can be read only once')
+}
+
 /** @throws Failure USAGE, NOT_PERMITTED */
 export async function readInput(path: string): Promise<Uint8Array> {
   if (path === '-' && process.stdin.isTTY) note('Reading a profile from the terminal; Ctrl-D ends it.')

@@ -251,6 +251,9 @@ test.each([
   [['convert', goCpu, '--to', 'flded'], 2, 'did you mean folded?'],
   [['convert', goCpu, '/nonexistent/x.svg'], 2, '/nonexistent/x.svg cannot be written'],
   [['flame', goCpu, '-o', 'json'], 2, 'this command writes FILE, -'],
+  [['flame', goCpu, '-o', 'x.png'], 2, "the name x.png is no picture's: end it in .svg or .html"],
+  [['flame', goCpu, '-o', 'x.pb.gz'], 2, 'end it in .svg or .html, or use convert for another format'],
+  [['diff', '-', '-'], 2, 'stdin (-) can be read only once'],
 ])('%j ends with %i', async (args, code, text) => {
   const ran = await here(args)
   expect(ran.code).toBe(code)
