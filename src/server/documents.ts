@@ -101,9 +101,12 @@ export function createDocumentKeeper({
     changeIncident,
     keep: async (message) => {
       switch (message.type) {
-        case 'incident':
-          await keepIncident(message.incident)
+        case 'incident': {
+          // Pins and notes are of people: an agent that said them would keep its evidence for ever.
+          const { pin: _, notes: __, ...told } = message.incident
+          await keepIncident(told)
           return { type: 'stored', seq: message.seq }
+        }
         case 'capture':
           await keepCapture(message.capture)
           return { type: 'stored', seq: message.seq }

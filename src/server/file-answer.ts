@@ -11,7 +11,11 @@ import { droppedFailure } from './evidence.ts'
  */
 export function attachment(name: string): string {
   const plain = name.replace(/[^\w.+=@-]/g, '_')
-  const full = encodeURIComponent(name).replace(/['()*]/g, (char) => `%${char.charCodeAt(0).toString(16)}`)
+  // A lone half of a surrogate pair, as a cut name may end with, has no UTF-8.
+  const full = encodeURIComponent(name.toWellFormed()).replace(
+    /['()*]/g,
+    (char) => `%${char.charCodeAt(0).toString(16)}`,
+  )
   return `attachment; filename="${plain}"${plain === name ? '' : `; filename*=UTF-8''${full}`}`
 }
 

@@ -25,6 +25,15 @@ test('a pin says who and when, stays through what the agent repeats, and can be 
   expect(unpinned.incident.pin).toBeUndefined()
 })
 
+test('what an agent says of pins and notes is not taken: its token is on every node', async () => {
+  await using server = await startTestServer()
+  const agent = await PlayedAgent.connect(server.url)
+  const said = { pin: { atMs: 1, by: 'node' }, notes: [{ id: 'not-1', atMs: 1, text: 'keep this' }] }
+  await agent.deliver({ type: 'incident', incident: makeIncident({ ...params, ...said }) })
+  const { incident } = await server.client.get('/api/v1/incidents/{id}', { params })
+  expect([incident.pin, incident.notes]).toEqual([undefined, undefined])
+})
+
 test('notes are written, changed and taken back, each with its author and time', async () => {
   await using server = await startTestServer()
   await withIncident(server)
