@@ -6,7 +6,7 @@
 //
 //   alloc_objects/count  alloc_space/bytes, one sample per 512 KiB of space
 //                  2048             524416     one allocation was sampled: pprof says how many it stands for
-import { toNumbers } from './int64.ts'
+import { int64At, setInt64, toNumbers, wordsOf } from './int64.ts'
 import type { Profile } from './profile.ts'
 
 /**
@@ -18,26 +18,40 @@ export function sampleCounts(profile: Profile, sampleType: number): BigInt64Arra
   const wanted = sampleTypes[sampleType]
   const values = samples.values[sampleType]
   if (!wanted || !values) return undefined
-  const counts = samples.values[sampleTypes.findIndex(({ type, unit }) => type === 'samples' && unit === 'count')]
-  if (counts) {
+  const { length } = samples
+  const words = wordsOf(values)
+  const isOf = (row: number): boolean => words[2 * row] !== 0 || words[2 * row + 1] !== 0
+  const counted = samples.values[sampleTypes.findIndex(({ type, unit }) => type === 'samples' && unit === 'count')]
+  if (counted) {
+    const counts = wordsOf(counted)
     // In a recording of several events it counts the samples of one of them.
-    const own = counts.map((count, row) => (values[row] === 0n ? 0n : magnitude(count)))
-    if (own.some((count) => count > 0n)) return own
+    const own = columnOf(length, (row) => (isOf(row) ? Math.abs(int64At(counts, row)) : 0))
+    if (sumOf(own) > 0) return own
   }
   if (period > 0n && wanted.type === periodType?.type && wanted.unit === periodType.unit) {
-    return values.map((value) => magnitude(value) / period)
+    const every = Number(period)
+    return columnOf(length, (row) => Math.floor(Math.abs(int64At(words, row)) / every))
   }
   const { offsetMs } = samples
   // What knows its moment was sampled then.
-  if (offsetMs) return values.map((value, row) => (value === 0n || Number.isNaN(offsetMs[row]) ? 0n : 1n))
+  if (offsetMs) return columnOf(length, (row) => (isOf(row) && !Number.isNaN(offsetMs[row]) ? 1 : 0))
   return allocationCounts(profile, wanted.type)
 }
 
 export function sumOf(counts: BigInt64Array): number {
-  return Number(counts.reduce((sum, count) => sum + count, 0n))
+  const words = wordsOf(counts)
+  let sum = 0
+  for (let row = 0; row < counts.length; row++) sum += int64At(words, row)
+  return sum
 }
 
-const magnitude = (value: bigint): bigint => (value < 0n ? -value : value)
+/** Without a BigInt per row: a recording of 600 000 samples is described in the title of its picture. */
+function columnOf(length: number, countAt: (row: number) => number): BigInt64Array {
+  const column = new BigInt64Array(length)
+  const words = wordsOf(column)
+  for (let row = 0; row < length; row++) setInt64(words, row, countAt(row))
+  return column
+}
 
 /**
  * Allocations that were sampled. An allocation of s bytes is, once per `period` bytes on average, with a probability of
@@ -49,15 +63,16 @@ function allocationCounts(
 ): BigInt64Array | undefined {
   if (period <= 0n || periodType?.type !== 'space' || periodType.unit !== 'bytes') return undefined
   // alloc_objects and alloc_space, inuse_objects and inuse_space; objects and space in older ones.
-  const columnOf = (what: string): Float64Array | undefined => {
+  const valuesOf = (what: string): Float64Array | undefined => {
     const type = wanted.replace(/(objects|space)$/, what)
     const column = samples.values[sampleTypes.findIndex((one) => one.type === type)]
     return column && toNumbers(column)
   }
-  const [objects, space] = [columnOf('objects'), columnOf('space')]
+  const [objects, space] = [valuesOf('objects'), valuesOf('space')]
   if (!objects || !space) return undefined
-  return BigInt64Array.from(objects, (count, row) => {
-    const sizeBytes = count === 0 ? 0 : Math.abs(space[row]! / count)
-    return BigInt(Math.round(Math.abs(count) * (1 - Math.exp(-sizeBytes / Number(period)))))
+  const every = Number(period)
+  return columnOf(objects.length, (row) => {
+    const count = Math.abs(objects[row]!)
+    return count === 0 ? 0 : Math.round(count * (1 - Math.exp(-Math.abs(space[row]!) / count / every)))
   })
 }
