@@ -32,10 +32,12 @@ export interface TlsLookOptions {
   readonly files: TlsFiles
   /** In place of the address. */
   readonly serverName?: string | undefined
+  /** Absent = 5 s. */
+  readonly timeoutMs?: number
 }
 
 /** No server that is alive takes longer to say hello. */
-const timeoutMs = 5000
+const defaultTimeoutMs = 5000
 /** An authority that nobody has, so that the chain ends where what was presented ends. */
 const nobody = Buffer.alloc(0)
 
@@ -61,7 +63,7 @@ export function portsOf({ pid }: ProcessKey, port: number | undefined): Listenin
 export async function lookAtTls(
   process: ProcessKey | undefined,
   address: { readonly host: string; readonly port: number },
-  { files, serverName }: TlsLookOptions,
+  { files, serverName, timeoutMs = defaultTimeoutMs }: TlsLookOptions,
 ): Promise<TlsLook> {
   const host = serverName ?? address.host
   const attempt: TlsAttempt = {
@@ -71,11 +73,17 @@ export async function lookAtTls(
     ...(files.caFrom ? { caFrom: files.caFrom } : {}),
   }
   const session = async (ca: Buffer | undefined): ReturnType<typeof openTls> => {
-    const connection = await open(process, address)
-    const late = setTimeout(() => connection.destroy(), timeoutMs)
+    const connection = await open(process, address, timeoutMs)
+    let isLate = false
+    const late = setTimeout(() => {
+      isLate = true
+      connection.destroy()
+    }, timeoutMs)
     const { ca: _, ...own } = files
     try {
-      return await openTls(connection, host, ca ? { ...own, ca } : own)
+      const session = await openTls(connection, host, ca ? { ...own, ca } : own)
+      // It was us who hung up.
+      return isLate ? { ...session, refusal: new Error(`no TLS handshake in ${timeoutMs} ms; ${silence}`) } : session
     } finally {
       clearTimeout(late)
       connection.destroy()
@@ -97,7 +105,13 @@ export async function lookAtTls(
   }
 }
 
-async function open(process: ProcessKey | undefined, address: AddressInside & { host: string }): Promise<Socket> {
+const silence = 'it hangs, or waits to be spoken to in another protocol'
+
+async function open(
+  process: ProcessKey | undefined,
+  address: AddressInside & { host: string },
+  timeoutMs: number,
+): Promise<Socket> {
   if (process) return connectInside(process, address, { timeoutMs })
   const socket = connect(address)
   const late = setTimeout(() => socket.destroy(new Error(`no answer in ${timeoutMs} ms`)), timeoutMs)

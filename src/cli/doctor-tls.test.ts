@@ -1,3 +1,5 @@
+import { once } from 'node:events'
+import { type AddressInfo, createServer } from 'node:net'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { makeAuthority, makeLeaf } from '../../test/certificates.ts'
@@ -5,6 +7,7 @@ import { hasGo } from '../../test/go-pprof.ts'
 import { type PprofServer, startPprofServer } from '../../test/pprof-server.ts'
 import { hasTool } from '../../test/symbol-programs.ts'
 import { temporaryFolder } from '../../test/temporary-folder.ts'
+import { lookAtTls } from '../capture/tls-look.ts'
 import { readConfig } from '../config.ts'
 import { answersOf, exitOfTls, parseTlsPlace, renderTls } from './doctor-tls.ts'
 
@@ -16,6 +19,17 @@ test('an address, in our network or in that of a process', () => {
   for (const text of ['4242', 'https://app.example:443', 'fd00::1:443', 'pid/x']) {
     expect(() => parseTlsPlace(text)).toThrow(`--tls ${text}: name HOST:PORT, pid/N:PORT or pid/N`)
   }
+})
+
+test('who takes the connection and says nothing did not hang up', async () => {
+  const silent = createServer((socket) => socket.on('error', () => undefined)).listen(0, '127.0.0.1')
+  await once(silent, 'listening')
+  const { port } = silent.address() as AddressInfo
+  const { refusal } = await lookAtTls(undefined, { host: '127.0.0.1', port }, { files: {}, timeoutMs: 50 })
+  expect(refusal).toBe(
+    `127.0.0.1:${port}: no TLS handshake in 50 ms; it hangs, or waits to be spoken to in another protocol`,
+  )
+  silent.close()
 })
 
 const isHere = hasGo() && hasTool('openssl', ['version'])

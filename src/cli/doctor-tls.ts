@@ -52,14 +52,15 @@ export async function answersOf({ tls = '', ...options }: Config['options']): Pr
   const files = readTlsFiles(target?.pid, { ca, cert, key, secret })
   const addresses = target ? portsOf(target, place.port) : [place as { host: string; port: number }]
   const looks = { files, serverName: options.pprofServerName }
-  const answers: TlsAnswer[] = []
-  for (const address of addresses) {
-    const look = await lookAtTls(target, address, looks)
-    // Of all ports of a process those without TLS are no mistake.
-    const isMeant = place.port !== undefined
-    answers.push({ address: look.address, chain: look.presented.map(shown), checks: checkTls(look, isMeant) })
-  }
-  return answers
+  // At once: those that say nothing are waited for, and a process may have many.
+  return Promise.all(
+    addresses.map(async (address) => {
+      const look = await lookAtTls(target, address, looks)
+      // Of all ports of a process those without TLS are no mistake.
+      const isMeant = place.port !== undefined
+      return { address: look.address, chain: look.presented.map(shown), checks: checkTls(look, isMeant) }
+    }),
+  )
 }
 
 const shown = (certificate: X509Certificate): ShownCertificate => ({
