@@ -33,7 +33,7 @@ test.skipIf(why)('a real spike appears by itself, and its page names the functio
   await page.goto(up.url)
   await page.getByText('live', { exact: true }).waitFor()
   const told = up.event((event) => event.type === 'incident' && event.incident.target.pid === burner.pid)
-  const burned = burner.burn(2500)
+  const burned = burner.burnUntil(told, 2500)
   const row = page.locator('.row', { hasText: `pid ${burner.pid}` })
   await row.waitFor()
   // Nobody reloads: the server told of it while the recorder still recorded.

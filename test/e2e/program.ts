@@ -116,6 +116,8 @@ export interface Burner {
   readonly pid: number
   /** Burns one core for so long in a function named `burnInNamedFunction`; gives the CPU seconds it really got. */
   burn(ms: number): Promise<number>
+  /** The same again and again until something has happened: an agent that is starved itself looks seldom. */
+  burnUntil(happened: Promise<unknown>, ms: number): Promise<number>
   stop(): void
 }
 
@@ -138,11 +140,19 @@ export async function startBurner(): Promise<Burner> {
   favour(child.pid as number)
   const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]()
   await lines.next()
+  const burn = async (ms: number): Promise<number> => {
+    child.stdin.write(`${ms}\n`)
+    return Number((await lines.next()).value)
+  }
   return {
     pid: child.pid as number,
-    burn: async (ms) => {
-      child.stdin.write(`${ms}\n`)
-      return Number((await lines.next()).value)
+    burn,
+    burnUntil: async (happened, ms) => {
+      let isOver = false
+      void happened.then(() => (isOver = true))
+      let cpuSeconds = 0
+      while (!isOver) cpuSeconds += await burn(ms)
+      return cpuSeconds
     },
     stop: () => {
       child.kill('SIGKILL')

@@ -41,7 +41,7 @@ const idOf = (event: ServerEvent): string | undefined => (event.type === 'incide
 
 test.runIf(canRecord)('a spike becomes an incident that names the function, with the seconds before it', async () => {
   const complete = up.event(incidentOf(burner.pid, 'complete'))
-  const cpuSeconds = await burner.burn(2500)
+  const cpuSeconds = await burner.burnUntil(up.event(incidentOf(burner.pid)), 2500)
   const burnedMs = Date.now()
   const { incident } = (await complete) as Extract<ServerEvent, { type: 'incident' }>
   expect(incident.top[0]?.function).toContain('burnInNamedFunction')
@@ -118,7 +118,7 @@ test.runIf(canRecord)(
     )
     const opened = up.event((event) => incidentOf(burner.pid)(event) && idOf(event) !== before!.id)
     const partial = up.event(incidentOf(burner.pid, 'partial'))
-    const burning = burner.burn(2500)
+    const burning = burner.burnUntil(opened, 2500)
     await opened
     // The one that always records, and that of the capture, which begins only then.
     const perfs = async (): Promise<number[]> => childrenNamed(up.child.pid as number, 'perf')
