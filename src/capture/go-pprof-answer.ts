@@ -33,8 +33,12 @@ export type Judged =
   /** The program has no such profile. */
   | { readonly absent: string }
 
-/** As much as Go itself writes of goroutines at most; a heap profile of this size would have a million call stacks. */
-export const maxBodyBytes = 64 * 1024 * 1024
+/** As much as Go itself writes of goroutines at most; a trace has some hundred kilobytes a second. */
+const maxTextBytes = 64 * 1024 * 1024
+/** A heap profile of this size would have a quarter of a million call stacks. A bundle asks for eight at once. */
+const maxProfileBytes = 16 * 1024 * 1024
+/** Of the body that is read. */
+export const maxBodyBytes = ({ form }: Ask): number => (form === 'profile' ? maxProfileBytes : maxTextBytes)
 /** Profiles pack to a fifth or so; more than this in memory is a trap, not a profile. */
 const maxUnzippedBytes = 128 * 1024 * 1024
 
@@ -82,9 +86,10 @@ function judgeRefusal({ query }: Ask, answer: HttpAnswer): Judged {
   throw new Failure(code, `${query} answers ${printAnswer(answer)}`)
 }
 
-function refuseCut({ query }: Ask, { cut, body }: HttpAnswer): void {
+function refuseCut(ask: Ask, { cut, body }: HttpAnswer): void {
+  const { query } = ask
   if (cut === undefined) return
-  if (cut === 'size') throw new Failure('TOO_LARGE', `${query} is larger than ${maxBodyBytes >> 20} MiB`)
+  if (cut === 'size') throw new Failure('TOO_LARGE', `${query} is larger than ${maxBodyBytes(ask) >> 20} MiB`)
   throw new Failure(
     'UNEXPECTED_ANSWER',
     `${query}: the connection ended after ${body.length} bytes, in the middle of it`,
@@ -126,8 +131,17 @@ function olderForm({ name }: Ask, body: Buffer): Finding | undefined {
   return { name: name.replace(/\.pb\.gz$/, olderFormEnd), mediaType: 'application/octet-stream', bytes: body }
 }
 
-/** Reads its outline to the last byte, which is enough to know a whole profile and cheap beside decoding it. */
+/** Profiles that were asked for at once are unpacked one after another: eight traps would take a gigabyte. */
+let unpacking: Promise<unknown> = Promise.resolve()
+
 async function readIndex(ask: Ask, body: Buffer): Promise<PprofIndex> {
+  const index = unpacking.then(() => indexBody(ask, body))
+  unpacking = index.catch(() => undefined)
+  return index
+}
+
+/** Reads its outline to the last byte, which is enough to know a whole profile and cheap beside decoding it. */
+async function indexBody(ask: Ask, body: Buffer): Promise<PprofIndex> {
   try {
     const bytes = matchesGzip(body) ? await promisify(gunzip)(body, { maxOutputLength: maxUnzippedBytes }) : body
     const index = indexPprof(bytes, false)

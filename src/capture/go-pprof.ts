@@ -187,7 +187,10 @@ const countIn = (findings: readonly Finding[]): number => {
 async function askOnce({ endpoint }: FoundPprof, ask: Ask, { signal }: ProbeRequest): Promise<Judged> {
   const timeoutMs = (ask.seconds ?? 0) * 1000 + answerMs
   try {
-    return await judgeAnswer(ask, await askEndpoint(endpoint, ask.query, { maxBytes: maxBodyBytes, timeoutMs, signal }))
+    return await judgeAnswer(
+      ask,
+      await askEndpoint(endpoint, ask.query, { maxBytes: maxBodyBytes(ask), timeoutMs, signal }),
+    )
   } catch (error) {
     if (!signal.aborted) throw error
     // A profile comes at the end of its time and not before; a trace comes as it goes.
