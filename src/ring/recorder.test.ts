@@ -38,6 +38,24 @@ test('a worker that dies fails its calls, says so, and is started again', async 
   ])
 })
 
+test('a worker that hangs is said to record no more, and what is asked of it fails', async () => {
+  const program = new URL('../../test/fake-bin/recorder-that-hangs.mjs', import.meta.url)
+  const statuses: RecorderStatus[] = []
+  let told: () => void = () => undefined
+  const silent = new Promise<void>((resolve) => {
+    told = resolve
+  })
+  const recorder = new Recorder(program, { ...options, patience: { silentMs: 40, answerMs: 40 } }, (status) => {
+    statuses.push(status)
+    if (!status.recording) told()
+  })
+  await silent
+  expect(statuses.map(({ recording }) => recording)).toEqual([true, false])
+  expect(statuses.at(-1)?.message).toMatch(/^the recorder has said nothing for 40 ms: it may be reading a program from/)
+  await expect(recorder.beginDeep()).rejects.toMatchObject({ code: 'TIMEOUT' })
+  await recorder.close()
+})
+
 const main = new URL('../main.ts', import.meta.url)
 const fakePerf = (name: string): string => fileURLToPath(new URL(`../../test/fake-bin/${name}`, import.meta.url))
 const startBurner = () => spawn('sh', ['-c', 'while :; do :; done'], { stdio: 'ignore' })

@@ -3,6 +3,7 @@
 import { Worker } from 'node:worker_threads'
 import type { CpuEvent } from '../capture/perf.ts'
 import { backoffMs } from '../lib/backoff.ts'
+import { printDurationMs } from '../lib/units.ts'
 import type { Quality } from '../model/capture.ts'
 import { Failure, type FailureCode } from '../model/errors.ts'
 
@@ -16,6 +17,8 @@ export interface RecorderOptions {
   /** `auto`: hardware cycles where there is a PMU, else cpu-clock, and the fall-back is told. */
   readonly event: CpuEvent | 'auto'
   readonly perf: string
+  /** For tests; `patience` without. */
+  readonly patience?: { readonly silentMs: number; readonly answerMs: number }
 }
 
 export interface RecorderStatus {
@@ -93,6 +96,14 @@ const notRecording = (message: string): RecorderStatus => ({
  */
 const youngGenerationMb = 6
 
+/**
+ * The worker tells its status every 2 s, and a capture is frozen within seconds; on a machine that is full to the brim both
+ * take many times that. What takes longer is no matter of CPU: the program of some process lies on a file system that does
+ * not answer, and neither does who reads it.
+ */
+const patience = { silentMs: 60_000, answerMs: 180_000 }
+const whyHung = 'it may be reading a program from a file system that does not answer'
+
 export class Recorder {
   readonly #program: URL
   readonly #options: RecorderOptions
@@ -105,6 +116,8 @@ export class Recorder {
   #closed = false
   #nextCall = 1
   #status: RecorderStatus = notRecording('starting')
+  #toldMs = performance.now()
+  readonly #listening: NodeJS.Timeout
 
   /**
    * Starts the worker, and starts it again should it ever end: the look-back is then lost, the node goes on.
@@ -117,6 +130,17 @@ export class Recorder {
     this.#options = options
     this.#onStatus = onStatus
     this.#worker = this.#startWorker()
+    const { silentMs } = options.patience ?? patience
+    this.#listening = setInterval(() => this.#listen(silentMs), silentMs / 4).unref()
+  }
+
+  /** What was told last is no more true for ever. */
+  #listen(silentMs: number): void {
+    const silent = performance.now() - this.#toldMs
+    if (!this.#worker || !this.#status.recording || silent < silentMs) return
+    const message = `the recorder has said nothing for ${printDurationMs(silentMs)}: ${whyHung}`
+    this.#status = { ...this.#status, recording: false, message }
+    this.#onStatus(this.#status)
   }
 
   #startWorker(): Worker {
@@ -161,6 +185,7 @@ export class Recorder {
   }
 
   #tell(status: RecorderStatus): void {
+    this.#toldMs = performance.now()
     this.#status = status
     this.#onStatus(status)
   }
@@ -203,6 +228,7 @@ export class Recorder {
   async close(): Promise<void> {
     this.#closed = true
     clearTimeout(this.#restart)
+    clearInterval(this.#listening)
     await this.#call({ type: 'close' }).catch(() => undefined) // a worker that is gone already is what was wanted
     await this.#worker?.terminate()
   }
@@ -216,8 +242,19 @@ export class Recorder {
     const call = this.#nextCall++
     const worker = this.#worker
     if (!worker) return Promise.reject(new Failure('INTERNAL', 'the recorder is being started again'))
+    const { answerMs } = this.#options.patience ?? patience
     return new Promise((resolve, reject) => {
-      this.#calls.set(call, { resolve, reject })
+      const timer = setTimeout(() => {
+        this.#calls.delete(call)
+        reject(new Failure('TIMEOUT', `the recorder did not answer within ${printDurationMs(answerMs)}: ${whyHung}`))
+      }, answerMs).unref()
+      const settled =
+        <T>(settle: (value: T) => void) =>
+        (value: T): void => {
+          clearTimeout(timer)
+          settle(value)
+        }
+      this.#calls.set(call, { resolve: settled(resolve), reject: settled(reject) })
       worker.postMessage({ ...command, call } as RecorderCommand)
     })
   }
