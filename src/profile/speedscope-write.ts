@@ -97,7 +97,9 @@ function writeProfile(out: TextWriter, { profile, column, thread, title, frames 
       }
     }
     if (value === 0) continue
-    stacks.push(frames.stack(samples.stack[sample] as number))
+    const stack = frames.stack(samples.stack[sample] as number)
+    // On a time line, nothing is a pause; this was sampled.
+    stacks.push(stack === '[]' && unitMs !== undefined ? frames.noStack() : stack)
     weights.push(value)
     at += value
   }
@@ -173,6 +175,11 @@ class FrameTable {
     const text = `[${frames.join(',')}]`
     this.ofStack[index] = text
     return text
+  }
+
+  /** As JFR's samples without one are called. */
+  noStack(): string {
+    return `[${this.frame('[no stack]', { file: '', line: 0, col: 0 })}]`
   }
 
   private location(index: number): string {

@@ -5,6 +5,7 @@ import { parseCpuProfile } from './cpuprofile-profile.ts'
 import type { Profile } from './profile.ts'
 import { matchesSpeedscope, parseSpeedscope } from './speedscope.ts'
 import { writeSpeedscope } from './speedscope-write.ts'
+import { topFunctions } from './top.ts'
 
 const read = (name: string): Uint8Array => readFileSync(new URL(`../../test/fixtures/${name}`, import.meta.url))
 const utf8 = (text: string): Uint8Array => new TextEncoder().encode(text)
@@ -250,6 +251,18 @@ describe('profiles of other formats', () => {
       samples: [[0], [], [1]],
     })
     expect(written.shared.frames.map((frame) => frame.name)).toEqual(['early', 'late'])
+  })
+
+  test('a pause is no time that was used, and a sample without a stack is no pause', () => {
+    const drawn = drawProfile('main 5 @0\nmain 5 @100\n 3 @200', ['cpu/milliseconds'])
+    const bytes = writeSpeedscope(drawn)
+    expect(json(bytes).profiles[0]).toMatchObject({ weights: [5, 95, 5, 95, 3], endValue: 203 })
+    const { functions, total } = topFunctions(parseSpeedscope(bytes))
+    expect(functions.map((row) => [row.function, row.self])).toEqual([
+      ['main', 10e6],
+      ['[no stack]', 3e6],
+    ])
+    expect(total).toBe(13e6)
   })
 
   test('a CPU profile of V8 keeps its time line', () => {

@@ -118,12 +118,18 @@ class SpeedscopeReader {
   private readSamples(profile: JsonObject, start: number): number {
     const samples = isArray(profile.samples) ? profile.samples : []
     const weights = isArray(profile.weights) ? profile.weights : []
+    const isTimed = isTime(profile)
     let at = start
     for (let i = 0; i < samples.length; i++) {
       const stack = samples[i]
       const frames = isArray(stack) ? stack : []
       // Without weights each sample counts as one unit.
       const weight = i < weights.length ? this.weight(weights[i]) : 1
+      if (isTimed && frames.length === 0) {
+        // A pause: nothing ran. Events have none of it either.
+        at += weight
+        continue
+      }
       const locations = new Uint32Array(frames.length)
       for (let j = 0; j < frames.length; j++) locations[frames.length - 1 - j] = this.location(frames[j])
       this.add(this.builder.internStack(locations), weight, at)
