@@ -48,7 +48,8 @@ export function renderIncident({ incident, captures, artifacts, notices = [] }: 
       ['command', incident.target.cmdline],
       ['threads', incident.threads?.map(printThread).join(', ')],
       ['began', printTime(onsetMs)],
-      ['noticed', after(noticedMs)],
+      // What somebody asked for began with that, or with the look-back before it.
+      incident.asked === undefined ? ['noticed', after(noticedMs)] : ['asked', printTime(noticedMs)],
       ...(incident.alerts ?? []).map((alert): Fact => ['alert', printAlert(alert, onsetMs)]),
       ['ended', endedMs === undefined ? undefined : after(endedMs)],
       ['evidence', evidenceMs === undefined ? undefined : after(evidenceMs)],
