@@ -2,13 +2,10 @@
 // One sample per value that is not 0: what a row of a Go heap profile says in four columns becomes four samples.
 import { printLoss } from './carried-losses.ts'
 import { int64At, wordsOf } from './int64.ts'
+import { clockEvent, countsEvent, isCpu } from './perf-script-names.ts'
 import type { Label, Profile } from './profile.ts'
 import { labelText } from './roots.ts'
 import { TextWriter } from './text-writer.ts'
-
-/** What counts of samples are called as an event: several samples in one line. */
-export const countsEvent = 'samples'
-const clockEvent = 'cpu-clock'
 
 /** Times are of the wall clock where the profile knows it. Labels other than comm, pid and tid have no place here. */
 export function printPerfScript(profile: Profile): Uint8Array<ArrayBuffer> {
@@ -22,20 +19,14 @@ export function printPerfScript(profile: Profile): Uint8Array<ArrayBuffer> {
     const tid = idOf(labels, 'tid') ?? pid ?? '0'
     return `${comm.padStart(16)} ${(pid ?? tid).padStart(7)}/${tid.padEnd(7)}`
   })
-  // Counts of one say nothing that the lines themselves do not, unless they are all there is.
-  const columns = sampleTypes.flatMap(({ type, unit }, column) =>
-    column === 0 && type === countsEvent && sampleTypes.length > 1 && samples.values[0]!.every((count) => count <= 1n)
-      ? []
-      : [
-          {
-            name: type === 'cpu' && unit === 'nanoseconds' ? clockEvent : type,
-            unit,
-            column,
-            values: samples.values[column]!,
-            words: wordsOf(samples.values[column]!),
-          },
-        ],
-  )
+  const all = sampleTypes.map(({ type, unit }, column) => ({
+    name: type === 'cpu' && unit === 'nanoseconds' ? clockEvent : type,
+    unit,
+    column,
+    values: samples.values[column]!,
+    words: wordsOf(samples.values[column]!),
+  }))
+  const columns = all.filter((each) => !isSaidByOthers(each, all))
   // What perf counts it counts in ones, time in nanoseconds: nothing else has to be said.
   for (const { name, unit } of columns) {
     if (unit !== 'count' && name !== clockEvent) writer.write(`# unit of ${name} : ${unit}\n`)
@@ -55,6 +46,26 @@ export function printPerfScript(profile: Profile): Uint8Array<ArrayBuffer> {
     }
   }
   return writer.toBytes()
+}
+
+interface Column {
+  readonly name: string
+  readonly column: number
+  readonly words: Int32Array
+}
+
+/** Counts of samples that are the number of lines, as they are read again; all others are lines of their own. */
+function isSaidByOthers({ name, column, words }: Column, all: readonly Column[]): boolean {
+  if (column !== 0 || name !== countsEvent || all.length === 1) return false
+  const others = all.slice(1)
+  const ofCpu = others.filter((other) => isCpu(other.name))
+  const counting = ofCpu.length > 0 ? ofCpu : others
+  for (let row = 0; 2 * row < words.length; row++) {
+    let lines = 0
+    for (const other of counting) if (int64At(other.words, row) !== 0) lines++
+    if (int64At(words, row) !== lines) return false
+  }
+  return true
 }
 
 /** Programs may give labels of these names other values, which would not be read as ids. */

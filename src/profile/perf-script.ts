@@ -19,7 +19,7 @@ import type { ParseContext } from './format.ts'
 import { int64At, wordsOf } from './int64.ts'
 import { type EventLine, newEventLine, readEventLine, splitThread } from './perf-script-event.ts'
 import { PerfScriptFrames } from './perf-script-frames.ts'
-import { countsEvent } from './perf-script-print.ts'
+import { countsEvent, isClock, isCpu, plainName } from './perf-script-names.ts'
 import type { Label, Loss, Profile, ValueType } from './profile.ts'
 
 const newline = 0x0a
@@ -286,16 +286,11 @@ function defaultColumn(types: readonly ValueType[], columnOf: readonly number[])
   return cpu >= 0 ? cpu : (columnOf[0] ?? 0)
 }
 
-/** `cpu-clock:ppp` is cpu-clock; modifiers are letters of perf-list(1), group names of tracepoints are longer words. */
-const plainName = (event: string): string => event.replace(/:[ukhIGHpPSDWebR]{1,8}$/, '')
-
 /** Which column an event's values go to, and whether its samples count in the first one. */
 function columnsOf(
   events: readonly Event[],
   units: ReadonlyMap<string, string>,
 ): { types: ValueType[]; columnOf: number[]; isCounted: boolean[] } {
-  const isClock = (name: string): boolean => /^(cpu|task)-clock$/.test(plainName(name))
-  const isCpu = (name: string): boolean => isClock(name) || /^(cpu-?)?cycles$|^cpu\/.*cycles/.test(plainName(name))
   const hasCpu = events.some(({ name }) => isCpu(name))
   const types: ValueType[] = [{ type: 'samples', unit: 'count' }]
   const columnOf = events.map(({ name, hasPeriod }) => {

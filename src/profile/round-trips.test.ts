@@ -22,6 +22,7 @@ const sources = [
   'goroutines/go1.26-debug2-labels.txt',
   'thread-dump/jdk21-print.txt',
   'jfr/async-profiler-wall.jfr.gz',
+  'jfr/jdk17.jfr.gz',
 ]
 const targets = formats.filter((format) => format.write)
 
