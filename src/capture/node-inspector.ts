@@ -7,6 +7,7 @@
 // Whoever reaches that port can run code in the process, so it is open for as long as we look, on its loopback only, and
 // what we have opened is written down before, for the case that we do not live to close it.
 import type { Socket } from 'node:net'
+import { pid as ownPid } from 'node:process'
 import { setTimeout as sleep } from 'node:timers/promises'
 import WebSocket from 'ws'
 import { Failure } from '../model/errors.ts'
@@ -63,6 +64,8 @@ export async function openInspector(
   record: OpenedInspectors = noRecord,
 ): Promise<Inspector> {
   const process = requireNode(target)
+  // Halted by its own debugger it would answer nobody, not even itself.
+  if (process.pid === ownPid) throw new Skipped('this is the recorder itself, which cannot wait for its own inspector')
   const before = ownListeners(process.pid)
   // Before we connect ourselves.
   const inUse = new Set(connectedPorts(process.pid))
