@@ -28,11 +28,14 @@ export function writeCpuProfile(profile: Profile): Uint8Array<ArrayBuffer> {
   const column = chooseColumn(profile)
   const unitUs = unitMicroseconds(profile, column)
   const read = int64Reader(samples.values[column] as BigInt64Array)
+  const isCounted = sampleTest(profile)
   const tree = new NodeTree(profile)
   const leaves: number[] = []
   /** Before the first sample, then how long each lasted. */
   const spansUs: number[] = [(samples.offsetMs?.[0] || 0) * 1000]
   for (let i = 0; i < samples.length; i++) {
+    // Rows of other kinds, such as allocations of a Java recording, are no samples of this one; V8's may take no time.
+    if (read(i) <= 0 && !isCounted(i)) continue
     const stack = samples.stack[i] as number
     leaves.push(tree.leaf(stacks.locations.subarray(stacks.offsets[stack], stacks.offsets[stack + 1])))
     spansUs.push(Math.max(0, read(i)) * unitUs)
@@ -53,6 +56,13 @@ export function writeCpuProfile(profile: Profile): Uint8Array<ArrayBuffer> {
   }
   out.write(`],"endTime":${Math.round(exact + (spansUs[leaves.length] as number))}${printRemarks(profile)}}\n`)
   return out.toBytes()
+}
+
+/** Whether the profile says itself that a row is a sample. */
+function sampleTest({ sampleTypes, samples }: Profile): (row: number) => boolean {
+  const counts = samples.values[sampleTypes.findIndex(({ type, unit }) => type === 'samples' && unit === 'count')]
+  const read = counts && int64Reader(counts)
+  return (row) => read !== undefined && read(row) > 0
 }
 
 function chooseColumn({ sampleTypes, defaultType }: Profile): number {

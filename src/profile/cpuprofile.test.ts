@@ -274,3 +274,12 @@ test('fixtures of other formats are not taken for these', () => {
   expect(matchesCpuProfile(read('chrome-trace.json').subarray(0, 65_536))).toBe(false)
   expect(() => parseCpuProfile(utf8('{"a":1}'))).toThrow('no list')
 })
+
+test('rows of other kinds of values are no samples of the time line', () => {
+  const drawn = drawProfile('main;run 1 0 @0\nmain;make 0 4096 @5\nmain;run 1 0 @10', [
+    'samples/count',
+    'alloc_space/bytes',
+  ])
+  const written = JSON.parse(new TextDecoder().decode(writeCpuProfile({ ...drawn, defaultType: 0 })))
+  expect(written.samples).toHaveLength(2)
+})
