@@ -34,20 +34,56 @@ const settings = { threads: '1', memory_limit: '256MB' }
  */
 export async function openDatabase(path: string, migrations: Migrations): Promise<Database> {
   if (!(await stat(path).catch(() => undefined))) await createDatabase(path, migrations)
-  const instance = await openInstance(path)
+  let open: Open | undefined = await openConnections(path)
   await removeLeftovers(path)
-  const writer = await instance.connect()
   try {
-    await migrate(writer, migrations, path)
+    await migrate(open.writer, migrations, path)
   } catch (error) {
-    writer.closeSync()
-    instance.closeSync()
+    closeConnections(open)
     throw error
   }
-  const reader = await instance.connect()
+  /** Of what DuckDB gave up, once nothing asks it any more. */
+  let closing: Promise<void> = Promise.resolve()
+  let opening: Promise<Open> | undefined
+  const running = new Set<Promise<unknown>>()
   const waiting = { first: [] as (() => Promise<void>)[], last: [] as (() => Promise<void>)[] }
   let working: Promise<void> | undefined
   let isClosed = false
+
+  const reopen = async (): Promise<Open> => {
+    await closing
+    open = await openConnections(path)
+    return open
+  }
+  const giveUp = (bad: Open): void => {
+    if (open !== bad) return
+    open = undefined
+    closing = Promise.allSettled(running).then(() => closeConnections(bad))
+  }
+  /** A disk that is full when the log is written into the file ends the instance for good, though nothing is lost. */
+  const use = async <T>(work: (open: Open) => Promise<Done<T>>, isRetry = false): Promise<T> => {
+    if (!open) {
+      opening ??= reopen().finally(() => {
+        opening = undefined
+      })
+    }
+    const used = open ?? (await (opening as Promise<Open>))
+    const run = work(used)
+    running.add(run)
+    try {
+      const { result, isOver } = await run
+      if (isOver) giveUp(used)
+      return result
+    } catch (error) {
+      if (!isFatal(error)) throw error
+      giveUp(used)
+      // It was over before this began.
+      if (!isRetry && /database has been invalidated/.test((error as Error).message)) return await use(work, true)
+      throw error
+    } finally {
+      running.delete(run)
+    }
+  }
 
   const work = async (): Promise<void> => {
     for (let next = nextOf(waiting); next; next = nextOf(waiting)) await next()
@@ -60,21 +96,47 @@ export async function openDatabase(path: string, migrations: Migrations): Promis
         return
       }
       // Whoever asked gets the error; the next change goes on.
-      waiting[place].push(() => transaction(writer, does).then(resolve, reject))
+      waiting[place].push(() => use(({ writer }) => transaction(writer, does)).then(resolve, reject))
       working ??= Promise.resolve().then(work)
     })
   return {
-    all: (sql, parameters) => rowsOf(reader, sql, parameters),
+    all: (sql, parameters) =>
+      use(async ({ reader }) => ({ result: await rowsOf(reader, sql, parameters), isOver: false })),
     change,
     close: async () => {
       isClosed = true
       await working
-      reader.closeSync()
-      writer.closeSync()
-      instance.closeSync()
+      await closing
+      if (open) closeConnections(open)
+      open = undefined
     },
   }
 }
+
+interface Open {
+  readonly instance: DuckDBInstance
+  readonly writer: DuckDBConnection
+  readonly reader: DuckDBConnection
+}
+
+async function openConnections(path: string): Promise<Open> {
+  const instance = await openInstance(path)
+  return { instance, writer: await instance.connect(), reader: await instance.connect() }
+}
+
+function closeConnections({ instance, writer, reader }: Open): void {
+  reader.closeSync()
+  writer.closeSync()
+  instance.closeSync()
+}
+
+/** What came of it, and whether the instance is of no use from now on. */
+interface Done<T> {
+  readonly result: T
+  readonly isOver: boolean
+}
+
+const isFatal = (error: unknown): boolean => /FATAL Error|database has been invalidated/.test((error as Error).message)
 
 const nextOf = <T>({ first, last }: { readonly first: T[]; readonly last: T[] }): T | undefined =>
   first.shift() ?? last.shift()
@@ -162,15 +224,32 @@ async function migrate(connection: DuckDBConnection, migrations: Migrations, pat
   }
 }
 
-async function transaction<T>(connection: DuckDBConnection, work: (statement: Statement) => Promise<T>): Promise<T> {
+async function transaction<T>(
+  connection: DuckDBConnection,
+  work: (statement: Statement) => Promise<T>,
+): Promise<Done<T>> {
   await connection.run('BEGIN')
   try {
     const result = await work((sql, parameters) => rowsOf(connection, sql, parameters))
-    await connection.run('COMMIT')
-    return result
+    const isOver = await commit(connection)
+    return { result, isOver }
   } catch (error) {
     // A failed COMMIT has ended the transaction already; the first error is the one that says why.
     await connection.run('ROLLBACK').catch(() => undefined)
+    throw error
+  }
+}
+
+/**
+ *     FATAL Error: Transaction COMMIT succeeded and is durable, but the autocheckpoint failed. Reopen the database …
+ * @returns whether the instance has ended with it
+ */
+async function commit(connection: DuckDBConnection): Promise<boolean> {
+  try {
+    await connection.run('COMMIT')
+    return false
+  } catch (error) {
+    if (/COMMIT succeeded and is durable/.test((error as Error).message)) return true
     throw error
   }
 }
