@@ -22,6 +22,8 @@ const minDragPx = 4
 const marksPx = 30
 /** Half of a time of day on the axis, `12:34:56`, which stands around the end of the plot. */
 const halfTimePx = 28
+/** Between two times on the axis; they have no fractions, so less than a second would show the same one twice. */
+const tickSeconds = [1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 21_600, 86_400]
 /** What the chart shows around the moments while nothing was measured or recorded yet. */
 const emptyMarginMs = 5000
 
@@ -100,6 +102,7 @@ function optionsOf(theme: Theme, width: number, latest: { current: TimelineProps
         size: 34,
         gap: 12,
         values: (_, splits) => splits.map((at) => new Date(at * 1000).toLocaleTimeString([], { hour12: false })),
+        incrs: tickSeconds,
         space: 90,
       },
       {
