@@ -10,7 +10,7 @@ import type { CaptureDetail } from '../../src/api/shapes.ts'
 import { perfVersion } from '../../src/capture/perf.ts'
 import type { UsageRow } from '../../src/model/inventory.ts'
 import { root as repository, spikecam } from '../cli/spikecam.ts'
-import { favour, favouredWeight } from '../favour.ts'
+import { endingWithUs, favour, favouredWeight } from '../favour.ts'
 import { buildBurner, burnName } from '../node-tool/burner.ts'
 import { giveWeight, removeCgroup } from '../node-tool/cgroups.ts'
 import { hasTool } from '../symbol-programs.ts'
@@ -51,7 +51,8 @@ function startContainer(burner: string, index: number, wanted: Version): string 
   const id = randomBytes(32).toString('hex')
   const path = `${root}/kubepods/burstable/pod${randomUUID()}/${id}`
   // Stopped until it is where it belongs.
-  const child = spawn('sh', ['-c', `read line; exec ${burner} forks ${index} 20 60`], {
+  const [command, ...options] = endingWithUs
+  const child = spawn(command, [...options, 'sh', '-c', `read line; exec ${burner} forks ${index} 20 60`], {
     stdio: ['pipe', 'ignore', 'ignore'],
     detached: true,
   })

@@ -11,7 +11,7 @@ import { perfVersion } from '../../src/capture/perf.ts'
 import { readPprof } from '../../src/profile/pprof-decode.ts'
 import { topFunctions } from '../../src/profile/top.ts'
 import { cleanEnv, type Ran, root, spikecam } from '../cli/spikecam.ts'
-import { favour } from '../favour.ts'
+import { endingWithUs, favour } from '../favour.ts'
 import { buildBurner, burnName } from '../node-tool/burner.ts'
 import { type RunningPod, startTestNode, type TestNode } from '../node-tool/node.ts'
 import { whyNoNode } from '../node-tool/packages.ts'
@@ -102,7 +102,8 @@ describe.skipIf(why !== undefined)('targets', () => {
     rows.flatMap(({ function: name, self }) => (self > 0 && /^burn_\d/.test(name) ? [name] : [])).sort()
   /** It is to be seen in a second of recording, however full this machine is. */
   const start = (program: string, ...args: string[]): ChildProcess => {
-    const child = spawn(program, args, { stdio: 'ignore', detached: true })
+    const [command, ...options] = endingWithUs
+    const child = spawn(command, [...options, program, ...args], { stdio: 'ignore', detached: true })
     children.push(child)
     favour(child.pid as number)
     return child
