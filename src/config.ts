@@ -173,9 +173,10 @@ export const commands = {
     output: 'json|yaml|name',
     summary: 'The rules for alerts and spikes: what they did and may do, would do, and why; let one rest.',
     details:
-      'explain without an id shows the last alerts and what was refused, with what came of each: most of that is in no\n' +
-      'incident. pause takes the reason after the name of the rule. notify shows who is told when evidence is there,\n' +
-      'and what did not arrive; with the name of a receiver it sends a test message and shows the answer.',
+      'explain without an id shows the last alerts and what was refused, with what came of each: most of\n' +
+      'that is in no incident. pause takes the reason after the name of the rule. notify shows who is told\n' +
+      'when evidence is there, and what did not arrive; with the name of a receiver it sends a test message\n' +
+      'and shows the answer.',
     examples: [
       'spikecam rules',
       'spikecam rules test --alert alert.json',
