@@ -60,10 +60,9 @@ async function recordCpu({ target, durationMs, signal }: ProbeRequest, { threads
     stop: async (thread) => seenOf((await thread.call('Profiler.stop')).profile as V8CpuProfile | undefined),
   })
   const used = cpuByName(before, readThreads(pid))
-  const ran = (name: string, { busy, count }: CpuSeen): number =>
-    Math.min(busy * (interval / 1000), (used(name) ?? Number.POSITIVE_INFINITY) - count * sampleCostMs)
-  const mostMs = Math.max(ran('main', main), ...workers.map(({ name, seen }) => ran(name, seen)))
-  const leastMs = Math.max(leastOfTime * (performance.now() - beganMs), leastOfBusiest * mostMs)
+  const ran = (name: string, { busy }: CpuSeen): number =>
+    Math.min(busy * (interval / 1000), used(name) ?? Number.POSITIVE_INFINITY)
+  const leastMs = leastBusyShare * (performance.now() - beganMs)
   const busy = workers.filter(({ name, seen }) => ran(name, seen) >= leastMs)
   if (main.count === 0 && busy.length === 0) return { outcome: 'empty', message: 'V8 took no sample', findings: [] }
   const share = ({ busy, count }: CpuSeen): string => `${printShare(count - busy, count)} of them idle`
@@ -152,11 +151,8 @@ const peggedWindowMs = 300
 /** Of CPU in that time: below it a thread was not busy but asleep, also where a limit leaves the container little. */
 const peggedLeastMs = 5
 
-/** Of CPU, to be sampled once: at 1 kHz that was 1 to 2 % of a core for a worker that slept. */
-const sampleCostMs = 0.025
-/** Who used less than a hundredth of the time, or next to nothing beside the busiest, is not why anybody looks. */
-const leastOfTime = 0.01
-const leastOfBusiest = 0.05
+/** Of the time: to be sampled costs a worker 1 to 2 % by itself, and who used less than this is not why anybody looks. */
+const leastBusyShare = 0.05
 
 interface ThreadState {
   /** At most 15 bytes: of a worker its name, from Node 22 on. */

@@ -16,6 +16,7 @@ import { readProfile } from '../../src/profile/formats.ts'
 import { topFunctions } from '../../src/profile/top.ts'
 import { startTicksOf } from '../../src/target/process-identity.ts'
 import { socketInodes, tcpSockets } from '../../src/target/tcp-sockets.ts'
+import { favour } from '../favour.ts'
 import { freePort } from '../free-port.ts'
 import { temporaryFolder } from '../temporary-folder.ts'
 
@@ -33,10 +34,18 @@ afterEach(async () => {
   }
 })
 
-/** Resolves once the program said a word. */
-async function start(command: string, args: readonly string[]): Promise<ChildProcess & { pid: number }> {
-  const child = spawn(command, args, { stdio: ['ignore', 'pipe', 'ignore'] })
+/**
+ * Resolves once the program said a word.
+ * @param isFavoured it gets its share of a full machine, too: who is busy is told by a share of the time
+ */
+async function start(
+  command: string,
+  args: readonly string[],
+  { isFavoured = false } = {},
+): Promise<ChildProcess & { pid: number }> {
+  const child = spawn(command, args, { stdio: ['ignore', 'pipe', 'ignore'], detached: isFavoured })
   started.push(child)
+  if (isFavoured) favour(child.pid as number)
   await createInterface({ input: child.stdout })
     .on('error', () => undefined)
     [Symbol.asyncIterator]()
@@ -128,7 +137,7 @@ test('workers have profiles of their own, the busiest first; one that sleeps for
     const online = workers.map((worker) => new Promise((resolve) => worker.once('online', resolve)))
     Promise.all(online).then(() => console.log('ready'))
     ${idle}`
-  const node = await start(process.execPath, [anyPort, '-e', source])
+  const node = await start(process.execPath, [anyPort, '-e', source], { isFavoured: true })
   const { result, findings } = await look(nodeCpu, node, 'cpu', 1500)
   expect(result).toMatchObject({ outcome: 'ok', message: expect.stringContaining('closed again') })
   expect(findings.map(({ name }) => name)).toEqual(['worker-1-cruncher.cpuprofile', 'cpuprofile'])
