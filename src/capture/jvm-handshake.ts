@@ -5,7 +5,7 @@
 import { closeSync, fchownSync, lstatSync, openSync, type Stats, unlinkSync } from 'node:fs'
 import { Failure } from '../model/errors.ts'
 import { type JvmKind, type JvmProcess, readJvm, readJvmKind } from '../target/jvm-process.ts'
-import { type JvmSocket, runAs } from './jvm-socket.ts'
+import { type JvmSocket, openJvmSocket, runAs } from './jvm-socket.ts'
 import { untilJvmSocket } from './jvm-socket-wait.ts'
 import { Skipped } from './probe.ts'
 
@@ -28,8 +28,29 @@ export interface HandshakeOptions {
   readonly signal: AbortSignal
 }
 
-/** @throws Skipped when SIGQUIT must not be sent or would be in vain; Failure TIMEOUT, TARGET_GONE, NOT_PERMITTED */
-export async function makeJvmListen(
+/** Those that go on, by process. */
+const handshakes = new Map<string, Promise<JvmSocket>>()
+
+/**
+ * One at a time for each JVM: of two probes at once, as in a bundle, the second SIGQUIT could come once the socket is open
+ * and the trigger gone, and the JVM would print all of its threads into the log of its container.
+ * @throws Skipped when SIGQUIT must not be sent or would be in vain; Failure TIMEOUT, TARGET_GONE, NOT_PERMITTED
+ */
+export async function makeJvmListen(process: JvmProcess, tmp: Tmp, options: HandshakeOptions): Promise<JvmSocket> {
+  const key = `${process.pid} ${process.startTicks}`
+  for (let other = handshakes.get(key); other; other = handshakes.get(key)) {
+    await other.catch(() => undefined)
+    options.signal.throwIfAborted()
+    const socket = openJvmSocket(tmp.path, process.innerPid, process.uid)
+    if (socket && socket.inode !== options.staleInode) return socket
+    socket?.close()
+  }
+  const mine = shakeHands(process, tmp, options).finally(() => handshakes.delete(key))
+  handshakes.set(key, mine)
+  return mine
+}
+
+async function shakeHands(
   process: JvmProcess,
   tmp: Tmp,
   { as, staleInode, signal }: HandshakeOptions,

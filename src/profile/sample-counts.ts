@@ -6,7 +6,7 @@
 //
 //   alloc_objects/count  alloc_space/bytes, one sample per 512 KiB of space
 //                  2048             524416     one allocation was sampled: pprof says how many it stands for
-import { int64At, setInt64, toNumbers, wordsOf } from './int64.ts'
+import { int64At, int64Reader, setInt64, toNumbers, wordsOf } from './int64.ts'
 import type { Profile } from './profile.ts'
 
 /**
@@ -36,6 +36,12 @@ export function sampleCounts(profile: Profile, sampleType: number): BigInt64Arra
   // What knows its moment was sampled then.
   if (offsetMs) return columnOf(length, (row) => (isOf(row) && !Number.isNaN(offsetMs[row]) ? 1 : 0))
   return allocationCounts(profile, wanted.type)
+}
+
+/** The same of the default value, row by row; a row of unknown count is one. */
+export function sampleCounter(profile: Profile): (row: number) => number {
+  const counts = sampleCounts(profile, profile.defaultType)
+  return counts ? int64Reader(counts) : () => 1
 }
 
 export function sumOf(counts: BigInt64Array): number {

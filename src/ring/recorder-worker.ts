@@ -20,6 +20,8 @@ const leastCollectNs = 500e6
  * yet is not lost: the kernel's rings of 1 MB per CPU hold some twenty seconds at the deep rate.
  */
 const freezeDrainMs = 15_000
+/** How long a capture waits for its own perf to begin: what is recorded is as long as was asked for from then on. */
+const beginDeepMs = 10_000
 /** Old samples and the stacks that only they used are freed every so many drains. */
 const evictEvery = 5
 /** A perf that died sooner than this after its start is not tried again at once. */
@@ -161,7 +163,7 @@ class RecorderWorker {
           this.#deepUsers-- // nobody has to end what did not begin
           throw error
         }
-        await this.#deep.collect()
+        await this.#deep.collect(beginDeepMs)
         this.#report()
         return undefined
       }

@@ -8,6 +8,7 @@ import { int64Reader } from '../profile/int64.ts'
 import { ownersByPid, printOwners } from '../profile/owners.ts'
 import type { Profile } from '../profile/profile.ts'
 import { labelText } from '../profile/roots.ts'
+import { sampleCounter } from '../profile/sample-counts.ts'
 import { labelTest, type SampleFilter, sampleTest, selectSamples } from '../profile/select.ts'
 import { topFunctions } from '../profile/top.ts'
 import { type Whose, whoseLabels } from '../profile/whose.ts'
@@ -147,12 +148,6 @@ export function threadsView(profile: Profile, request: ViewRequest, target: Targ
 export function viewProfile(profile: Profile, request: ViewRequest): Profile {
   requireSamples(side(profile, request, request.range), profile, request)
   return selectSamples(profile, sampleFilter(profile, request.who, request.range))
-}
-
-/** A row may stand for several samples of equal stack, labels and time; profiles that count them say how many. */
-function sampleCounter({ sampleTypes, samples }: Profile): (row: number) => number {
-  const counts = sampleTypes.findIndex(({ type, unit }) => type === 'samples' && unit === 'count')
-  return counts < 0 ? () => 1 : int64Reader(samples.values[counts] as BigInt64Array)
 }
 
 function countSamples(profile: Profile): number {

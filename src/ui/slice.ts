@@ -6,6 +6,7 @@ import { int64Reader } from '../profile/int64.ts'
 import { type Owner, ownersByPid } from '../profile/owners.ts'
 import type { Profile } from '../profile/profile.ts'
 import { labelText } from '../profile/roots.ts'
+import { sampleCounter } from '../profile/sample-counts.ts'
 import { labelTest, type SampleFilter, sampleTest } from '../profile/select.ts'
 import { type LabelFilter, whoseLabels } from '../profile/whose.ts'
 import type { Who } from './view-state.ts'
@@ -138,12 +139,6 @@ function childTest({ labelSets, samples }: Profile, { who, target }: SliceReques
 
 const valueReader = ({ samples, defaultType }: Profile): ((sample: number) => number) =>
   int64Reader(samples.values[defaultType] ?? new BigInt64Array(samples.length))
-
-/** A row may stand for several samples of equal stack, labels and time; profiles that count them say how many. */
-function sampleCounter({ sampleTypes, samples }: Profile): (row: number) => number {
-  const column = samples.values[sampleTypes.findIndex(({ unit }) => unit === 'count')]
-  return column ? int64Reader(column) : () => 1
-}
 
 function sampleFilter(profile: Profile, request: SliceRequest, range: TimeRange): SampleFilter {
   const labels = hasPids(profile) ? labelsOf(profile, request.who, request.target) : {}
