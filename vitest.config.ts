@@ -1,5 +1,5 @@
 // Which tests run where. What only computes beside what runs real programs, containers and browsers, which wait more than
-// they work: four files at a time, for two cores. Then, one file at a time, what measures a spike or counts all samples
+// they work: three files at a time, for two cores. Then, one file at a time, what measures a spike or counts all samples
 // of the machine: it must not compete with another test for the same core.
 import { defineConfig } from 'vitest/config'
 import { TestOrder } from './test/test-order.ts'
@@ -37,7 +37,7 @@ export default defineConfig({
           // One process for file after file: to start one and to read the sources again took a fifth of all CPU. So what a
           // module keeps (a compiled program, a counter) outlives the file that asked first.
           isolate: false,
-          maxWorkers: 4,
+          maxWorkers: 3,
           sequence: { groupOrder: 0 },
         },
       },
@@ -47,7 +47,7 @@ export default defineConfig({
           name: 'programs',
           include: programs,
           exclude: alone,
-          maxWorkers: 4,
+          maxWorkers: 3,
           sequence: { groupOrder: 0 },
         },
       },
