@@ -3,7 +3,7 @@ import { printNumber, printValue } from '../flame/value.ts'
 import { printDurationMs, printShare } from '../lib/units.ts'
 import { int64At, wordsOf } from '../profile/int64.ts'
 import type { Profile } from '../profile/profile.ts'
-import { sampleCounts, sumOf } from '../profile/sample-counts.ts'
+import { sampleCount } from '../profile/sample-counts.ts'
 import { symbolQuality } from '../profile/symbol-quality.ts'
 import { printTime } from './print-time.ts'
 
@@ -26,12 +26,6 @@ export function describeLosses(profile: Profile): string {
   const { unnamed, frames } = symbolQuality(profile)
   if (unnamed > 0) parts.push(`${printShare(unnamed, frames)} of frames without a name`)
   return parts.join(' · ')
-}
-
-/** How many samples the values are of; undefined where the format does not say, as of delays at mutexes. */
-export function sampleCount(profile: Profile, sampleType: number): number | undefined {
-  const counts = sampleCounts(profile, sampleType)
-  return counts && sumOf(counts)
 }
 
 /** Absent where the format does not know. */

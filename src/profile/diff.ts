@@ -107,8 +107,11 @@ function countBoth(profile: Profile, sampleType: number): Counted {
 /** The profile with one column: how many samples were taken for each row; of none where that is not known. */
 function withCounts(profile: Profile, sampleType: number): Profile {
   const { samples } = profile
-  const column = sampleCounts(profile, sampleType) ?? new BigInt64Array(samples.length)
-  return { ...profile, sampleTypes: [{ type: 'samples', unit: 'count' }], samples: { ...samples, values: [column] } }
+  return {
+    ...profile,
+    sampleTypes: [{ type: 'samples', unit: 'count' }],
+    samples: { ...samples, values: [sampleCounts(profile, sampleType)] },
+  }
 }
 
 function sideOf({ values, valueTotal }: Counted, name: string): Side {

@@ -5,15 +5,13 @@ import { drawProfile } from '../../test/drawn-stacks.ts'
 import { diffFunctions } from './diff.ts'
 import { parseLegacyPprof } from './pprof-legacy.ts'
 import type { Profile } from './profile.ts'
-import { sampleCounts, sumOf } from './sample-counts.ts'
+import { sampleCount } from './sample-counts.ts'
 
-const countOf = (profile: Profile, type: string): number | undefined => {
-  const counts = sampleCounts(
+const countOf = (profile: Profile, type: string): number | undefined =>
+  sampleCount(
     profile,
     profile.sampleTypes.findIndex((one) => one.type === type),
   )
-  return counts && sumOf(counts)
-}
 
 test('of memory it is what the program sampled, which its own header says', () => {
   const text = readFileSync(new URL('../../test/fixtures/pprof-legacy/heap-v2.txt', import.meta.url))

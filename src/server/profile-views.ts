@@ -98,7 +98,7 @@ export function threadsView(profile: Profile, request: ViewRequest, target: Targ
   const isTarget = sampleLabelTest(profile, { kind: 'target', target })
   const ownersOf = ownersByPid(profile)
   const rows = new Map<string, ThreadsAnswer['rows'][number]>()
-  const readCount = sampleCounter(profile)
+  const readCount = sampleCounter(profile) ?? (() => 1)
   const readValue = int64Reader(profile.samples.values[profile.defaultType] as BigInt64Array)
   for (let sample = 0; sample < profile.samples.length; sample++) {
     const isDuring = during.filter(sample)
@@ -151,7 +151,7 @@ export function viewProfile(profile: Profile, request: ViewRequest): Profile {
 }
 
 function countSamples(profile: Profile): number {
-  const readCount = sampleCounter(profile)
+  const readCount = sampleCounter(profile) ?? (() => 1)
   let count = 0
   for (let row = 0; row < profile.samples.length; row++) count += readCount(row)
   return count
@@ -166,7 +166,7 @@ interface Side {
 function side(profile: Profile, request: ViewRequest, range: TimeRange): Side {
   const filter = sampleTest(profile, sampleFilter(profile, request.who, range))
   const readValue = int64Reader(profile.samples.values[profile.defaultType] as BigInt64Array)
-  const readCount = sampleCounter(profile)
+  const readCount = sampleCounter(profile) ?? (() => 1)
   let samples = 0
   let value = 0
   for (let sample = 0; sample < profile.samples.length; sample++) {

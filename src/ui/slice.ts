@@ -114,7 +114,7 @@ function oneSide(
   const isWanted = sampleTest(profile, sampleFilter(profile, request, range))
   const isInStack = stackTest(profile, request)
   const isOfChild = childTest(profile, request)
-  const countOf = sampleCounter(profile)
+  const countOf = sampleCounter(profile) ?? (() => 1)
   const readValue = valueReader(profile)
   let samples = 0
   let ofChildren = 0
