@@ -7,6 +7,7 @@ import { Failure } from '../model/errors.ts'
 import { type JvmKind, type JvmProcess, readJvm, readJvmKind } from '../target/jvm-process.ts'
 import { type JvmSocket, openJvmSocket, runAs } from './jvm-socket.ts'
 import { untilJvmSocket } from './jvm-socket-wait.ts'
+import { keyOf } from './jvm-turns.ts'
 import { Skipped } from './probe.ts'
 
 /** As sun.tools.attach.attachTimeout of the JDK's own clients. */
@@ -37,7 +38,7 @@ const handshakes = new Map<string, Promise<JvmSocket>>()
  * @throws Skipped when SIGQUIT must not be sent or would be in vain; Failure TIMEOUT, TARGET_GONE, NOT_PERMITTED
  */
 export async function makeJvmListen(process: JvmProcess, tmp: Tmp, options: HandshakeOptions): Promise<JvmSocket> {
-  const key = `${process.pid} ${process.startTicks}`
+  const key = keyOf(process)
   for (let other = handshakes.get(key); other; other = handshakes.get(key)) {
     await other.catch(() => undefined)
     options.signal.throwIfAborted()

@@ -4,7 +4,8 @@ import type { JvmProcess } from '../target/jvm-process.ts'
 
 /** Ends of the windows that are open, by process. */
 const counting = new Map<string, Promise<unknown>>()
-const keyOf = ({ pid, startTicks }: JvmProcess): string => `${pid} ${startTicks}`
+/** Of one life of a process: its number may be given again. */
+export const keyOf = ({ pid, startTicks }: JvmProcess): string => `${pid} ${startTicks}`
 
 export function whileCounting<T>(process: JvmProcess, count: () => Promise<T>): Promise<T> {
   const key = keyOf(process)

@@ -2,7 +2,7 @@
 //
 //   GET /json/version    {"Browser":"node.js/v24.21.0","Protocol-Version":"1.1"}
 //   GET /json/list       [{"type":"node","id":"0f2c936f-b1cd-4ac9-aab3-f63b0f33d55e", …}]
-import { readWords } from '../target/command-line.ts'
+import { wordsIfThere } from '../target/command-line.ts'
 import { socketInodes, type TcpSocket, tcpSockets } from '../target/tcp-sockets.ts'
 import { connectInside, type ProcessKey, printAddress } from './connect-inside.ts'
 import { httpGet } from './http-get.ts'
@@ -33,15 +33,9 @@ export function ownListeners(pid: number): InspectorPlace[] {
  * one counts, and what is on the command line comes after the variable.
  */
 function inspectPorts(pid: number): number[] {
-  const words = (file: 'cmdline' | 'environ'): string[] => {
-    try {
-      return readWords(`/proc/${pid}`, file)
-    } catch {
-      return [] // it has ended, which is told elsewhere
-    }
-  }
-  const nodeOptions = words('environ').find((line) => line.startsWith('NODE_OPTIONS=')) ?? ''
-  const text = [nodeOptions, ...words('cmdline')].join(' ')
+  const folder = `/proc/${pid}`
+  const nodeOptions = wordsIfThere(folder, 'environ').find((line) => line.startsWith('NODE_OPTIONS=')) ?? ''
+  const text = [nodeOptions, ...wordsIfThere(folder, 'cmdline')].join(' ')
   const named = [
     ...text.matchAll(/--(?:inspect(?:-brk|-wait|-port)?|debug-port)[= ](?:\[[^\]\s]{0,64}\]:|[^\s:]{0,255}:)?(\d+)\b/g),
   ]

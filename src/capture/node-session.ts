@@ -3,6 +3,7 @@
 //
 //   → {"id":1,"method":"Profiler.enable"}          ← {"id":1,"result":{}}
 //   ← {"method":"NodeWorker.attachedToWorker","params":{"sessionId":"1","workerInfo":{"title":"[worker 1] cruncher"}}}
+import { OpenCalls } from '../lib/open-calls.ts'
 import { Failure } from '../model/errors.ts'
 
 /** V8 answers at its next interrupt check; code that never reaches one (a long regular expression) makes it wait. */
@@ -45,8 +46,7 @@ export class NodeSession {
   readonly #name: string
   readonly #send: (text: string) => void
   readonly #onEvent: ((method: string, params: Answer) => void) | undefined
-  readonly #waiting = new Map<number, { resolve: (result: Answer) => void; reject: (error: Failure) => void }>()
-  #next = 1
+  readonly #calls = new OpenCalls<Answer>()
   #ended: Failure | undefined
 
   /** @param name for messages: `process 4242` */
@@ -59,21 +59,9 @@ export class NodeSession {
   /** @throws Failure TOOL_FAILED when V8 says no, TARGET_GONE when the process ended, TIMEOUT */
   call(method: string, params: Answer = {}, withinMs = answerWithinMs): Promise<Answer> {
     if (this.#ended) return Promise.reject(this.#ended)
-    const id = this.#next++
-    return new Promise((resolve, reject) => {
-      const timer = setTimeout(() => {
-        this.#waiting.delete(id)
-        reject(new Failure('TIMEOUT', `${this.#name} did not answer ${method} within ${withinMs / 1000} s`))
-      }, withinMs)
-      const settle =
-        <T>(how: (value: T) => void) =>
-        (value: T): void => {
-          clearTimeout(timer)
-          how(value)
-        }
-      this.#waiting.set(id, { resolve: settle(resolve), reject: settle(reject) })
-      this.#send(JSON.stringify({ id, method, params }))
-    })
+    const late = (): Failure =>
+      new Failure('TIMEOUT', `${this.#name} did not answer ${method} within ${withinMs / 1000} s`)
+    return this.#calls.open((id) => this.#send(JSON.stringify({ id, method, params })), { withinMs, late })
   }
 
   /** What came from the other side, which may be anybody: whatever it is ends the conversation at most. */
@@ -85,18 +73,15 @@ export class NodeSession {
     }
     const { id, method } = message
     if (typeof method === 'string') this.#onEvent?.(method, objectOf(message.params) ?? {})
-    const waiting = typeof id === 'number' ? this.#waiting.get(id) : undefined
-    if (!waiting) return
-    this.#waiting.delete(id as number)
+    if (typeof id !== 'number') return
     const result = objectOf(message.result)
-    if (result) waiting.resolve(result)
-    else waiting.reject(new Failure('TOOL_FAILED', `V8 says: ${errorOf(message)}`))
+    if (result) this.#calls.resolve(id, result)
+    else this.#calls.reject(id, new Failure('TOOL_FAILED', `V8 says: ${errorOf(message)}`))
   }
 
   /** Nothing comes any more: everything that waits fails with this, and everything asked later. */
   fail(failure: Failure): void {
     this.#ended ??= failure
-    for (const { reject } of this.#waiting.values()) reject(failure)
-    this.#waiting.clear()
+    this.#calls.rejectAll(failure)
   }
 }

@@ -27,7 +27,8 @@ export async function runDiff({ args, options, given }: Config): Promise<number>
   if (trees.some((tree) => tree.length <= 1)) {
     throw new Failure('EMPTY', `${(trees[0].length <= 1 ? before : after).name} has no samples`)
   }
-  const tree = options.flatten ? flattenRecursion(diffTrees(...trees)) : diffTrees(...trees)
+  const difference = diffTrees(...trees)
+  const tree = options.flatten ? flattenRecursion(difference) : difference
   const scale = scaleOf(before, after, trees)
   if (output && 'file' in output) {
     await writeBytes(output.file, picture(output.file, { before, after, tree, scale, title: options.title }))

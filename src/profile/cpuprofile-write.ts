@@ -4,6 +4,7 @@ import { printRemarks } from './carried-losses.ts'
 import { collector, root } from './cpuprofile-profile.ts'
 import { int64Reader } from './int64.ts'
 import type { Profile } from './profile.ts'
+import { countColumn } from './sample-counts.ts'
 import { TextWriter } from './text-writer.ts'
 
 /** Microseconds of one unit of value. */
@@ -28,7 +29,7 @@ export function writeCpuProfile(profile: Profile): Uint8Array<ArrayBuffer> {
   const column = chooseColumn(profile)
   const unitUs = unitMicroseconds(profile, column)
   const read = int64Reader(samples.values[column] as BigInt64Array)
-  const isCounted = sampleTest(profile)
+  const isCounted = countedTest(profile)
   const tree = new NodeTree(profile)
   const leaves: number[] = []
   /** Before the first sample, then how long each lasted. */
@@ -59,8 +60,8 @@ export function writeCpuProfile(profile: Profile): Uint8Array<ArrayBuffer> {
 }
 
 /** Whether the profile says itself that a row is a sample. */
-function sampleTest({ sampleTypes, samples }: Profile): (row: number) => boolean {
-  const counts = samples.values[sampleTypes.findIndex(({ type, unit }) => type === 'samples' && unit === 'count')]
+function countedTest(profile: Profile): (row: number) => boolean {
+  const counts = countColumn(profile)
   const read = counts && int64Reader(counts)
   return (row) => read !== undefined && read(row) > 0
 }

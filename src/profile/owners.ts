@@ -5,6 +5,7 @@
 import { int64Reader } from './int64.ts'
 import type { Label, Profile } from './profile.ts'
 import { labelText } from './roots.ts'
+import { countColumn } from './sample-counts.ts'
 
 /** One of those that had the same PID. */
 export interface Owner {
@@ -96,10 +97,8 @@ interface Seen {
   toMs: number
 }
 
-function countMarks(
-  { samples, labelSets, sampleTypes }: Profile,
-  marksOf: ReadonlyMap<string, readonly Mark[]>,
-): Map<number, Seen[]> {
+function countMarks(profile: Profile, marksOf: ReadonlyMap<string, readonly Mark[]>): Map<number, Seen[]> {
+  const { samples, labelSets } = profile
   const found = new Map<number, Seen[]>()
   const seenOf: (Seen | undefined)[] = []
   /** Per label set of these: the process has its family's number, as the target itself has. */
@@ -120,8 +119,7 @@ function countMarks(
     }
     found.set(Number(pid), [...seen.values()])
   }
-  // A row may stand for several samples of equal stack, labels and time.
-  const counts = samples.values[sampleTypes.findIndex(({ type, unit }) => type === 'samples' && unit === 'count')]
+  const counts = countColumn(profile)
   const countOf = counts ? int64Reader(counts) : () => 1
   for (let sample = 0; sample < samples.length; sample++) {
     const set = samples.labels[sample] as number

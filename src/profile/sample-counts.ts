@@ -20,7 +20,7 @@ export function sampleCounter(profile: Profile, sampleType = profile.defaultType
   if (!wanted || !values) return undefined
   const words = wordsOf(values)
   const isOf = (row: number): boolean => words[2 * row] !== 0 || words[2 * row + 1] !== 0
-  const counted = samples.values[sampleTypes.findIndex(({ type, unit }) => type === 'samples' && unit === 'count')]
+  const counted = countColumn(profile)
   if (counted) {
     const counts = wordsOf(counted)
     // In a recording of several events it counts the samples of one of them.
@@ -37,8 +37,15 @@ export function sampleCounter(profile: Profile, sampleType = profile.defaultType
   return allocationCounter(profile, wanted.type)
 }
 
+/** The same of the default value; a row of unknown count is one. */
+export const samplesOfRow = (profile: Profile): SampleCounter => sampleCounter(profile) ?? (() => 1)
+
+/** What the profile itself counts as samples, of whatever kind: a row may be several of equal stack, labels and time. */
+export const countColumn = ({ samples, sampleTypes }: Profile): BigInt64Array | undefined =>
+  samples.values[sampleTypes.findIndex(({ type, unit }) => type === 'samples' && unit === 'count')]
+
 /** How many samples the values are of; undefined where the format does not say, as of delays at mutexes. */
-export function sampleCount(profile: Profile, sampleType: number): number | undefined {
+export function sampleCount(profile: Profile, sampleType = profile.defaultType): number | undefined {
   const ofRow = sampleCounter(profile, sampleType)
   return ofRow && sumOf(ofRow, profile.samples.length)
 }

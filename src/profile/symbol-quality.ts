@@ -1,6 +1,7 @@
 // How far the names of a profile go: which share of what was sampled has none, and in which files that lies.
 import { int64At, wordsOf } from './int64.ts'
 import type { Profile } from './profile.ts'
+import { countColumn } from './sample-counts.ts'
 
 export interface SymbolQuality {
   /** Frames of all stacks, each as often as it was sampled. */
@@ -72,9 +73,9 @@ function unnamedLocations({ locations, lines, functions, strings }: Profile): Ui
 }
 
 /** By stack: how often it was sampled. */
-function timesOf({ samples, sampleTypes, defaultType, stacks }: Profile): Float64Array {
-  const counted = sampleTypes.findIndex(({ type, unit }) => type === 'samples' && unit === 'count')
-  const column = samples.values[counted < 0 ? defaultType : counted]
+function timesOf(profile: Profile): Float64Array {
+  const { samples, defaultType, stacks } = profile
+  const column = countColumn(profile) ?? samples.values[defaultType]
   const times = new Float64Array(stacks.length)
   if (!column) return times
   const words = wordsOf(column)

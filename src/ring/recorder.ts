@@ -3,6 +3,7 @@
 import { Worker } from 'node:worker_threads'
 import type { CpuEvent } from '../capture/perf.ts'
 import { backoffMs } from '../lib/backoff.ts'
+import { OpenCalls } from '../lib/open-calls.ts'
 import { printDurationMs } from '../lib/units.ts'
 import type { Quality } from '../model/capture.ts'
 import { Failure, type FailureCode } from '../model/errors.ts'
@@ -108,13 +109,12 @@ export class Recorder {
   readonly #program: URL
   readonly #options: RecorderOptions
   readonly #onStatus: (status: RecorderStatus) => void
-  readonly #calls = new Map<number, { resolve: (frozen?: Frozen) => void; reject: (error: Error) => void }>()
+  readonly #calls = new OpenCalls<Frozen | undefined>()
   /** undefined between the end of one worker and the start of the next. */
   #worker: Worker | undefined
   #restart: NodeJS.Timeout | undefined
   #attempt = 0
   #closed = false
-  #nextCall = 1
   #status: RecorderStatus = notRecording('starting')
   #toldMs = performance.now()
   readonly #listening: NodeJS.Timeout
@@ -156,10 +156,8 @@ export class Recorder {
         this.#tell(event.status)
         return
       }
-      const call = this.#calls.get(event.call)
-      this.#calls.delete(event.call)
-      if (event.type === 'done') call?.resolve(event.frozen)
-      else call?.reject(new Failure(event.code, event.message))
+      if (event.type === 'done') this.#calls.resolve(event.call, event.frozen)
+      else this.#calls.reject(event.call, new Failure(event.code, event.message))
     })
     let cause: Error | undefined
     worker.on('error', (error: Error) => {
@@ -171,8 +169,7 @@ export class Recorder {
 
   #gone(cause: Error | undefined): void {
     const failure = new Failure('INTERNAL', `the recorder ended${cause ? `: ${cause.message}` : ''}`, { cause })
-    for (const call of this.#calls.values()) call.reject(failure)
-    this.#calls.clear()
+    this.#calls.rejectAll(failure)
     this.#worker = undefined
     if (this.#closed) return
     this.#tell(notRecording(`${failure.message}; it is started again, without what it had recorded`))
@@ -239,23 +236,12 @@ export class Recorder {
       | { type: 'hurry' | 'end-deep' | 'trim' | 'close' }
       | { type: 'freeze'; request: FreezeRequest },
   ): Promise<Frozen | undefined> {
-    const call = this.#nextCall++
     const worker = this.#worker
     if (!worker) return Promise.reject(new Failure('INTERNAL', 'the recorder is being started again'))
     const { answerMs } = this.#options.patience ?? patience
-    return new Promise((resolve, reject) => {
-      const timer = setTimeout(() => {
-        this.#calls.delete(call)
-        reject(new Failure('TIMEOUT', `the recorder did not answer within ${printDurationMs(answerMs)}: ${whyHung}`))
-      }, answerMs).unref()
-      const settled =
-        <T>(settle: (value: T) => void) =>
-        (value: T): void => {
-          clearTimeout(timer)
-          settle(value)
-        }
-      this.#calls.set(call, { resolve: settled(resolve), reject: settled(reject) })
-      worker.postMessage({ ...command, call } as RecorderCommand)
-    })
+    const late = (): Failure =>
+      new Failure('TIMEOUT', `the recorder did not answer within ${printDurationMs(answerMs)}: ${whyHung}`)
+    const send = (call: number): void => worker.postMessage({ ...command, call } as RecorderCommand)
+    return this.#calls.open(send, { withinMs: answerMs, late })
   }
 }

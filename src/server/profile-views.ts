@@ -8,7 +8,7 @@ import { int64Reader } from '../profile/int64.ts'
 import { ownersByPid, printOwners } from '../profile/owners.ts'
 import type { Profile } from '../profile/profile.ts'
 import { labelText } from '../profile/roots.ts'
-import { sampleCounter } from '../profile/sample-counts.ts'
+import { sampleCount, samplesOfRow } from '../profile/sample-counts.ts'
 import { labelTest, type SampleFilter, sampleTest, selectSamples } from '../profile/select.ts'
 import { topFunctions } from '../profile/top.ts'
 import { type Whose, whoseLabels } from '../profile/whose.ts'
@@ -98,7 +98,7 @@ export function threadsView(profile: Profile, request: ViewRequest, target: Targ
   const isTarget = sampleLabelTest(profile, { kind: 'target', target })
   const ownersOf = ownersByPid(profile)
   const rows = new Map<string, ThreadsAnswer['rows'][number]>()
-  const readCount = sampleCounter(profile) ?? (() => 1)
+  const readCount = samplesOfRow(profile)
   const readValue = int64Reader(profile.samples.values[profile.defaultType] as BigInt64Array)
   for (let sample = 0; sample < profile.samples.length; sample++) {
     const isDuring = during.filter(sample)
@@ -150,13 +150,6 @@ export function viewProfile(profile: Profile, request: ViewRequest): Profile {
   return selectSamples(profile, sampleFilter(profile, request.who, request.range))
 }
 
-function countSamples(profile: Profile): number {
-  const readCount = sampleCounter(profile) ?? (() => 1)
-  let count = 0
-  for (let row = 0; row < profile.samples.length; row++) count += readCount(row)
-  return count
-}
-
 interface Side {
   readonly filter: (sample: number) => boolean
   readonly samples: number
@@ -166,7 +159,7 @@ interface Side {
 function side(profile: Profile, request: ViewRequest, range: TimeRange): Side {
   const filter = sampleTest(profile, sampleFilter(profile, request.who, range))
   const readValue = int64Reader(profile.samples.values[profile.defaultType] as BigInt64Array)
-  const readCount = sampleCounter(profile) ?? (() => 1)
+  const readCount = samplesOfRow(profile)
   let samples = 0
   let value = 0
   for (let sample = 0; sample < profile.samples.length; sample++) {
@@ -203,7 +196,7 @@ function requireSamples({ samples }: Side, profile: Profile, { who }: ViewReques
   const whose = who.kind === 'all' ? 'anything' : `the ${who.kind}`
   throw new Failure(
     'EMPTY',
-    `no sample of ${whose} in this range; the whole recording has ${countSamples(profile)} of everything on the node${hadBy && `; ${hadBy}`}`,
+    `no sample of ${whose} in this range; the whole recording has ${sampleCount(profile) ?? profile.samples.length} of everything on the node${hadBy && `; ${hadBy}`}`,
   )
 }
 

@@ -18,6 +18,15 @@ export const readCommandLine = (pid: number, proc = '/proc'): string =>
 export const readWords = (folder: string, file: 'cmdline' | 'environ'): string[] =>
   readHead(`${folder}/${file}`, maxWordsBytes).split('\0', maxWords)
 
+/** The same; none of a process that has ended. @param folder /proc/PID */
+export function wordsIfThere(folder: string, file: 'cmdline' | 'environ'): string[] {
+  try {
+    return readWords(folder, file)
+  } catch {
+    return []
+  }
+}
+
 /**
  * Not to the end: any process may say that all of its memory is its command line or its environment (prctl(2),
  * PR_SET_MM_MAP), and all of it would come in here.

@@ -6,7 +6,7 @@
 import { readFileSync, readlinkSync } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
 import type { Runtime } from '../model/target.ts'
-import { readWords } from './command-line.ts'
+import { wordsIfThere } from './command-line.ts'
 import { ElfFile } from './elf-file.ts'
 import { keepsFramePointers } from './frame-pointers.ts'
 import { type GoBuildInfo, readGoBuildInfo } from './go-build-info.ts'
@@ -160,14 +160,6 @@ function jvmKeepsFramePointers(folder: string): RuntimeInfo['framePointers'] {
   )
   const text = [...wordsIfThere(folder, 'cmdline'), ...options].join(' ')
   return text.includes('-XX:+PreserveFramePointer') ? 'likely' : 'unlikely'
-}
-
-function wordsIfThere(folder: string, file: 'cmdline' | 'environ'): string[] {
-  try {
-    return readWords(folder, file)
-  } catch {
-    return [] // the process ended meanwhile
-  }
 }
 
 /** node_version.h of the same installation where it is there (it is in the official images), else the program's strings. */

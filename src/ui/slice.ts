@@ -6,7 +6,7 @@ import { int64Reader } from '../profile/int64.ts'
 import { type Owner, ownersByPid } from '../profile/owners.ts'
 import type { Profile } from '../profile/profile.ts'
 import { labelText } from '../profile/roots.ts'
-import { sampleCounter } from '../profile/sample-counts.ts'
+import { samplesOfRow } from '../profile/sample-counts.ts'
 import { labelTest, type SampleFilter, sampleTest } from '../profile/select.ts'
 import { type LabelFilter, whoseLabels } from '../profile/whose.ts'
 import type { Who } from './view-state.ts'
@@ -114,7 +114,7 @@ function oneSide(
   const isWanted = sampleTest(profile, sampleFilter(profile, request, range))
   const isInStack = stackTest(profile, request)
   const isOfChild = childTest(profile, request)
-  const countOf = sampleCounter(profile) ?? (() => 1)
+  const countOf = samplesOfRow(profile)
   const readValue = valueReader(profile)
   let samples = 0
   let ofChildren = 0
