@@ -16,8 +16,8 @@ export async function runFlame({ args, options }: Config): Promise<number> {
   const svg = drawFlameGraph(viewForPeople(source.profile, options), { ...options, name: source.name })
   const picture = pictureAs(place.replace(/\.gz$/, ''), svg, options.title ?? source.name)
   // Loaded only where it is wanted: a small recording is drawn in the time of some modules.
-  const { packed } = place.endsWith('.gz') ? await import('./packed.ts') : { packed: undefined }
-  await writeBytes(place, packed ? packed(place, picture) : picture)
+  const isPacked = place.endsWith('.gz')
+  await writeBytes(place, isPacked ? (await import('./packed.ts')).packed(place, picture) : picture)
   return exitOf(source.profile)
 }
 
